@@ -1,0 +1,1 @@
+"""Judge the container image of an ML service with pytest."""

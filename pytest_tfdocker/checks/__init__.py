@@ -1,0 +1,1 @@
+"""Evidence and settings to a verdict. No I/O."""

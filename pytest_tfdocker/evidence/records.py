@@ -1,0 +1,305 @@
+"""The facts that are gathered. Bytes are integers; a fact that is absent is None, never 0."""
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A fact, or several that are gathered together."""
+
+
+class Absent(Record, tag="absent", kw_only=True):
+    """In place of a part that could not be gathered."""
+
+    reason: str
+    """One sentence, and what to do about it where something can be done."""
+
+
+class EngineFacts(Record, kw_only=True):
+    """The engine, as /version and /info tell it."""
+
+    name: str
+    version: str
+    id: str
+    cgroup_version: str
+    store: str
+    """"overlay2", or the snapshotter of a containerd image store: "containerd:overlayfs"."""
+    remote: bool
+    cpus: int
+    memory_bytes: int
+    gpu: bool
+    """Whether /info names an NVIDIA runtime or CDI devices."""
+
+    @property
+    def counts_blocks(self) -> bool:
+        """Whether history sizes are allocated blocks, as the containerd store has it."""
+        return self.store.startswith("containerd")
+
+
+class BuildFacts(Record, kw_only=True):
+    """How the image was built."""
+
+    builder: str
+    """"buildx" or "classic"."""
+    seconds: float
+    cached: bool
+
+
+class Layer(Record, kw_only=True):
+    """One entry of the image's history, oldest first."""
+
+    instruction: str
+    bytes: int
+    """In the store's own unit: file bytes on overlay2, allocated blocks on the containerd store."""
+    empty: bool
+    base: bool | None = None
+    """Whether it came with the final FROM; None: can't be told."""
+    line: int | None = None
+    """Of the Dockerfile, counted from 1."""
+
+
+class Files(Record, tag="files", kw_only=True):
+    """The merged file system, as a walk from inside sees it. Hard links are counted once."""
+
+    count: int
+    apparent_bytes: int
+    """Sum of st_size of all that is no folder."""
+    block_bytes: int
+    """Sum of st_blocks × 512, folders included."""
+    unreadable: int
+    """Folders that could not be listed."""
+    seconds: float
+
+
+class Distribution(Record, kw_only=True):
+    """An installed distribution, from its dist-info or egg-info folder."""
+
+    name: str
+    """Canonical (PEP 503)."""
+    version: str
+    path: str
+    """The dist-info or egg-info, absolute, in the image."""
+    location: str
+    """The entry of sys.path that holds it."""
+    bytes: int | None
+    """Of the files in its RECORD and their .pyc; None where it has no RECORD."""
+    requires: list[str] = []
+    """Requires-Dist, as it stands."""
+    extras: list[str] = []
+    requires_python: str | None = None
+    installer: str | None = None
+    """"pip", "uv", "conda"; "dpkg", "apk" or "rpm" where the OS's package manager owns it."""
+    direct_url: str | None = None
+    """direct_url.json, as it stands."""
+    editable: bool = False
+    shadowed_by: str | None = None
+    """The path of the copy of the same name that comes first on sys.path."""
+    problem: str | None = None
+    """Why its metadata can't be read."""
+
+
+class Interpreter(Record, tag="interpreter", kw_only=True):
+    """The interpreter that the image's own service would run on."""
+
+    executable: str
+    reason: str
+    """"CMD python app.py", "/entrypoint.sh ends in exec \\"$@\\"", "python on PATH"."""
+    version: str
+    platform: str
+    """As `platform.machine()` and sys.platform: "linux x86_64"."""
+    environment: dict[str, str]
+    """PEP 508 markers, as packaging.markers.Environment names them."""
+    path: list[str]
+    """sys.path of a plain start, without the script's own folder."""
+
+
+class Distributions(Record, tag="distributions", kw_only=True):
+    """Every distribution on the interpreter's sys.path, in its order."""
+
+    installed: list[Distribution]
+    others: list[str] = []
+    """Other environments of the image that hold a site-packages: their prefixes."""
+
+
+class Base(Record, tag="base", kw_only=True):
+    """What came with the image of the final FROM."""
+
+    reference: str
+    id: str
+    layers: int
+    """How many entries of the history are its own."""
+    distributions: list[str]
+    """Paths of its dist-info and egg-info folders, as in `Distribution.path`, with the version."""
+
+
+class ImageConfig(Record, kw_only=True):
+    """The part of the image's OCI config that says how it is run."""
+
+    entrypoint: list[str] = []
+    command: list[str] = []
+    env: list[str] = []
+    user: str = ""
+    workdir: str = "/"
+    ports: list[str] = []
+    healthcheck: bool = False
+    stop_signal: str | None = None
+
+
+class ImageEvidence(Record, kw_only=True):
+    """All that is known of one image without running its program."""
+
+    name: str
+    reference: str
+    id: str
+    digests: list[str]
+    platform: str
+    engine: EngineFacts
+    config: ImageConfig
+    layers: list[Layer]
+    build: BuildFacts | None = None
+    files: Files | Absent
+    interpreter: Interpreter | Absent
+    distributions: Distributions | Absent
+    base: Base | Absent
+
+    @property
+    def history_bytes(self) -> int | None:
+        """Sum of the history's sizes, in the store's own unit; None without a history."""
+        return sum(layer.bytes for layer in self.layers) if self.layers else None
+
+    @property
+    def wasted_bytes(self) -> int | None:
+        """Bytes overwritten or deleted by a later layer; None without a history or a walk."""
+        if self.history_bytes is None or isinstance(self.files, Absent):
+            return None
+        merged = self.files.block_bytes if self.engine.counts_blocks else self.files.apparent_bytes
+        wasted = self.history_bytes - merged
+        return wasted if wasted >= HIDDEN_BY_THE_ENGINE_BYTES else 0
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Uncompressed bytes of all layers: merged file bytes + wasted; None without a walk."""
+        if isinstance(self.files, Absent):
+            return None if self.engine.counts_blocks else self.history_bytes
+        return self.files.apparent_bytes + (self.wasted_bytes or 0)
+
+
+HIDDEN_BY_THE_ENGINE_BYTES = 4096
+"""/etc/hostname, hosts, resolv.conf and mtab are the engine's: under this, nothing is wasted."""
+
+
+class Limits(Record, kw_only=True):
+    """What a container was asked to be held to."""
+
+    memory_bytes: int | None = None
+    swap_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+
+
+class Effective(Record, tag="effective", kw_only=True):
+    """What the control group inside says. None: unlimited."""
+
+    memory_bytes: int | None
+    swap_bytes: int | None
+    cpus: float | None
+    pids: int | None
+    cgroup_version: str
+    swap_known: bool = True
+    """False where the kernel accounts no swap; swap_bytes tells nothing then."""
+
+
+class Phase(Record, kw_only=True):
+    """A stretch of a run, begun by a line `tfdocker: phase NAME`."""
+
+    name: str
+    seconds: float
+    peak_bytes: int | None
+
+
+class Run(Record, tag="run", kw_only=True):
+    """One finished run of a smoke or of a user's own command or service."""
+
+    name: str
+    command: list[str]
+    limits: Limits
+    effective: Effective | Absent
+    exit_code: int | None
+    """Of the user's process; 128 + signal where a signal ended it; None: never ended by itself."""
+    timed_out: bool = False
+    oom_killed: bool = False
+    """From the kernel's oom_kill counter, read inside, else from the engine's `oom` event."""
+    peak_bytes: int | None = None
+    """Working memory: anon + shmem, page cache, kernel memory and the supervisor excluded."""
+    peak_source: str | None = None
+    """"samples" or "kernel"."""
+    kernel_peak_bytes: int | None = None
+    """memory.peak or max_usage_in_bytes, page cache included."""
+    seconds: float = 0.0
+    cpu_seconds: float | None = None
+    throttled_seconds: float | None = None
+    largest_gap_seconds: float | None = None
+    phases: list[Phase] = []
+    samples: list[tuple[float, int, int]] = []
+    """Seconds since the start, working bytes, cache bytes."""
+    stdout: str = ""
+    """The last 64 KiB, control characters escaped."""
+    stderr: str = ""
+    largest_processes: list[str] = []
+    """Of the moment of the largest sample: "python (pid 9) 412 MiB"."""
+    error: str | None = None
+    """Why the user's process could not be started."""
+    request_error: str | None = None
+    """Of a `request` smoke: what was answered instead."""
+
+
+class Import(Record, kw_only=True):
+    """One import of a module and its lazy core, in a process of its own."""
+
+    name: str
+    ok: bool
+    seconds: float
+    rss_bytes: int | None = None
+    """ru_maxrss of the process."""
+    version: str | None = None
+    warnings: list[str] = []
+    error: str | None = None
+    """The last lines of the traceback, or "killed by SIGSEGV"."""
+    oom_killed: bool = False
+    memory_limit_bytes: int | None = None
+
+
+class Imports(Record, tag="imports", kw_only=True):
+    """Imports by module name."""
+
+    modules: dict[str, Import]
+
+
+class GpuDevice(Record, kw_only=True):
+    """A device, as the CUDA driver API tells it."""
+
+    name: str
+    capability: str
+    memory_bytes: int
+
+
+class GpuFramework(Record, kw_only=True):
+    """What one framework says of the GPU."""
+
+    name: str
+    version: str
+    cuda: str | None = None
+    """The CUDA version it was built with; None for a CPU build."""
+    architectures: list[str] = []
+    sees: bool = False
+    kernel_ran: bool = False
+    error: str | None = None
+
+
+class Gpu(Record, tag="gpu", kw_only=True):
+    """GPU visibility inside a container that was given all GPUs."""
+
+    visible: bool
+    driver: str | None
+    devices: list[GpuDevice] = []
+    frameworks: list[GpuFramework] = []
+    error: str | None = None

@@ -1,0 +1,1 @@
+"""Requirements and lock files to declared requirements. Knows nothing of images."""

@@ -1,0 +1,59 @@
+"""What a project declares: the one shape that every reader gives."""
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a requirement stands: a file as the user names it, and its line, counted from 1."""
+
+    file: str
+    line: int
+    installed_by: str | None = None
+    """The instruction that installs it, "Dockerfile:10 pip install -r"."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}"
+        return f"{place} ({self.installed_by})" if self.installed_by else place
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
+    """One declared requirement. Markers are kept, since only the image can evaluate them."""
+
+    name: str
+    """Canonical (PEP 503)."""
+    source: Source
+    specifier: str = ""
+    """As declared, constraints added: "==2.13.0", ">=1,<2", "" for any."""
+    extras: tuple[str, ...] = ()
+    marker: str | None = None
+    url: str | None = None
+    """Of a direct reference (PEP 508 `name @ url`): wheel, archive, VCS or path."""
+    editable: bool = False
+    hashes: tuple[str, ...] = ()
+    """"sha256:…", as pip's --hash takes them."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that declares something which can't be read."""
+
+    source: Source
+    text: str
+    reason: str
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything declared for one image."""
+
+    requirements: tuple[Requirement, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    sources: tuple[str, ...] = ()
+    """The files (and Dockerfile lines) read, for people: ("requirements.txt",)."""
+    reason: str = ""
+    """Why these: "dependencies.files", "the Dockerfile installs it", "beside the Dockerfile"."""
+    notes: tuple[str, ...] = ()
+    """What could not be followed, "Dockerfile:7 install.sh: a script"."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no source was found at all: `pinned` and `parity` skip then."""
+        return not self.sources

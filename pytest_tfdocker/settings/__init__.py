@@ -1,0 +1,1 @@
+"""Text to typed settings: pyproject.toml, tfdocker.toml, Compose, environment, options."""

@@ -1,0 +1,162 @@
+"""The settings of one image, typed. Field names are the keys of [tool.tfdocker], with - for _."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+
+class ByteSize(int):
+    """Bytes, read from text with a unit: "4 GiB", "2 GB", "900 MiB"."""
+
+
+class Seconds(float):
+    """Seconds, read from text with a unit: "30 s", "5 min", "500 ms"."""
+
+
+Level = Literal["off", "warn", "fail", "require"]
+
+
+class Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class Build(Table, kw_only=True):
+    """What is handed to the builder."""
+
+    target: str | None = None
+    args: dict[str, str] = {}
+    platform: str | None = None
+    secrets: list[str] = []
+    ssh: list[str] = []
+    builder: str | None = None
+    cache_from: list[str] = []
+    cache_to: list[str] = []
+    contexts: dict[str, str] = {}
+    options: list[str] = []
+
+
+class Run(Table, kw_only=True):
+    """How production starts the container. Absent values are the engine's own."""
+
+    memory: ByteSize | None = None
+    swap: ByteSize | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    shm_size: ByteSize | None = None
+    user: str | None = None
+    read_only: bool = False
+    tmpfs: list[str] = []
+    network: str = "none"
+    env: list[str] = []
+    volumes: list[str] = []
+    entrypoint: list[str] | None = None
+    command: list[str] | None = None
+
+
+class Size(Table, kw_only=True):
+    """Budgets, in bytes."""
+
+    total: ByteSize | None = None
+    layer: ByteSize | None = None
+    wasted: ByteSize | None = None
+    packages: dict[str, ByteSize] = {}
+
+
+class Dependencies(Table, kw_only=True):
+    """Where what is declared stands, and how strictly it is taken."""
+
+    files: list[str] | None = None
+    base: Literal["allow", "judge"] = "allow"
+    allow_extra: list[str] = []
+
+
+class Imports(Table, kw_only=True):
+    """Modules to import. None: the ML frameworks found; []: none."""
+
+    modules: list[str] | None = None
+    timeout: Seconds = Seconds(300)
+
+
+class Gpu(Table, kw_only=True):
+    """Whether the image is to see a GPU."""
+
+    expect: Literal["auto", "required", "none"] = "auto"
+
+
+class Request(Table, kw_only=True):
+    """One HTTP request, sent over loopback from inside the container."""
+
+    path: str
+    port: int
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    body: str | None = None
+    json: Any = None
+    status: int = 200
+
+
+class Smoke(Table, kw_only=True):
+    """A smoke run: exactly one of script, command and request."""
+
+    name: str
+    script: str | None = None
+    command: list[str] | str | None = None
+    request: Request | None = None
+    peak_memory: ByteSize | None = None
+    duration: Seconds | None = None
+    timeout: Seconds = Seconds(300)
+
+
+class ImageSettings(Table, kw_only=True):
+    """Everything that is set for one image. Paths in it are relative to `root`."""
+
+    dockerfile: str = "Dockerfile"
+    context: str = "."
+    compose: str | None = None
+    service: str | None = None
+    python: str | None = None
+    build: Build = Build()
+    run: Run = Run()
+    size: Size = Size()
+    dependencies: Dependencies = Dependencies()
+    imports: Imports = Imports()
+    gpu: Gpu = Gpu()
+    smoke: list[Smoke] = []
+    checks: dict[str, Level] = {}
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """One image to judge: its settings, and where each came from."""
+
+    name: str
+    """Its key in [tool.tfdocker.images], "default" where there is but one."""
+    root: Path
+    """The folder of the settings file; where there is none, pytest's rootdir."""
+    settings: ImageSettings
+    source: Path | None = None
+    """The settings file."""
+    given: str | None = None
+    """The reference given by --tfdocker-image or TFDOCKER_IMAGE: a tag, a digest or an id."""
+    origins: dict[str, str] = {}
+    """Where a value was set, "run.memory" → "compose.yaml:9"; keys without an entry: `source`."""
+
+    @property
+    def dockerfile(self) -> Path:
+        """The Dockerfile, absolute; it need not exist."""
+        return self.root / self.settings.dockerfile
+
+    @property
+    def context(self) -> Path:
+        """The build context, absolute."""
+        return self.root / self.settings.context
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The merged settings of a run."""
+
+    images: list[Image]
+    project: str
+    """Name of the project, as it stands in the tags of the images that are built."""
+    keep: bool = False
+    json_path: Path | None = None
