@@ -7,14 +7,14 @@ class Record(msgspec.Struct, frozen=True):
     """A fact, or several that are gathered together."""
 
 
-class Absent(Record, tag="absent", kw_only=True):
+class Absent(Record, tag="absent", frozen=True, kw_only=True):
     """In place of a part that could not be gathered."""
 
     reason: str
     """One sentence, and what to do about it where something can be done."""
 
 
-class EngineFacts(Record, kw_only=True):
+class EngineFacts(Record, frozen=True, kw_only=True):
     """The engine, as /version and /info tell it."""
 
     name: str
@@ -35,7 +35,7 @@ class EngineFacts(Record, kw_only=True):
         return self.store.startswith("containerd")
 
 
-class BuildFacts(Record, kw_only=True):
+class BuildFacts(Record, frozen=True, kw_only=True):
     """How the image was built."""
 
     builder: str
@@ -44,7 +44,7 @@ class BuildFacts(Record, kw_only=True):
     cached: bool
 
 
-class Layer(Record, kw_only=True):
+class Layer(Record, frozen=True, kw_only=True):
     """One entry of the image's history, oldest first."""
 
     instruction: str
@@ -57,7 +57,7 @@ class Layer(Record, kw_only=True):
     """Of the Dockerfile, counted from 1."""
 
 
-class Files(Record, tag="files", kw_only=True):
+class Files(Record, tag="files", frozen=True, kw_only=True):
     """The merged file system, as a walk from inside sees it. Hard links are counted once."""
 
     count: int
@@ -70,7 +70,7 @@ class Files(Record, tag="files", kw_only=True):
     seconds: float
 
 
-class Distribution(Record, kw_only=True):
+class Distribution(Record, frozen=True, kw_only=True):
     """An installed distribution, from its dist-info or egg-info folder."""
 
     name: str
@@ -97,7 +97,7 @@ class Distribution(Record, kw_only=True):
     """Why its metadata can't be read."""
 
 
-class Interpreter(Record, tag="interpreter", kw_only=True):
+class Interpreter(Record, tag="interpreter", frozen=True, kw_only=True):
     """The interpreter that the image's own service would run on."""
 
     executable: str
@@ -112,7 +112,7 @@ class Interpreter(Record, tag="interpreter", kw_only=True):
     """sys.path of a plain start, without the script's own folder."""
 
 
-class Distributions(Record, tag="distributions", kw_only=True):
+class Distributions(Record, tag="distributions", frozen=True, kw_only=True):
     """Every distribution on the interpreter's sys.path, in its order."""
 
     installed: list[Distribution]
@@ -120,7 +120,7 @@ class Distributions(Record, tag="distributions", kw_only=True):
     """Other environments of the image that hold a site-packages: their prefixes."""
 
 
-class Base(Record, tag="base", kw_only=True):
+class Base(Record, tag="base", frozen=True, kw_only=True):
     """What came with the image of the final FROM."""
 
     reference: str
@@ -131,7 +131,7 @@ class Base(Record, tag="base", kw_only=True):
     """Paths of its dist-info and egg-info folders, as in `Distribution.path`, with the version."""
 
 
-class ImageConfig(Record, kw_only=True):
+class ImageConfig(Record, frozen=True, kw_only=True):
     """The part of the image's OCI config that says how it is run."""
 
     entrypoint: list[str] = []
@@ -144,7 +144,7 @@ class ImageConfig(Record, kw_only=True):
     stop_signal: str | None = None
 
 
-class ImageEvidence(Record, kw_only=True):
+class ImageEvidence(Record, frozen=True, kw_only=True):
     """All that is known of one image without running its program."""
 
     name: str
@@ -187,7 +187,7 @@ HIDDEN_BY_THE_ENGINE_BYTES = 4096
 """/etc/hostname, hosts, resolv.conf and mtab are the engine's: under this, nothing is wasted."""
 
 
-class Limits(Record, kw_only=True):
+class Limits(Record, frozen=True, kw_only=True):
     """What a container was asked to be held to."""
 
     memory_bytes: int | None = None
@@ -196,7 +196,7 @@ class Limits(Record, kw_only=True):
     pids: int | None = None
 
 
-class Effective(Record, tag="effective", kw_only=True):
+class Effective(Record, tag="effective", frozen=True, kw_only=True):
     """What the control group inside says. None: unlimited."""
 
     memory_bytes: int | None
@@ -208,7 +208,7 @@ class Effective(Record, tag="effective", kw_only=True):
     """False where the kernel accounts no swap; swap_bytes tells nothing then."""
 
 
-class Phase(Record, kw_only=True):
+class Phase(Record, frozen=True, kw_only=True):
     """A stretch of a run, begun by a line `tfdocker: phase NAME`."""
 
     name: str
@@ -216,7 +216,7 @@ class Phase(Record, kw_only=True):
     peak_bytes: int | None
 
 
-class Run(Record, tag="run", kw_only=True):
+class Run(Record, tag="run", frozen=True, kw_only=True):
     """One finished run of a smoke or of a user's own command or service."""
 
     name: str
@@ -252,7 +252,7 @@ class Run(Record, tag="run", kw_only=True):
     """Of a `request` smoke: what was answered instead."""
 
 
-class Import(Record, kw_only=True):
+class Import(Record, frozen=True, kw_only=True):
     """One import of a module and its lazy core, in a process of its own."""
 
     name: str
@@ -268,13 +268,13 @@ class Import(Record, kw_only=True):
     memory_limit_bytes: int | None = None
 
 
-class Imports(Record, tag="imports", kw_only=True):
+class Imports(Record, tag="imports", frozen=True, kw_only=True):
     """Imports by module name."""
 
     modules: dict[str, Import]
 
 
-class GpuDevice(Record, kw_only=True):
+class GpuDevice(Record, frozen=True, kw_only=True):
     """A device, as the CUDA driver API tells it."""
 
     name: str
@@ -282,7 +282,7 @@ class GpuDevice(Record, kw_only=True):
     memory_bytes: int
 
 
-class GpuFramework(Record, kw_only=True):
+class GpuFramework(Record, frozen=True, kw_only=True):
     """What one framework says of the GPU."""
 
     name: str
@@ -295,7 +295,7 @@ class GpuFramework(Record, kw_only=True):
     error: str | None = None
 
 
-class Gpu(Record, tag="gpu", kw_only=True):
+class Gpu(Record, tag="gpu", frozen=True, kw_only=True):
     """GPU visibility inside a container that was given all GPUs."""
 
     visible: bool

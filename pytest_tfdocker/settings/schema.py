@@ -21,7 +21,7 @@ class Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=T
     """A table of the settings file."""
 
 
-class Build(Table, kw_only=True):
+class Build(Table, frozen=True, kw_only=True):
     """What is handed to the builder."""
 
     target: str | None = None
@@ -36,7 +36,7 @@ class Build(Table, kw_only=True):
     options: list[str] = []
 
 
-class Run(Table, kw_only=True):
+class Run(Table, frozen=True, kw_only=True):
     """How production starts the container. Absent values are the engine's own."""
 
     memory: ByteSize | None = None
@@ -54,7 +54,7 @@ class Run(Table, kw_only=True):
     command: list[str] | None = None
 
 
-class Size(Table, kw_only=True):
+class Size(Table, frozen=True, kw_only=True):
     """Budgets, in bytes."""
 
     total: ByteSize | None = None
@@ -63,7 +63,7 @@ class Size(Table, kw_only=True):
     packages: dict[str, ByteSize] = {}
 
 
-class Dependencies(Table, kw_only=True):
+class Dependencies(Table, frozen=True, kw_only=True):
     """Where what is declared stands, and how strictly it is taken."""
 
     files: list[str] | None = None
@@ -71,20 +71,20 @@ class Dependencies(Table, kw_only=True):
     allow_extra: list[str] = []
 
 
-class Imports(Table, kw_only=True):
+class Imports(Table, frozen=True, kw_only=True):
     """Modules to import. None: the ML frameworks found; []: none."""
 
     modules: list[str] | None = None
     timeout: Seconds = Seconds(300)
 
 
-class Gpu(Table, kw_only=True):
+class Gpu(Table, frozen=True, kw_only=True):
     """Whether the image is to see a GPU."""
 
     expect: Literal["auto", "required", "none"] = "auto"
 
 
-class Request(Table, kw_only=True):
+class Request(Table, frozen=True, kw_only=True):
     """One HTTP request, sent over loopback from inside the container."""
 
     path: str
@@ -96,7 +96,7 @@ class Request(Table, kw_only=True):
     status: int = 200
 
 
-class Smoke(Table, kw_only=True):
+class Smoke(Table, frozen=True, kw_only=True):
     """A smoke run: exactly one of script, command and request."""
 
     name: str
@@ -108,7 +108,7 @@ class Smoke(Table, kw_only=True):
     timeout: Seconds = Seconds(300)
 
 
-class ImageSettings(Table, kw_only=True):
+class ImageSettings(Table, frozen=True, kw_only=True):
     """Everything that is set for one image. Paths in it are relative to `root`."""
 
     dockerfile: str = "Dockerfile"
