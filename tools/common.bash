@@ -1,0 +1,34 @@
+# Shared by the tools of this folder: how they speak, and how they come by mmdebstrap.
+# shellcheck shell=bash
+
+# stdout belongs to what a caller evaluates or reads, so everything said to a person goes to stderr.
+say() { printf '%s: %s\n' "tools/${0##*/}" "$*" >&2; }
+refuse() { say "$@" && exit 1; }
+misuse() { printf '%s\n' "$USAGE" >&2 && exit 2; }
+
+now() { echo "${EPOCHREALTIME/[.,]/}"; } # microseconds
+took() { local us=$(($(now) - $1)) && printf '%d.%d s' $((us / 1000000)) $((us / 100000 % 10)); }
+
+is_debian() { [[ -r /etc/os-release ]] && (. /etc/os-release && [[ " $ID ${ID_LIKE-} " == *" debian "* ]]); }
+
+# Says why Debian packages can't be unpacked into a root here, or nothing.
+why_no_debian_root() {
+  if ! is_debian; then
+    echo "this host isn't Debian"
+  elif [[ $(id -u) != 0 ]]; then
+    echo "that needs root"
+  elif ! unshare --mount true 2>/dev/null; then
+    echo "that needs CAP_SYS_ADMIN, which this container lacks (docker run --privileged)"
+  fi
+}
+
+install_mmdebstrap() {
+  if ! command -v mmdebstrap >/dev/null; then
+    local start && start=$(now)
+    say "installing mmdebstrap with apt-get"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      mmdebstrap debian-archive-keyring; } >&2 ||
+      refuse "mmdebstrap can't be installed: apt-get reaches no Debian mirror"
+    say "installed mmdebstrap in $(took "$start")"
+  fi
+}
