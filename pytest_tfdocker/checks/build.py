@@ -1,0 +1,68 @@
+"""`build`: the image builds."""
+
+from collections.abc import Sequence
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.verdict import Verdict, failed, passed
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_seconds
+from pytest_tfdocker.text import HEADLINE_WIDTH, last_lines, one_line, shorten
+
+NOT_BUILT = "not built"
+"""What every other check skips with after a failed build."""
+
+
+def plan(image: Image, _declared: Declared) -> list[str | None]:
+    """One item, unless the image was built by somebody else."""
+    return [] if image.given else [None]
+
+
+def judge(facts: Facts, _parameter: str | None) -> Verdict:
+    """Where there is evidence there is an image: says by what, and in what time."""
+    build = facts.evidence.build
+    if build is None:
+        return passed("the image is there")
+    how = "up to date" if build.cached else "built"
+    headline = f"{format_seconds(build.seconds)}, {how}, {build.builder}"
+    return passed(headline, measured=build.seconds)
+
+
+def judge_failed_build(
+    reason: str,
+    *,
+    step: str | None = None,
+    dockerfile: str = "Dockerfile",
+    line: int | None = None,
+    exit_code: int | None = None,
+    output: Sequence[str] = (),
+    advice: str | None = None,
+    seconds: float | None = None,
+) -> Verdict:
+    """A build that failed: `reason` is the builder's word, `step` is "[3/7] RUN pip install …"."""
+    after = "" if seconds is None else f", after {format_seconds(seconds)}"
+    return failed(
+        _headline(reason, step, "" if line is None else f"{dockerfile}:{line}", exit_code),
+        *([f"step {one_line(step, 160)}{after}"] if step else []),
+        one_line(reason),
+        *([advice] if advice else []),
+        *_output(output),
+        measured=seconds,
+        line=line,
+    )
+
+
+def _headline(reason: str, step: str | None, blame: str, exit_code: int | None) -> str:
+    if exit_code is None:
+        return shorten(one_line(reason), HEADLINE_WIDTH)
+    instruction = one_line((step or "").rpartition("] ")[2])
+    where = ", ".join(filter(None, [f"exit code {exit_code}", blame]))
+    return shorten(": ".join(filter(None, [where, instruction])), HEADLINE_WIDTH)
+
+
+def _output(output: Sequence[str]) -> list[str]:
+    lines = last_lines("\n".join(output))
+    return ["last lines of its output:", *(f"  {line}" for line in lines)] if lines else []
+
+
+CHECK = Check(name="build", needs=("image",), plan=plan, judge=judge)

@@ -1,0 +1,149 @@
+"""`limits`: the limits asked for are those in force inside."""
+
+import msgspec
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
+from pytest_tfdocker.checks.wording import origin, unknown
+from pytest_tfdocker.evidence.records import Effective
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_memory
+from pytest_tfdocker.text import HEADLINE_WIDTH, shorten
+
+PAGE_BYTES = 65_536
+"""The kernel rounds memory limits down to a page; 64 KiB is the largest in use (arm64)."""
+
+CPU_TOLERANCE = 0.01
+"""The engine turns CPUs into microseconds of a period: finer than this nothing is kept."""
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit: what was asked for and what is in force, as text, and whether they agree."""
+
+    name: str
+    asked: str
+    found: str
+    holds: bool | None
+    """None: it can't be told."""
+    note: str = ""
+
+
+def plan(image: Image, _declared: Declared) -> list[str | None]:
+    """One item, where any limit is set."""
+    run = image.settings.run
+    asked = (run.memory, run.swap, run.cpus, run.pids)
+    return [None] if any(limit is not None for limit in asked) else []
+
+
+def judge(facts: Facts, _parameter: str | None) -> Verdict:
+    """Every limit that was asked for against the control group's own figure."""
+    if not isinstance(facts.effective, Effective):
+        return unknown(facts.effective, "what is in force inside")
+    limits = compare(facts.image, facts.effective, engine_cpus=facts.evidence.engine.cpus)
+    wrong = [limit for limit in limits if limit.holds is False]
+    if wrong:
+        return _not_in_force(wrong, limits, facts.effective)
+    untold = [limit for limit in limits if limit.holds is None]
+    if untold:
+        return skipped(f"{untold[0].name}: {untold[0].found}", *map(_line, limits))
+    headline = ", ".join(f"{limit.name} {limit.found}{limit.note}" for limit in limits)
+    return passed(shorten(headline, HEADLINE_WIDTH), measured=len(limits), budget=len(limits))
+
+
+def compare(image: Image, effective: Effective, *, engine_cpus: int) -> list[Limit]:
+    """Each limit that the settings ask for, and swap, which is off where memory is limited."""
+    run = image.settings.run
+    found = [
+        _memory(image, run.memory, effective),
+        _swap(image, run.swap, effective, implied=run.memory is not None),
+        _cpus(image, run.cpus, effective, engine_cpus),
+        _pids(image, run.pids, effective),
+    ]
+    return [limit for limit in found if limit is not None]
+
+
+def _memory(image: Image, asked: int | None, effective: Effective) -> Limit | None:
+    if asked is None:
+        return None
+    found = effective.memory_bytes
+    return Limit(
+        name="memory",
+        asked=f"{format_memory(asked)} ({origin(image, 'run.memory')})",
+        found="unlimited" if found is None else format_memory(found),
+        holds=found is not None and asked - PAGE_BYTES < found <= asked,
+    )
+
+
+def _swap(image: Image, asked: int | None, effective: Effective, *, implied: bool) -> Limit | None:
+    if asked is None and not (implied and effective.swap_known):
+        return None
+    wanted, found = asked or 0, effective.swap_bytes
+    place = "off by default" if asked is None else origin(image, "run.swap")
+    return Limit(
+        name="swap",
+        asked=f"{format_memory(wanted)} ({place})",
+        found=_swap_text(effective),
+        # Two limits make it, memory and memory + swap, and each is rounded down.
+        holds=(found is not None and abs(found - wanted) < 2 * PAGE_BYTES)
+        if effective.swap_known
+        else None,
+    )
+
+
+def _swap_text(effective: Effective) -> str:
+    if not effective.swap_known:
+        return "the kernel accounts none"
+    if effective.swap_bytes is None:
+        return "unlimited"
+    return format_memory(effective.swap_bytes) if effective.swap_bytes else "off"
+
+
+def _cpus(
+    image: Image, asked: float | None, effective: Effective, engine_cpus: int
+) -> Limit | None:
+    if asked is None:
+        return None
+    wanted, found = min(asked, engine_cpus), effective.cpus
+    lowered = f" of {asked:g} asked, all that the engine has" if wanted < asked else ""
+    return Limit(
+        name="cpus",
+        asked=f"{asked:g} ({origin(image, 'run.cpus')})",
+        found="unlimited" if found is None else f"{found:g}",
+        holds=found is not None and abs(found - wanted) <= CPU_TOLERANCE,
+        note=lowered,
+    )
+
+
+def _pids(image: Image, asked: int | None, effective: Effective) -> Limit | None:
+    if asked is None:
+        return None
+    found = effective.pids
+    return Limit(
+        name="pids",
+        asked=f"{asked} ({origin(image, 'run.pids')})",
+        found="unlimited" if found is None else str(found),
+        holds=found == asked,
+    )
+
+
+def _not_in_force(wrong: list[Limit], limits: list[Limit], effective: Effective) -> Verdict:
+    first = wrong[0]
+    asked = first.asked.partition(" (")[0]
+    return failed(
+        shorten(f"{first.name} {first.found}, {asked} asked for", HEADLINE_WIDTH),
+        *map(_line, limits),
+        f"read from cgroup v{effective.cgroup_version.removeprefix('v')} inside the container",
+        "rootless engines without cgroup delegation and kernels without the controller take a "
+        "limit and drop it: see `docker info`",
+        measured=len(limits) - len(wrong),
+        budget=len(limits),
+    )
+
+
+def _line(limit: Limit) -> str:
+    verdict = {True: "in force", False: "NOT in force", None: "can't be told"}[limit.holds]
+    return f"{limit.name}: asked {limit.asked}, found {limit.found}{limit.note}: {verdict}"
+
+
+CHECK = Check(name="limits", needs=("image", "effective"), plan=plan, judge=judge)

@@ -1,0 +1,168 @@
+"""`peak-memory[SMOKE]`: the run ends well, in time, unkilled, within its memory."""
+
+import msgspec
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.run_story import (
+    exit_words,
+    kernel_line,
+    last_phase,
+    limit_line,
+    output_lines,
+    peak_phase,
+    phases_line,
+    signal_name,
+    throttled_line,
+)
+from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
+from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
+from pytest_tfdocker.evidence.records import Absent, Run
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_memory, format_seconds
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, one_line, shorten
+
+
+def plan(image: Image, _declared: Declared) -> list[str | None]:
+    """Every smoke: each can fail by its exit code, its time or an OOM kill."""
+    return [smoke.name for smoke in image.settings.smoke]
+
+
+def judge(facts: Facts, parameter: str | None) -> Verdict:
+    """The run of one smoke against its own budget, else against the memory limit."""
+    if not isinstance(facts.run, Run):
+        return unknown(facts.run, "the run")
+    smoke = next(one for one in facts.image.settings.smoke if one.name == parameter)
+    return judge_run(
+        facts.run,
+        smoke.peak_memory,
+        limit_origin=origin(facts.image, "run.memory"),
+        timeout_seconds=smoke.timeout,
+    )
+
+
+def judge_run(
+    run: Run,
+    budget_bytes: int | None = None,
+    *,
+    limit_origin: str = "",
+    timeout_seconds: float | None = None,
+) -> Verdict:
+    """How the run ended comes first: the peak of a run that broke off says nothing."""
+    broken = how_it_broke(run, limit_origin=limit_origin, timeout_seconds=timeout_seconds)
+    return broken or _judge_peak(run, budget_bytes, limit_origin)
+
+
+def how_it_broke(
+    run: Run, *, limit_origin: str = "", timeout_seconds: float | None = None
+) -> Verdict | None:
+    """The failure of a run that did not end well; None where it did."""
+    if run.error is not None:
+        return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+    if run.timed_out:
+        return _timed_out(run, limit_origin, timeout_seconds)
+    if run.oom_killed:
+        return _oom_killed(run, limit_origin)
+    if run.exit_code:
+        return _exited(run, limit_origin)
+    if run.request_error is not None:
+        return _failed(run, *split(run.request_error), *output_lines(run))
+    return None
+
+
+def _timed_out(run: Run, limit_origin: str, timeout_seconds: float | None) -> Verdict:
+    after = format_seconds(timeout_seconds or run.seconds)
+    return _failed(
+        run,
+        f"{after} are over, stopped {last_phase(run)}".rstrip(),
+        *phases_line(run, cut_off=True),
+        *throttled_line(run),
+        limit_line(run, limit_origin),
+        "mend what waits, or raise the smoke's `timeout`; no network is there unless run.network "
+        "is set",
+        *output_lines(run),
+    )
+
+
+def _oom_killed(run: Run, limit_origin: str) -> Verdict:
+    at = run.peak_bytes if run.peak_bytes is not None else run.limits.memory_bytes
+    where = [last_phase(run)] if last_phase(run) else []
+    figure = [] if at is None else [f"at {format_memory(at)}"]
+    headline = " ".join(["OOM-killed", *where, *figure])
+    return _failed(
+        run,
+        shorten(f"{headline}, {exit_words(run)}", HEADLINE_WIDTH),
+        *phases_line(run, cut_off=True),
+        *_largest(run),
+        limit_line(run, limit_origin),
+        *kernel_line(run),
+        *_kubernetes(run),
+        _advice(run),
+        *output_lines(run),
+    )
+
+
+def _largest(run: Run) -> list[str]:
+    names = ", ".join(bounded(map(one_line, run.largest_processes), 5))
+    return [f"largest then: {names}"] if names else []
+
+
+def _kubernetes(run: Run) -> list[str]:
+    if run.exit_code != 0:
+        return []
+    return ["a child was killed and the run went on; Kubernetes would kill all of it"]
+
+
+def _advice(run: Run) -> str:
+    limit = run.limits.memory_bytes
+    higher = "one" if limit is None else format_memory(2 * limit)
+    return (
+        f"to find the limit it needs: set run.memory to {higher}, run this check again, "
+        "and take the peak that it shows + 15 %"
+    )
+
+
+def _exited(run: Run, limit_origin: str) -> Verdict:
+    code = run.exit_code or 0
+    name = signal_name(code)
+    last = next((line for line in reversed(run.stderr.split("\n")) if line.strip()), "")
+    said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {one_line(last)}" if last else "")
+    note = ["the kernel counted no OOM kill: something else sent it"] if name == "SIGKILL" else []
+    return _failed(
+        run,
+        shorten(said, HEADLINE_WIDTH),
+        f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
+        *note,
+        *phases_line(run, cut_off=True),
+        limit_line(run, limit_origin),
+        *output_lines(run),
+    )
+
+
+def _judge_peak(run: Run, budget_bytes: int | None, limit_origin: str) -> Verdict:
+    budget = budget_bytes if budget_bytes is not None else run.limits.memory_bytes
+    if run.peak_bytes is None:
+        return _no_peak(run, budget)
+    details = [*phases_line(run), limit_line(run, limit_origin), *kernel_line(run)]
+    if budget is None:
+        figure = f"{format_memory(run.peak_bytes)}, with neither budget nor limit"
+        return skipped(figure, *details, measured=run.peak_bytes)
+    if run.peak_bytes <= budget:
+        return weigh(run.peak_bytes, budget, format_memory, *details)
+    over = weigh(run.peak_bytes, budget, format_memory, *_largest(run), *details)
+    headline = shorten(f"{over.headline} {peak_phase(run)}".rstrip(), HEADLINE_WIDTH)
+    return msgspec.structs.replace(over, headline=headline)
+
+
+def _no_peak(run: Run, budget: int | None) -> Verdict:
+    reason = "no working memory could be read"
+    why = [one_line(run.effective.reason)] if isinstance(run.effective, Absent) else []
+    seen = [*why, *kernel_line(run)]
+    return skipped(reason, *seen) if budget is None else error(reason, *seen)
+
+
+def _failed(run: Run, headline: str, *details: str) -> Verdict:
+    return failed(headline, *details, measured=run.peak_bytes)
+
+
+CHECK = Check(name="peak-memory", needs=("image", "run"), plan=plan, judge=judge)

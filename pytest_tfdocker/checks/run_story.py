@@ -1,0 +1,111 @@
+"""How a run is told: phases, limits, the kernel's own figure, its end, its last lines."""
+
+import signal
+
+from pytest_tfdocker.evidence.records import Effective, Phase, Run
+from pytest_tfdocker.settings.units import format_memory, format_seconds
+from pytest_tfdocker.text import bounded, last_lines, one_line
+
+SIGNAL_BASE = 128
+"""A shell's way, and the probe's, to carry a signal in an exit code."""
+
+
+def exit_words(run: Run) -> str:
+    """How the user's process ended: "exit code 1", "SIGKILL (exit code 137)"."""
+    if run.exit_code is None:
+        return "no exit code"
+    name = signal_name(run.exit_code)
+    return f"{name} (exit code {run.exit_code})" if name else f"exit code {run.exit_code}"
+
+
+def signal_name(exit_code: int) -> str | None:
+    """The signal that an exit code over 128 stands for."""
+    try:
+        return signal.Signals(exit_code - SIGNAL_BASE).name
+    except ValueError:
+        return None
+
+
+def last_phase(run: Run) -> str:
+    """`in "load"`, the phase in which the run ended; "" where it had but one."""
+    return in_phase(run.phases[-1]) if len(run.phases) > 1 else ""
+
+
+def peak_phase(run: Run) -> str:
+    """`in "load"`, the phase of the largest peak; "" where there is but one."""
+    told = [phase for phase in run.phases if phase.peak_bytes is not None]
+    if len(run.phases) < 2 or not told:  # noqa: PLR2004 (one phase is the whole run)
+        return ""
+    return in_phase(max(told, key=lambda phase: phase.peak_bytes or 0))
+
+
+def in_phase(phase: Phase) -> str:
+    """`in "load"`, with the name cut to a headline's needs."""
+    return f'in "{one_line(phase.name, 16)}"'
+
+
+def phases_line(run: Run, *, cut_off: bool = False) -> list[str]:
+    """One line, "import 412 MiB in 3.1 s | load ≥ 1.5 GiB in 0.4 s"; ≥ where the run broke off."""
+    told = [_phase(phase) for phase in run.phases]
+    if cut_off and told:
+        told[-1] = _phase(run.phases[-1], at_least="≥ ")
+    return [" | ".join(bounded(told))] if told else []
+
+
+def _phase(phase: Phase, at_least: str = "") -> str:
+    peak = "?" if phase.peak_bytes is None else format_memory(phase.peak_bytes)
+    return f"{one_line(phase.name, 40)} {at_least}{peak} in {format_seconds(phase.seconds)}"
+
+
+def limit_line(run: Run, limit_origin: str) -> str:
+    """The memory limit, where it is set, whether it is in force, and how swap stands."""
+    asked = run.limits.memory_bytes
+    if asked is None:
+        return "no memory limit is set"
+    place = f" from {limit_origin}" if limit_origin else ""
+    force = _in_force(run, asked)
+    return f"limit {format_memory(asked)}{place}, {force}; page cache not counted"
+
+
+def _in_force(run: Run, asked: int) -> str:
+    if not isinstance(run.effective, Effective):
+        return f"whether it is in force is not known ({one_line(run.effective.reason)})"
+    found = run.effective.memory_bytes
+    if found is None or found > asked:
+        what = "none is" if found is None else f"{format_memory(found)} is"
+        return f"NOT in force: {what}"
+    return f"in force, {_swap(run.effective)}"
+
+
+def _swap(effective: Effective) -> str:
+    if not effective.swap_known:
+        return "swap not accounted by the kernel"
+    if effective.swap_bytes is None:
+        return "swap unlimited"
+    return f"swap {format_memory(effective.swap_bytes)}" if effective.swap_bytes else "swap off"
+
+
+def kernel_line(run: Run) -> list[str]:
+    """The kernel's own peak, which is no working memory."""
+    if run.kernel_peak_bytes is None:
+        return []
+    peak = format_memory(run.kernel_peak_bytes)
+    return [f"the kernel's own peak, page cache counted: {peak}"]
+
+
+def throttled_line(run: Run) -> list[str]:
+    """How long the CPU limit stood still, where that was a tenth of the run or more."""
+    throttled = run.throttled_seconds
+    if not throttled or throttled * 10 < run.seconds:
+        return []
+    cpus = "" if run.limits.cpus is None else f" of {run.limits.cpus:g} CPUs"
+    return [f"throttled {format_seconds(throttled)} by the limit{cpus}"]
+
+
+def output_lines(run: Run) -> list[str]:
+    """The last lines of stderr, else of stdout."""
+    for name, text in (("stderr", run.stderr), ("stdout", run.stdout)):
+        lines = last_lines(text)
+        if lines:
+            return [f"last lines of {name}:", *(f"  {line}" for line in lines)]
+    return ["it wrote nothing"]

@@ -1,0 +1,140 @@
+"""`size[total]`, `size[layer]` and `size[wasted]`: bytes of the image against a budget."""
+
+from collections.abc import Sequence
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.verdict import Verdict, error
+from pytest_tfdocker.checks.wording import place, unknown, weigh
+from pytest_tfdocker.evidence.records import Base, ImageEvidence, Layer
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_size
+from pytest_tfdocker.text import bounded, one_line, table
+
+NO_HISTORY = "the image has no history"
+INSTRUCTION_WIDTH = 72
+ROWS = 10
+REWRITING = ("rm -", "chown ", "chmod ", "mv ", "apt-get remove", "apt-get purge", "pip uninstall")
+"""Commands that leave the bytes of an earlier layer behind, or copy them up into their own."""
+
+
+def plan(image: Image, _declared: Declared) -> list[str | None]:
+    """The figures that have a budget."""
+    budgets = image.settings.size
+    return [name for name in ("total", "layer", "wasted") if getattr(budgets, name) is not None]
+
+
+def judge(facts: Facts, parameter: str | None) -> Verdict:
+    """One figure against its budget."""
+    match parameter:
+        case "total":
+            return _judge_total(facts)
+        case "layer":
+            return _judge_layer(facts)
+        case _:
+            return _judge_wasted(facts)
+
+
+def above_base(evidence: ImageEvidence) -> list[Layer]:
+    """Layers that are not known to be the base's, largest first, empty ones left out."""
+    own = [layer for layer in evidence.layers if layer.base is not True and layer.bytes]
+    return sorted(own, key=lambda layer: -layer.bytes)
+
+
+def layer_rows(image: Image, layers: Sequence[Layer]) -> list[tuple[str, str, str]]:
+    """Bytes, place in the Dockerfile and instruction of each, as cells of a table."""
+    return [
+        (
+            format_size(layer.bytes),
+            place(image, layer.line),
+            one_line(layer.instruction, INSTRUCTION_WIDTH),
+        )
+        for layer in layers
+    ]
+
+
+def _judge_total(facts: Facts) -> Verdict:
+    evidence, budget = facts.evidence, facts.image.settings.size.total or 0
+    total = evidence.total_bytes
+    if total is None:
+        return unknown(evidence.files, "the file system")
+    own = above_base(evidence)
+    details = (*_composition(facts.image, evidence), *_notes(evidence))
+    return weigh(total, budget, format_size, *details, line=own[0].line if own else None)
+
+
+def _judge_layer(facts: Facts) -> Verdict:
+    evidence, budget = facts.evidence, facts.image.settings.size.layer or 0
+    if not evidence.layers:
+        return error(NO_HISTORY, "its layers can't be told apart, so the largest isn't known")
+    own = above_base(evidence)
+    largest = own[0] if own else None
+    rows = bounded(table(layer_rows(facts.image, own)))
+    details = (*rows, *_notes(evidence))
+    figure = largest.bytes if largest else 0
+    return weigh(figure, budget, format_size, *details, line=largest.line if largest else None)
+
+
+def _judge_wasted(facts: Facts) -> Verdict:
+    evidence, budget = facts.evidence, facts.image.settings.size.wasted or 0
+    if not evidence.layers:
+        return error(
+            NO_HISTORY,
+            "what a later layer overwrites or deletes is told by the history's sizes;",
+            "squashed, imported, kaniko's and Bazel's images have none",
+        )
+    wasted = evidence.wasted_bytes
+    if wasted is None:
+        return unknown(evidence.files, "the file system")
+    details = (*_suspects(facts.image, evidence), *_notes(evidence)) if wasted else ()
+    return weigh(wasted, budget, format_size, *details)
+
+
+def _composition(image: Image, evidence: ImageEvidence) -> list[str]:
+    if not evidence.layers:
+        return [f"{NO_HISTORY}: which instruction brought what can't be told"]
+    rows = layer_rows(image, above_base(evidence))
+    more = len(rows) - ROWS
+    lines = table([*rows[:ROWS], *_base_row(evidence)])
+    if more > 0:
+        lines.append(f"… and {more} more")
+    return [*lines, *_wasted_line(evidence)]
+
+
+def _base_row(evidence: ImageEvidence) -> list[tuple[str, str, str]]:
+    base_bytes = sum(layer.bytes for layer in evidence.layers if layer.base)
+    name = evidence.base.reference if isinstance(evidence.base, Base) else ""
+    return [(format_size(base_bytes), "", f"base {name}".rstrip())] if base_bytes else []
+
+
+def _wasted_line(evidence: ImageEvidence) -> list[str]:
+    if not evidence.wasted_bytes:
+        return []
+    wasted = format_size(evidence.wasted_bytes)
+    return [f"{wasted} of it is overwritten or deleted by a later layer, which frees nothing"]
+
+
+def _suspects(image: Image, evidence: ImageEvidence) -> list[str]:
+    layers = [layer for layer in evidence.layers if layer.base is not True]
+    rewriting = [layer for layer in layers if any(w in layer.instruction for w in REWRITING)]
+    if not rewriting:
+        return ["files of one layer stand again in a later one: write each file once"]
+    rows = [row[1:] for row in layer_rows(image, rewriting)]
+    lines = [": ".join(cell for cell in row if cell) for row in rows]
+    return [
+        "overwritten or deleted by a later layer, as these may do:",
+        *bounded(lines),
+        "delete or change files in the instruction that writes them; a later one frees nothing",
+    ]
+
+
+def _notes(evidence: ImageEvidence) -> list[str]:
+    notes = []
+    if any(layer.base is None for layer in evidence.layers):
+        notes.append("which layers are the base's can't be told: all are counted")
+    if evidence.layers and evidence.engine.counts_blocks:
+        notes.append("layers are counted in disk blocks, as this engine's image store has them")
+    return notes
+
+
+CHECK = Check(name="size", needs=("image",), plan=plan, judge=judge)

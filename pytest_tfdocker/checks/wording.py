@@ -1,0 +1,44 @@
+"""What the texts of several checks share."""
+
+from pytest_tfdocker.checks.verdict import Verdict, error, failed
+from pytest_tfdocker.evidence.records import Absent
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import Formatter, format_over
+from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
+
+
+def weigh(
+    measured: int, budget: int, formatter: Formatter, *details: str, line: int | None = None
+) -> Verdict:
+    """Passed up to and at the budget, failed above it; the details stand in both."""
+    if measured > budget:
+        headline = format_over(measured, budget, formatter)
+        return failed(headline, *details, measured=measured, budget=budget, line=line)
+    headline = f"{formatter(measured)}, {formatter(budget - measured)} under {formatter(budget)}"
+    return Verdict(
+        outcome="passed", headline=headline, details=details, measured=measured, budget=budget
+    )
+
+
+def unknown(part: object, what: str, *details: str) -> Verdict:
+    """An error: a part that the check needs is absent; its reason comes first."""
+    reason = part.reason if isinstance(part, Absent) else f"{what} was not gathered"
+    return error(*split(reason), *details)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """A headline, and the whole text below it where the headline had to cut it."""
+    whole = one_line(text)
+    headline = shorten(whole, HEADLINE_WIDTH)
+    return (headline,) if headline == whole else (headline, whole)
+
+
+def origin(image: Image, key: str) -> str:
+    """Where a setting stands, for people: "compose.yaml:9", "pyproject.toml", "the settings"."""
+    default = image.source.name if image.source else "the settings"
+    return image.origins.get(key, default)
+
+
+def place(image: Image, line: int | None) -> str:
+    """A line of the Dockerfile as people name it: "Dockerfile:9"; "" where none is known."""
+    return "" if line is None else f"{image.settings.dockerfile}:{line}"

@@ -1,0 +1,1 @@
+"""Verdicts and evidence to terminal and JSON. Judges nothing."""

@@ -1,0 +1,49 @@
+"""All that the reports tell of one image."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.evidence.records import Absent, Gpu, ImageEvidence, Imports, Run
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+
+ReportOutcome = Literal["passed", "failed", "skipped", "warned", "error"]
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One check as it ended, its level applied."""
+
+    id: str
+    """Without the image's name: "size[total]"."""
+    outcome: ReportOutcome
+    message: str
+    """The whole text; its first line stands alone."""
+    measured: Any = None
+    budget: Any = None
+
+    @property
+    def headline(self) -> str:
+        """The first line."""
+        return self.message.partition("\n")[0]
+
+
+class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One image; what was not asked for, or could not be gathered, is None or Absent."""
+
+    image: Image
+    declared: Declared | None = None
+    evidence: ImageEvidence | Absent | None = None
+    """None or Absent where the image was not built or not found."""
+    problems: tuple[DependencyProblem, ...] | None = None
+    imports: Imports | Absent | None = None
+    gpu: Gpu | Absent | None = None
+    runs: tuple[Run, ...] = ()
+    """Those that ran, in the settings' order."""
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def known(self) -> ImageEvidence | None:
+        """The evidence, None where there is no image."""
+        return None if isinstance(self.evidence, Absent) else self.evidence

@@ -1,0 +1,181 @@
+"""The JSON report, schema 1: docs/json.md. Keys may be added, none renamed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Gpu,
+    ImageEvidence,
+    Import,
+    Imports,
+    Limits,
+    Run,
+)
+from pytest_tfdocker.report.image_report import ImageReport
+
+SCHEMA = 1
+
+
+def render(images: Sequence[ImageReport], version: str) -> bytes:
+    """The whole report, as UTF-8 text that ends in a newline."""
+    report = {
+        "schema": SCHEMA,
+        "tool": {"name": "pytest-tfdocker", "version": version},
+        "images": [_image(report) for report in images],
+    }
+    encoded = msgspec.json.encode(_encodable(report), enc_hook=str)
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def _image(report: ImageReport) -> dict[str, Any]:
+    evidence, image = report.known, report.image
+    return {
+        "name": image.name,
+        "reference": evidence.reference if evidence else image.given,
+        "id": evidence.id if evidence else None,
+        "digests": evidence.digests if evidence else None,
+        "platform": evidence.platform if evidence else image.settings.build.platform,
+        "dockerfile": image.settings.dockerfile,
+        "engine": _engine(evidence),
+        "build": _part(evidence.build if evidence else None, "builder", "seconds", "cached"),
+        "interpreter": _part(
+            evidence.interpreter if evidence else None,
+            *("executable", "reason", "version", "platform"),
+        ),
+        "size": _size(evidence),
+        "dependencies": _dependencies(report),
+        "imports": _imports(report.imports),
+        "gpu": _gpu(report.gpu),
+        "runs": [_run(run) for run in report.runs],
+        "checks": [
+            _part(check, "id", "outcome", "measured", "budget", "message")
+            for check in report.checks
+        ],
+    }
+
+
+def _part(part: object, *names: str) -> dict[str, Any] | None:
+    """The named fields; None where the part is absent."""
+    if part is None or isinstance(part, Absent):
+        return None
+    return {name: getattr(part, name) for name in names}
+
+
+def _engine(evidence: ImageEvidence | None) -> dict[str, Any] | None:
+    engine = evidence.engine if evidence else None
+    return _part(engine, "name", "version", "cgroup_version", "store", "remote")
+
+
+def _size(evidence: ImageEvidence | None) -> dict[str, Any] | None:
+    if evidence is None:
+        return None
+    return {
+        "total_bytes": evidence.total_bytes,
+        "download_bytes": None,
+        "wasted_bytes": evidence.wasted_bytes,
+        "files": None if isinstance(evidence.files, Absent) else evidence.files.count,
+        "layers": [_part(one, "instruction", "line", "bytes", "base") for one in evidence.layers]
+        or None,
+        "distributions": _distributions(evidence),
+        "bloat": None,
+    }
+
+
+def _distributions(evidence: ImageEvidence) -> list[Any] | None:
+    if isinstance(evidence.distributions, Absent):
+        return None
+    installed = evidence.distributions.installed
+    return [_part(one, "name", "version", "bytes", "path") for one in installed]
+
+
+def _dependencies(report: ImageReport) -> dict[str, Any]:
+    evidence, declared = report.known, report.declared
+    installed = evidence.distributions if evidence else None
+    return {
+        "declared": None
+        if declared is None
+        else [f"{one.name}{one.specifier}" for one in declared.requirements],
+        "installed": None
+        if installed is None or isinstance(installed, Absent)
+        else [f"{one.name}=={one.version}" for one in installed.installed],
+        "problems": None
+        if report.problems is None
+        else [
+            _part(one, "kind", "name", "wanted", "found", "source", "line")
+            for one in report.problems
+        ],
+    }
+
+
+def _imports(imports: Imports | Absent | None) -> list[dict[str, Any]] | None:
+    if not isinstance(imports, Imports):
+        return None
+    return [_import(one) for one in imports.modules.values()]
+
+
+def _import(tried: Import) -> dict[str, Any]:
+    error = "killed by SIGKILL: out of memory" if tried.oom_killed else None
+    return {
+        "name": tried.name,
+        "ok": tried.ok,
+        "seconds": tried.seconds,
+        "rss_bytes": tried.rss_bytes,
+        "warnings": tried.warnings,
+        "error": tried.error or error,
+        "version": tried.version,
+    }
+
+
+def _gpu(gpu: Gpu | Absent | None) -> dict[str, Any] | None:
+    if not isinstance(gpu, Gpu):
+        return None
+    devices = [_part(one, "name", "capability", "memory_bytes") for one in gpu.devices]
+    frameworks = [
+        _part(one, "name", "version", "cuda", "architectures", "sees", "kernel_ran", "error")
+        for one in gpu.frameworks
+    ]
+    return {
+        "visible": gpu.visible,
+        "devices": devices,
+        "driver": gpu.driver,
+        "frameworks": frameworks,
+        "error": gpu.error,
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "limits": _limits(run.limits),
+        "effective": _part(run.effective, "memory_bytes", "swap_bytes", "cpus", "pids"),
+        "exit_code": run.exit_code,
+        "timed_out": run.timed_out,
+        "oom_killed": run.oom_killed,
+        "peak_bytes": run.peak_bytes,
+        "peak_source": run.peak_source,
+        "kernel_peak_bytes": run.kernel_peak_bytes,
+        "seconds": run.seconds,
+        "cpu_seconds": run.cpu_seconds,
+        "throttled_seconds": run.throttled_seconds,
+        "phases": [_part(phase, "name", "seconds", "peak_bytes") for phase in run.phases],
+        "samples": run.samples,
+        "error": run.error or run.request_error,
+    }
+
+
+def _limits(limits: Limits) -> dict[str, Any] | None:
+    return _part(limits, "memory_bytes", "swap_bytes", "cpus", "pids")
+
+
+def _encodable(value: Any) -> Any:
+    """`value` with lone surrogates escaped, which names of files may hold and UTF-8 can't."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    return value
