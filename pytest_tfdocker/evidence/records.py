@@ -206,6 +206,8 @@ class Effective(Record, tag="effective", frozen=True, kw_only=True):
     cgroup_version: str
     swap_known: bool = True
     """False where the kernel accounts no swap; swap_bytes tells nothing then."""
+    unknown: list[str] = []
+    """"cpus" and "pids" where that controller can't be read: None means unknown there."""
 
 
 class Phase(Record, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Finds the engine, builds, starts under limits, streams, cleans up."""

@@ -1,0 +1,130 @@
+"""The stream of an attached container: its output, the reports in it, and its lifeline."""
+
+import json
+import threading
+from typing import Any
+
+KEEP_BYTES = 4 << 20
+"""Of stdout and of stderr each: the last that came, reports left out."""
+_HEADER = 8
+_STDOUT = 1
+
+
+class Attachment:
+    """Reads the multiplexed stream in a thread, from before the container starts to its end.
+
+    What the program between `cookie` and its reverse prints on stdout is a report, as JSON.
+    """
+
+    def __init__(self, raw: Any, cookie: str) -> None:
+        """`raw`: what docker-py's attach_socket gives."""
+        self._raw = raw
+        self._socket = getattr(raw, "_sock", raw)
+        if hasattr(self._socket, "settimeout"):
+            self._socket.settimeout(None)
+        self._start, self._end = cookie.encode(), cookie[::-1].encode()
+        self._output = {True: bytearray(), False: bytearray()}
+        self._pending = bytearray()
+        self._reports: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._read, name="tfdocker-attach", daemon=True)
+        self._thread.start()
+
+    def send(self, data: bytes) -> None:
+        """Writes to the container's stdin. A container that is gone already is no error here."""
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            return
+
+    def wait_report(self, key: str, timeout: float) -> dict[str, Any] | None:
+        """The first report not yet taken that has `key`; None at the stream's end or too late."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._find(key) is not None, timeout)
+            found = self._find(key)
+            if found is not None:
+                self._reports.remove(found)
+            return found
+
+    def wait_end(self, timeout: float) -> bool:
+        """Whether the stream ended, and with it the container, within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ended, timeout)
+
+    @property
+    def stdout(self) -> bytes:
+        """What came on stdout so far, reports left out."""
+        return bytes(self._output[True])
+
+    @property
+    def stderr(self) -> bytes:
+        """What came on stderr so far."""
+        return bytes(self._output[False])
+
+    def close(self) -> None:
+        """Ends the lifeline: PID 1 sees the end of its stdin and ends."""
+        for closing in (
+            lambda: self._socket.shutdown(2),
+            self._raw.close,
+            self._socket.close,
+            lambda: getattr(self._raw, "_response", self._raw).close(),
+        ):
+            try:
+                closing()
+            except (OSError, ValueError, AttributeError):
+                continue
+        self._thread.join(5)
+
+    def _find(self, key: str) -> dict[str, Any] | None:
+        return next((report for report in self._reports if key in report), None)
+
+    def _read(self) -> None:
+        buffer = bytearray()
+        try:
+            while piece := self._socket.recv(1 << 16):
+                buffer += piece
+                self._frames(buffer)
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _frames(self, buffer: bytearray) -> None:
+        """Takes whole frames off the buffer: a byte for the stream, three of nothing, a length."""
+        while len(buffer) >= _HEADER:
+            size = int.from_bytes(buffer[4:_HEADER], "big")
+            if len(buffer) < _HEADER + size:
+                return
+            is_stdout = buffer[0] == _STDOUT
+            data = bytes(buffer[_HEADER : _HEADER + size])
+            del buffer[: _HEADER + size]
+            with self._changed:
+                self._take(is_stdout, data)
+                self._changed.notify_all()
+
+    def _take(self, is_stdout: bool, data: bytes) -> None:  # noqa: FBT001
+        if not is_stdout:
+            self._keep(False, data)  # noqa: FBT003
+            return
+        self._pending += data
+        while (start := self._pending.find(self._start)) >= 0:
+            end = self._pending.find(self._end, start)
+            self._keep(True, bytes(self._pending[:start]))  # noqa: FBT003
+            if end < 0:
+                del self._pending[:start]
+                return
+            self._reports.append(json.loads(self._pending[start + len(self._start) : end]))
+            del self._pending[: end + len(self._end) + 1]
+        # A cookie may be cut in two by a frame's end
+        safe = max(0, len(self._pending) - len(self._start))
+        self._keep(True, bytes(self._pending[:safe]))  # noqa: FBT003
+        del self._pending[:safe]
+
+    def _keep(self, is_stdout: bool, data: bytes) -> None:  # noqa: FBT001
+        kept = self._output[is_stdout]
+        kept += data
+        if len(kept) > 2 * KEEP_BYTES:
+            del kept[:-KEEP_BYTES]

@@ -1,0 +1,71 @@
+"""Builds an image: by buildx where the docker CLI has it, else by the API's classic builder."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from pytest_tfdocker.engine.build_classic import build_classic
+from pytest_tfdocker.engine.build_plain import StepSeen
+from pytest_tfdocker.engine.build_request import BuildRequest
+from pytest_tfdocker.engine.buildx import build_with_buildx, find_buildx
+from pytest_tfdocker.engine.client import LABEL, Engine
+from pytest_tfdocker.engine.errors import BuildFailedError, ImageNotFoundError
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished build."""
+
+    id: str
+    builder: str
+    seconds: float
+    cached: bool
+
+
+def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen], None]) -> Built:
+    """The built image, tagged. The image that it replaces is removed, if only we had named it.
+
+    Raises BuildFailedError, EngineError. Ctrl-C ends the builder too.
+    """
+    before = _current(engine, request.tag)
+    started = time.monotonic()
+    buildx = find_buildx()
+    if buildx is not None:
+        image_id = build_with_buildx(buildx, request, on_step)
+    elif request.buildkit_reason is not None:
+        raise BuildFailedError(
+            "the docker CLI has no buildx, which this build needs",
+            (
+                f"{request.buildkit_reason} needs BuildKit; the API's classic builder has none of it",
+                "install the buildx plugin of the docker CLI (package docker-buildx or "
+                "docker-buildx-plugin)",
+            ),
+        )
+    else:
+        image_id = build_classic(engine, request, on_step)
+    if before is not None and before != image_id:
+        _remove_replaced(engine, before)
+    return Built(
+        id=image_id,
+        builder="buildx" if buildx is not None else "classic",
+        seconds=time.monotonic() - started,
+        cached=before == image_id,
+    )
+
+
+def _current(engine: Engine, tag: str) -> str | None:
+    try:
+        return str(engine.inspect(tag)["Id"])
+    except ImageNotFoundError:
+        return None
+
+
+def _remove_replaced(engine: Engine, image_id: str) -> None:
+    """Removes an untagged image of ours; one that the user has tagged stays."""
+    try:
+        image = engine.inspect(image_id)
+    except ImageNotFoundError:
+        return
+    ours = LABEL in ((image.get("Config") or {}).get("Labels") or {})
+    if not image.get("RepoTags") and not ours:
+        engine.remove_image(image_id)

@@ -1,0 +1,64 @@
+"""A build by the API's classic builder, where there is no buildx."""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from docker.errors import APIError
+
+from pytest_tfdocker.engine.build_plain import LOG_LINES, StepSeen
+from pytest_tfdocker.engine.build_request import BuildRequest
+from pytest_tfdocker.engine.client import Engine, explain
+from pytest_tfdocker.engine.errors import BuildFailedError
+
+_STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
+
+
+def build_classic(
+    engine: Engine, request: BuildRequest, on_step: Callable[[StepSeen], None]
+) -> str:
+    """The id of the built image. Raises BuildFailedError.
+
+    The engine ends the build when our connection ends, with Ctrl-C and with SIGKILL alike.
+    """
+    step, image_id, log = None, None, deque[str](maxlen=LOG_LINES)
+    try:
+        events = engine.api.build(
+            path=str(request.context),
+            dockerfile=str(request.dockerfile),
+            tag=request.tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            target=request.target,
+            buildargs=request.args or None,
+            platform=request.platform,
+            cache_from=request.cache_from or None,
+        )
+        for event in events:
+            if "error" in event:
+                raise BuildFailedError(str(event["error"]).strip(), tuple(log), step)
+            image_id = (event.get("aux") or {}).get("ID", image_id)
+            for line in str(event.get("stream", "")).splitlines():
+                step = _take(line, step, log, on_step)
+    except (APIError, requests.RequestException, TypeError) as error:
+        raise BuildFailedError(explain(error), tuple(log), step) from error
+    return image_id or str(engine.inspect(request.tag)["Id"])
+
+
+def _take(
+    line: str, step: str | None, log: deque[str], on_step: Callable[[StepSeen], None]
+) -> str | None:
+    found: Any = _STEP.match(line)
+    if found:
+        if step is not None:
+            on_step(StepSeen(name=step, state="done"))
+        log.clear()
+        step = f"[{found[1]}/{found[2]}] {found[3]}"
+        on_step(StepSeen(name=step, state="started"))
+    elif line.strip():
+        log.append(line)
+        on_step(StepSeen(name=step or "", state="log", line=line))
+    return step

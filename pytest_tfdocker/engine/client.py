@@ -1,0 +1,150 @@
+"""The connection to the engine that the user's own `docker` would talk to."""
+
+import os
+import socket
+from typing import Any, Self
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from pytest_tfdocker.engine.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ImageNotFoundError,
+)
+
+LABEL = "org.pytest-tfdocker.run"
+"""On every container, network and image of ours; its value is the id of the run."""
+API_SECONDS = 120
+
+
+class Engine:
+    """A client of one engine. Close it, or use it in `with`."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        """`client` is closed with this."""
+        self.client = client
+        self.api: Any = client.api
+        self.version: dict[str, Any] = client.version()
+        self.info: dict[str, Any] = client.info()
+
+    @classmethod
+    def connect(cls) -> Self:
+        """The engine of DOCKER_HOST, DOCKER_CONTEXT or the current context, in this order.
+
+        Raises EngineUnavailableError with what to do about it.
+        """
+        client = None
+        try:
+            _try_socket()
+            client = docker.from_env(timeout=API_SECONDS)
+            return cls(client)
+        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+            if client is not None:
+                client.close()
+            raise EngineUnavailableError(_why_unavailable(error)) from error
+
+    @property
+    def host(self) -> str:
+        """The address that a docker CLI needs to reach the same engine."""
+        base = str(self.api.base_url)
+        if base.startswith("http+docker://localhost"):
+            adapter = getattr(self.api, "_custom_adapter", None)
+            return "unix://" + str(getattr(adapter, "socket_path", "/var/run/docker.sock"))
+        if base.startswith("http+docker://ssh"):
+            return os.environ.get("DOCKER_HOST", base)
+        return base.replace("https://", "tcp://").replace("http://", "tcp://")
+
+    @property
+    def remote(self) -> bool:
+        """Whether the engine is reached over a network; a socket file is taken for local."""
+        return not self.host.startswith(("unix://", "npipe://"))
+
+    def inspect(self, reference: str) -> dict[str, Any]:
+        """The engine's record of an image. Raises ImageNotFoundError."""
+        try:
+            found: dict[str, Any] = self.api.inspect_image(reference)
+        except ImageNotFound as error:
+            raise ImageNotFoundError(f"the engine has no image {reference}") from error
+        except (APIError, requests.RequestException) as error:
+            raise EngineError(explain(error)) from error
+        return found
+
+    def history(self, image_id: str) -> list[dict[str, Any]]:
+        """The image's history, oldest first, with sizes in the store's own unit."""
+        return list(reversed(self.api.history(image_id)))
+
+    def pull(self, reference: str) -> None:
+        """Raises ImageNotFoundError with the registry's answer where it can't be had."""
+        try:
+            self.client.images.pull(reference)
+        except (DockerException, requests.RequestException) as error:
+            raise ImageNotFoundError(
+                f"no image {reference} in the engine, and it can't be pulled: {explain(error)}"
+            ) from error
+
+    def remove_image(self, reference: str) -> None:
+        """Removes a tag or image of ours; one that is gone or in use is left."""
+        try:
+            self.api.remove_image(reference)
+        except (APIError, requests.RequestException):
+            return
+
+    def close(self) -> None:
+        """Ends every connection."""
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        """The engine itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
+
+
+def explain(error: BaseException) -> str:
+    """The engine's own words, without the URL and the class names round them."""
+    if isinstance(error, APIError) and error.explanation:
+        return str(error.explanation).strip()
+    return " ".join(str(error).split())[:400]
+
+
+def _try_socket() -> None:
+    """Raises OSError where a socket file does not answer: docker-py would leak its own socket."""
+    unconnected = docker.from_env(version="1.44")
+    try:
+        path = getattr(getattr(unconnected.api, "_custom_adapter", None), "socket_path", None)
+        if path is not None:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+                trial.connect(str(path))
+    finally:
+        unconnected.close()
+
+
+def _why_unavailable(error: BaseException) -> str:
+    text = str(error)
+    where = os.environ.get("DOCKER_HOST") or _context_name() or "/var/run/docker.sock"
+    if "Permission denied" in text or "PermissionError" in text:
+        return (
+            f"permission denied on the engine's socket ({where})\n"
+            "add your user to the socket's group (`sudo usermod -aG docker $USER`, then log in "
+            "again), or name an engine of your own in DOCKER_HOST"
+        )
+    return (
+        f"no container engine answers at {where}\n"
+        f"{_innermost(error)}\n"
+        "start Docker (or Podman's service), or name another engine in DOCKER_HOST"
+    )
+
+
+def _context_name() -> str | None:
+    name = os.environ.get("DOCKER_CONTEXT")
+    return f"the context {name}" if name else None
+
+
+def _innermost(error: BaseException) -> str:
+    while (error.__cause__ or error.__context__) is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return " ".join(str(error).split())[:300]

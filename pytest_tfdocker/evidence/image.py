@@ -1,0 +1,217 @@
+"""Collects what is known of an image without running its program: one container start."""
+
+from typing import Any
+
+from pytest_tfdocker import probe
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
+from pytest_tfdocker.engine.errors import (
+    CommandNotFoundError,
+    ConnectionLostError,
+    EngineError,
+)
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    BuildFacts,
+    Distribution,
+    Distributions,
+    EngineFacts,
+    Files,
+    ImageConfig,
+    ImageEvidence,
+    Interpreter,
+    Layer,
+)
+
+INVENTORY_SECONDS = 300
+PYTHONS = (
+    "python3",
+    "python",
+    "/usr/local/bin/python3",
+    "/usr/bin/python3",
+    "/opt/venv/bin/python",
+    "/opt/conda/bin/python",
+)
+"""Tried in this order to start the probe; which one the service uses is found out inside."""
+
+
+def engine_facts(engine: Engine) -> EngineFacts:
+    """The engine, from /version and /info."""
+    info, version = engine.info, engine.version
+    return EngineFacts(
+        name="Podman" if "podman" in str(version.get("Components", "")).lower() else "Docker",
+        version=str(version.get("Version", "")),
+        id=str(info.get("ID", "")),
+        cgroup_version=str(info.get("CgroupVersion", "")),
+        store=_store(info),
+        remote=engine.remote,
+        cpus=int(info.get("NCPU", 0)),
+        memory_bytes=int(info.get("MemTotal", 0)),
+        gpu=_offers_gpu(info),
+    )
+
+
+def _store(info: dict[str, Any]) -> str:
+    status = dict(item[:2] for item in info.get("DriverStatus") or [] if len(item) > 1)
+    driver = str(info.get("Driver", ""))
+    is_containerd = "io.containerd.snapshotter" in str(status.get("driver-type", ""))
+    return f"containerd:{driver}" if is_containerd else driver
+
+
+def _offers_gpu(info: dict[str, Any]) -> bool:
+    devices = [str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or []]
+    return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia" in id_ for id_ in devices)
+
+
+def image_config(inspected: dict[str, Any]) -> ImageConfig:
+    """The OCI config of an inspected image."""
+    config = inspected.get("Config") or {}
+    health = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return ImageConfig(
+        entrypoint=list(config.get("Entrypoint") or []),
+        command=list(config.get("Cmd") or []),
+        env=list(config.get("Env") or []),
+        user=config.get("User") or "",
+        workdir=config.get("WorkingDir") or "/",
+        ports=sorted(config.get("ExposedPorts") or {}),
+        healthcheck=health[0] != "NONE",
+        stop_signal=config.get("StopSignal"),
+    )
+
+
+def collect_image(
+    engine: Engine,
+    name: str,
+    reference: str,
+    *,
+    run_id: str,
+    python: str | None = None,
+    build: BuildFacts | None = None,
+) -> ImageEvidence:
+    """All parts of the evidence but the base. Raises ImageNotFoundError, EngineError.
+
+    `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
+    """
+    inspected = engine.inspect(reference)
+    config = image_config(inspected)
+    files, interpreter, distributions = _inventory(
+        engine, inspected["Id"], config, run_id=run_id, python=python
+    )
+    return ImageEvidence(
+        name=name,
+        reference=reference,
+        id=inspected["Id"],
+        digests=list(inspected.get("RepoDigests") or []),
+        platform=_platform(inspected),
+        engine=engine_facts(engine),
+        config=config,
+        layers=_layers(engine.history(inspected["Id"]), inspected),
+        build=build,
+        files=files,
+        interpreter=interpreter,
+        distributions=distributions,
+        base=Absent(reason="not asked for"),
+    )
+
+
+def _platform(inspected: dict[str, Any]) -> str:
+    parts = (inspected.get("Os"), inspected.get("Architecture"), inspected.get("Variant"))
+    return "/".join(part for part in parts if part)
+
+
+def _layers(history: list[dict[str, Any]], inspected: dict[str, Any]) -> list[Layer]:
+    """The history; an image that was imported without one shows its layers as unknown: []."""
+    if not any(entry.get("Size") for entry in history) and (inspected.get("Size") or 0) > 0:
+        return []
+    return [
+        Layer(
+            instruction=str(entry.get("CreatedBy") or entry.get("Comment") or ""),
+            bytes=int(entry.get("Size") or 0),
+            empty=not entry.get("Size"),
+        )
+        for entry in history
+    ]
+
+
+def _inventory(
+    engine: Engine, image_id: str, config: ImageConfig, *, run_id: str, python: str | None
+) -> tuple[Files | Absent, Interpreter | Absent, Distributions | Absent]:
+    plan: dict[str, object] = {
+        "python": python,
+        "entrypoint": config.entrypoint,
+        "command": config.command,
+        "user": config.user,
+        "deadline_seconds": INVENTORY_SECONDS,
+    }
+    payload = probe.inventory_payload(plan)
+    try:
+        found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+    except EngineError as error:
+        return _nothing(f"the inventory could not be taken: {error}")
+    if found is None:
+        return _nothing("the image has no Python: the probe needs one, 3.7 or newer")
+    if "too_old" in found:
+        return _nothing(f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer")
+    if "crash" in found:
+        return _nothing(f"the probe failed inside the image:\n{found['crash']}")
+    return _parts(found)
+
+
+def _first_that_starts(
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    payload: bytes,
+    run_id: str,
+    python: str | None,
+) -> dict[str, Any] | None:
+    """The probe's report, from the first Python that starts; None where there is none."""
+    for candidate in _candidates(config, python):
+        cookie = new_cookie()
+        spec = ContainerSpec(
+            image=image_id,
+            argv=probe.command(candidate, cookie),
+            user="0",
+            locked_down=True,
+            capabilities=["DAC_READ_SEARCH"],
+        )
+        try:
+            with Container(engine, spec, run_id, cookie) as container:
+                container.start(payload)
+                return container.report("files", INVENTORY_SECONDS)
+        except CommandNotFoundError:
+            continue
+        except ConnectionLostError as error:
+            if "Unknown option: -I" in str(error):
+                return {"too_old": "2"}
+            raise EngineError(f"{candidate} ended before it had reported: {error}") from error
+    return None
+
+
+def _candidates(config: ImageConfig, python: str | None) -> list[str]:
+    started = [*config.entrypoint, *config.command][:1]
+    likely = [word for word in started if word.rpartition("/")[2].startswith("python")]
+    return list(dict.fromkeys([*([python] if python else []), *likely, *PYTHONS]))
+
+
+def _nothing(reason: str) -> tuple[Absent, Absent, Absent]:
+    return Absent(reason=reason), Absent(reason=reason), Absent(reason=reason)
+
+
+def _parts(
+    found: dict[str, Any],
+) -> tuple[Files, Interpreter | Absent, Distributions | Absent]:
+    files = Files(**found["files"])
+    told = found["interpreter"]
+    if "error" in told:
+        return files, Absent(reason=told["error"]), Absent(reason=told["error"])
+    interpreter = Interpreter(
+        executable=told["executable"],
+        reason=told["reason"],
+        version=told["version"],
+        platform=told["platform"],
+        environment=told["environment"],
+        path=told["path"],
+    )
+    installed = [Distribution(**values) for values in found["distributions"]]
+    return files, interpreter, Distributions(installed=installed, others=found["others"])

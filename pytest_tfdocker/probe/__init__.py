@@ -1,0 +1,64 @@
+"""The programs that run inside the image: standard library alone, Python 3.7 and up.
+
+Nothing of ours is installed there. `bootstrap` travels as an argument; it reads the other
+programs from standard input, which then becomes the lifeline: at its end PID 1 ends.
+"""
+
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+
+OLDEST_PYTHON = (3, 7)
+
+_INVENTORY = ("resolve", "distributions", "files", "inventory")
+_SUPERVISOR = ("cgroup", "child", "request", "supervisor")
+
+
+@cache
+def source(name: str) -> str:
+    """The text of one program, by its module name."""
+    return (resources.files(__name__) / f"{name}.py").read_text(encoding="utf-8")
+
+
+@cache
+def inventory_hash() -> str:
+    """Changes with the programs that take the inventory: part of the key of kept evidence."""
+    return _hash(("bootstrap", "ask_interpreter", *_INVENTORY))
+
+
+@cache
+def imports_hash() -> str:
+    """Changes with the programs that try imports."""
+    return _hash(("bootstrap", "try_import", *_SUPERVISOR))
+
+
+def _hash(names: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(map(source, names)).encode()).hexdigest()[:16]
+
+
+def command(python: str, cookie: str) -> list[str]:
+    """The argv of PID 1. The bootstrap stays far below the 128 KiB an argument may have."""
+    return [python, "-B", "-I", "-S", "-c", source("bootstrap"), cookie]
+
+
+def inventory_payload(plan: dict[str, object]) -> bytes:
+    """Standard input of an inventory: its programs, the interpreter's questions, its plan."""
+    return _payload(
+        _INVENTORY, "inventory", plan, {"ask_interpreter": source("ask_interpreter").encode()}
+    )
+
+
+def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:
+    """Standard input of a supervised run: its programs, plan and the files it runs from memory."""
+    return _payload(_SUPERVISOR, "supervisor", plan, files)
+
+
+def _payload(
+    modules: tuple[str, ...], main: str, plan: dict[str, object], files: dict[str, bytes]
+) -> bytes:
+    parts = [(f"module:{name}", source(name).encode()) for name in modules]
+    parts += [(f"file:{name}", data) for name, data in files.items()]
+    parts.append((f"plan:{main}", json.dumps(plan).encode()))
+    header = json.dumps([[name, len(data)] for name, data in parts]).encode() + b"\n"
+    return header + b"".join(data for _, data in parts)

@@ -1,0 +1,133 @@
+# One child of PID 1: started as the first victim of the OOM killer, its output kept within bounds.
+import errno
+import os
+import signal
+
+PHASE = b"tfdocker: phase "
+LINE_BYTES = 4096
+
+
+class Tail(object):
+    """The last bytes of a stream, and how many there were."""
+
+    def __init__(self, limit):
+        self.limit, self.total, self.pieces, self.held = limit, 0, [], 0
+
+    def add(self, data):
+        self.total += len(data)
+        self.pieces.append(data)
+        self.held += len(data)
+        if self.held > 4 * self.limit:
+            self.pieces = [b"".join(self.pieces)[-self.limit:]]
+            self.held = len(self.pieces[0])
+
+    def text(self):
+        return b"".join(self.pieces)[-self.limit:].decode("utf-8", "replace")
+
+
+class Stream(object):
+    """A pipe that the child writes to: kept, watched for phases, and passed on if asked."""
+
+    def __init__(self, fd, relay_to, keep_bytes, on_phase):
+        os.set_blocking(fd, False)
+        self.fd, self.relay_to, self.on_phase = fd, relay_to, on_phase
+        self.tail = Tail(keep_bytes)
+        self.line = b""
+
+    def pump(self):
+        """Reads what there is; False at the end of the stream."""
+        try:
+            data = os.read(self.fd, 1 << 16)
+        except BlockingIOError:
+            return True
+        if not data:
+            return False
+        self.tail.add(data)
+        if self.relay_to is not None:
+            write_all(self.relay_to, data)
+        self.find_phases(data)
+        return True
+
+    def find_phases(self, data):
+        data = self.line + data
+        lines = data.split(b"\n")
+        self.line = lines.pop()[:LINE_BYTES]
+        if PHASE in data:
+            for line in lines:
+                if line.startswith(PHASE):
+                    self.on_phase(line[len(PHASE):].decode("utf-8", "replace").strip()[:80])
+
+    def close(self):
+        os.close(self.fd)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+class Child(object):
+    """A started process in a session of its own."""
+
+    def __init__(self, argv, environment, relay, keep_bytes, on_phase):
+        out, out_write = os.pipe()
+        err, err_write = os.pipe()
+        failed, failed_write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            become(argv, environment, out_write, err_write, failed_write)
+        for fd in (out_write, err_write, failed_write):
+            os.close(fd)
+        self.error = os.read(failed, 1024).decode("utf-8", "replace") or None
+        os.close(failed)
+        self.streams = [
+            Stream(out, 1 if relay else None, keep_bytes, on_phase),
+            Stream(err, 2 if relay else None, keep_bytes, on_phase),
+        ]
+        self.stdout, self.stderr = [stream.tail for stream in self.streams]
+        self.exit_code = None
+        self.maxrss_bytes = None
+
+    def ended(self, status, usage):
+        self.exit_code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        self.maxrss_bytes = usage.ru_maxrss * 1024
+
+    def signal(self, number):
+        if self.exit_code is None:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def pump(self, fds):
+        for stream in [s for s in self.streams if s.fd in fds]:
+            if not stream.pump():
+                stream.close()
+                self.streams.remove(stream)
+
+
+def become(argv, environment, out, err, failed):
+    """In the forked process: take the pipes and run argv; tell the parent why it can't."""
+    try:
+        os.setsid()
+        raise_oom_score()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        os.execvpe(argv[0], argv, environment)
+    except OSError as error:
+        text = "%s: %s" % (argv[0], os.strerror(error.errno or errno.EIO))
+        os.write(failed, text.encode("utf-8", "replace"))
+    os._exit(127)
+
+
+def raise_oom_score():
+    # Raising needs no privilege; the kernel then kills the child and not the supervisor
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass

@@ -1,0 +1,184 @@
+# Installed distributions, read from their dist-info and egg-info folders: no pip, no importlib.metadata.
+import csv
+import email.parser
+import io
+import os
+import re
+
+METADATA_NAMES = ("METADATA", "PKG-INFO")
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_text(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+
+
+def read_metadata(path):
+    """The text of METADATA or PKG-INFO, and the folder or file that stands for the distribution."""
+    if os.path.isfile(path):
+        return read_text(path)
+    for name in METADATA_NAMES:
+        text = read_text(os.path.join(path, name))
+        if text is not None:
+            return text
+    return None
+
+
+def clean(text):
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def of_path(path):
+    """Every distribution on sys.path, in its order; the first of a name shadows the others."""
+    found, first, seen = [], {}, set()
+    for entry in path:
+        real = os.path.realpath(entry)
+        if real in seen or not os.path.isdir(real):
+            continue
+        seen.add(real)
+        for name in sorted(os.listdir(real)):
+            if name.startswith("~") or not name.endswith((".dist-info", ".egg-info")):
+                continue
+            found.append(read_one(real, name, first))
+    for distribution in found:
+        owner = distribution.pop("_first")
+        distribution["shadowed_by"] = owner if owner != distribution["path"] else None
+    return found
+
+
+def read_one(location, folder, first):
+    path = os.path.join(location, folder)
+    text = read_metadata(path)
+    guessed, _, version = folder.rpartition(".")[0].partition("-")
+    result = {
+        "name": canonical(guessed),
+        "version": version.partition("-py")[0],
+        "path": path,
+        "location": location,
+        "bytes": None,
+        "problem": None,
+    }
+    if text is None:
+        result["problem"] = "%s has no METADATA" % path
+    else:
+        read_headers(text, result)
+    result["direct_url"] = read_text(os.path.join(path, "direct_url.json"))
+    installer = read_text(os.path.join(path, "INSTALLER"))
+    result["installer"] = clean(installer.strip()) if installer else None
+    result["editable"] = is_editable(result["direct_url"], location, guessed)
+    result["_first"] = first.setdefault(result["name"], path)
+    return result
+
+
+def read_headers(text, result):
+    head = email.parser.HeaderParser().parsestr(text)
+    if not head.get("Name") or not head.get("Version"):
+        result["problem"] = "%s names no %s" % (result["path"], "Version" if head.get("Name") else "Name")
+        return
+    result["name"] = canonical(clean(str(head["Name"])).strip())
+    result["version"] = clean(str(head["Version"])).strip()
+    result["requires"] = [clean(" ".join(str(r).split())) for r in head.get_all("Requires-Dist", [])]
+    result["extras"] = [clean(str(e)) for e in head.get_all("Provides-Extra", [])]
+    python = head.get("Requires-Python")
+    result["requires_python"] = clean(str(python)).strip() if python else None
+    if not result["requires"]:
+        requires = read_text(os.path.join(result["path"], "requires.txt"))
+        if requires:
+            result["requires"], result["extras"] = read_requires_txt(requires)
+
+
+def read_requires_txt(text):
+    """setuptools' requires.txt: sections [extra], [extra:marker], [:marker]."""
+    requires, extras, section = [], [], ""
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+            extra = section.partition(":")[0]
+            if extra and extra not in extras:
+                extras.append(extra)
+        elif line:
+            extra, _, marker = section.partition(":")
+            parts = ["(%s)" % marker] if marker else []
+            parts += ['extra == "%s"' % extra] if extra else []
+            requires.append(clean(line + (" ; " + " and ".join(parts) if parts else "")))
+    return requires, extras
+
+
+def is_editable(direct_url, location, name):
+    if direct_url and re.search(r'"editable"\s*:\s*true', direct_url):
+        return True
+    return os.path.exists(os.path.join(location, "__editable__." + name + ".pth"))
+
+
+def owned_files(distributions):
+    """Path → index of the distribution whose RECORD (or installed-files.txt) lists it."""
+    owners = {}
+    for index, distribution in enumerate(distributions):
+        paths = recorded(distribution["path"], distribution["location"])
+        if paths is None:
+            continue
+        distribution["bytes"] = 0
+        for path in paths:
+            owners.setdefault(path, index)
+    return owners
+
+
+def recorded(path, location):
+    record = read_text(os.path.join(path, "RECORD"))
+    if record is not None:
+        rows = csv.reader(io.StringIO(record, newline=""))
+        return [absolute(location, row[0]) for row in safe_rows(rows) if row]
+    listed = read_text(os.path.join(path, "installed-files.txt"))
+    if listed is not None:
+        return [absolute(path, line) for line in listed.splitlines() if line]
+    return None
+
+
+def safe_rows(rows):
+    while True:
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+
+
+def absolute(folder, path):
+    joined = path if path.startswith("/") else folder + "/" + path
+    return os.path.normpath(joined) if ".." in path or "./" in path else joined
+
+
+def mark_os_owned(distributions):
+    """Name the OS's package manager as installer where its own data lists the metadata."""
+    wanted = {d["path"]: d for d in distributions}
+    for distribution in dpkg_owned(wanted):
+        distribution["installer"] = "dpkg"
+    for distribution in apk_owned(wanted):
+        distribution["installer"] = "apk"
+
+
+def dpkg_owned(wanted):
+    info = "/var/lib/dpkg/info"
+    if not any(path.startswith("/usr/lib/python") for path in wanted) or not os.path.isdir(info):
+        return
+    for name in os.listdir(info):
+        if name.endswith(".list"):
+            for line in (read_text(os.path.join(info, name)) or "").splitlines():
+                if line in wanted:
+                    yield wanted[line]
+
+
+def apk_owned(wanted):
+    text = read_text("/lib/apk/db/installed") or ""
+    for line in text.splitlines():
+        if line.startswith("F:") and "/" + line[2:] in wanted:
+            yield wanted["/" + line[2:]]

@@ -1,0 +1,115 @@
+# PID 1 of an inventory: the interpreter, its distributions and every file, in one container start.
+import json
+import os
+import select
+import signal
+import threading
+import time
+
+import tfdocker_distributions as distributions
+import tfdocker_files as files
+import tfdocker_resolve as resolve
+
+ASK_SECONDS = 30
+
+
+def main(plan, parts, report):
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(4))
+    signal.alarm(plan["deadline_seconds"])
+    threading.Thread(target=end_with_the_lifeline, daemon=True).start()
+    interpreter = find_interpreter(plan, parts["ask_interpreter"].decode("utf-8"))
+    installed = distributions.of_path(interpreter.get("path", []))
+    distributions.mark_os_owned(installed)
+    walk = files.Walk(distributions.owned_files(installed), len(installed))
+    result = {"interpreter": interpreter, "files": walk.run(), "distributions": installed}
+    for distribution, size in zip(installed, walk.owned):
+        if distribution["bytes"] is not None:
+            distribution["bytes"] = size
+        distribution["path"] = distributions.clean(distribution["path"])
+        distribution["location"] = distributions.clean(distribution["location"])
+        if distribution["direct_url"] is not None:
+            distribution["direct_url"] = distributions.clean(distribution["direct_url"])
+    known = {distribution["location"] for distribution in installed}
+    result["others"] = sorted(
+        distributions.clean(folder)
+        for folder in walk.site_packages
+        if folder not in known and has_distributions(folder)
+    )
+    report(result)
+
+
+def end_with_the_lifeline():
+    while os.read(0, 4096):
+        pass
+    os._exit(3)
+
+
+def has_distributions(folder):
+    return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder))
+
+
+def find_interpreter(plan, program):
+    if plan["python"]:
+        path, reason = resolve.which(plan["python"]), "python = %s of the settings" % plan["python"]
+    else:
+        path, reason = resolve.interpreter(plan["entrypoint"], plan["command"])
+    if path is None:
+        return {"error": "no Python: %s" % reason}
+    try:
+        answer = ask(path, program, dict(os.environ, **home_of(plan["user"])))
+    except (OSError, ValueError) as error:
+        return {"error": "%s does not run: %s" % (path, error)}
+    answer["executable"] = answer["executable"] or path
+    answer["reason"] = reason
+    return answer
+
+
+def home_of(user):
+    """HOME of the image's own user, on which its user site-packages hang; the inventory is root."""
+    wanted = user.partition(":")[0]
+    try:
+        with open("/etc/passwd", errors="replace") as lines:
+            for line in lines:
+                fields = line.rstrip("\n").split(":")
+                if len(fields) > 5 and wanted in (fields[0], fields[2]):
+                    return {"HOME": fields[5]}
+    except OSError:
+        pass
+    return {}
+
+
+def ask(path, program, environment):
+    """What the interpreter says of itself, started as plainly as the service would start it."""
+    cookie = os.urandom(16).hex()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(writing, 1)
+            os.dup2(writing, 2)
+            os.execve(path, [path, "-B", "-c", program, cookie], environment)
+        except OSError as error:
+            os.write(writing, error.strerror.encode())
+        os._exit(127)
+    os.close(writing)
+    output = read_until(reading, time.monotonic() + ASK_SECONDS)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    text = output.decode("utf-8", "replace")
+    start, end = text.find(cookie), text.find(cookie[::-1])
+    if start < 0 or end < 0:
+        raise ValueError(text.strip()[-400:] or "no answer within %d s" % ASK_SECONDS)
+    return json.loads(text[start + len(cookie):end])
+
+
+def read_until(reading, deadline):
+    output = b""
+    while len(output) < 1 << 20:
+        ready = select.select([reading], [], [], max(0, deadline - time.monotonic()))[0]
+        piece = os.read(reading, 65536) if ready else b""
+        if not piece:
+            break
+        output += piece
+    os.close(reading)
+    return output
