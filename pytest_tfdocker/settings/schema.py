@@ -139,7 +139,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     given: str | None = None
     """The reference given by --tfdocker-image or TFDOCKER_IMAGE: a tag, a digest or an id."""
     origins: dict[str, str] = {}
-    """Where a value was set, "run.memory" → "compose.yaml:9"; keys without an entry: `source`."""
+    """Where a value was set, "run.memory" → "compose.yaml:9"; other keys are defaults."""
+    notes: list[str] = []
+    """What the Compose file asks for and we don't honour, a line each, with file and line."""
 
     @property
     def dockerfile(self) -> Path:

@@ -1,0 +1,107 @@
+"""What one service of a Compose file sets: its build section, command, environment and limits."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_tfdocker.settings import compose_casts as casts
+from pytest_tfdocker.settings.compose_build import read_build
+from pytest_tfdocker.settings.compose_file import ComposeFile, read_variables
+from pytest_tfdocker.settings.compose_keys import HONOURED, INSTEAD, NOT_HONOURED, WITHOUT_EFFECT
+from pytest_tfdocker.settings.compose_service import Cast, Service
+from pytest_tfdocker.settings.layers import Layer
+from pytest_tfdocker.settings.reading import suggest
+from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.source import SettingsError
+from pytest_tfdocker.settings.toml_lines import Path as Keys
+
+_RESOURCES = ("deploy", "resources")
+_LIMITS = (*_RESOURCES, "limits")
+_TAKEN: tuple[tuple[Keys, str, Cast], ...] = (
+    (("command",), "run.command", casts.words),
+    (("entrypoint",), "run.entrypoint", casts.words),
+    (("environment",), "run.env", casts.assignments),
+    (("user",), "run.user", casts.text),
+    (("read_only",), "run.read-only", casts.boolean),
+    (("tmpfs",), "run.tmpfs", casts.texts),
+    (("shm_size",), "run.shm-size", casts.limit),
+    (("mem_limit",), "run.memory", casts.limit),
+    ((*_LIMITS, "memory"), "run.memory", casts.limit),
+    (("cpus",), "run.cpus", casts.cpus),
+    ((*_LIMITS, "cpus"), "run.cpus", casts.cpus),
+    (("pids_limit",), "run.pids", casts.pids),
+    ((*_LIMITS, "pids"), "run.pids", casts.pids),
+    (("platform",), "build.platform", casts.text),
+)
+_OVERRIDES = ("override.yaml", "override.yml")
+
+
+def read_service(file: ComposeFile, name: str, root: Path, environ: Mapping[str, str]) -> Layer:
+    """The settings that a service gives, paths relative to `root`, the folder of the settings.
+
+    Raises SettingsError with all that Compose would refuse, by file and line.
+    """
+    service = Service(file, name, read_variables(file.path, environ), environ)
+    if isinstance(service.raw, dict):
+        for keys, target, cast in _TAKEN:
+            service.take(keys, target, cast)
+        _read_swap(service)
+        read_build(service, root)
+        _judge_keys(service)
+        _judge_limits(service)
+    else:
+        service.problem((), "expected a table")
+    if service.problems:
+        raise SettingsError(service.problems)
+    notes = [*_file_notes(file), *service.notes]
+    return Layer(values=service.values, origins=service.origins, notes=notes)
+
+
+def _read_swap(service: Service) -> None:
+    """`memswap_limit` is memory and swap together; `run.swap` is swap alone."""
+    keys = ("memswap_limit",)
+    raw = service.find(keys)
+    if raw is None:
+        return
+    if str(raw) == "-1":
+        service.note(keys, "swap without a limit is not honoured: it stays off")
+        return
+    total = service.cast(keys, raw, casts.limit)
+    memory = service.values.get("run", {}).get("memory")
+    if total and (memory is None or total < memory):
+        service.problem(keys, "must be at least the memory limit, which must be set")
+    elif total:
+        service.set(keys, "run.swap", ByteSize(total - memory))
+
+
+def _judge_keys(service: Service) -> None:
+    """Say of every other key what becomes of it."""
+    for key in service.raw:
+        if key in NOT_HONOURED:
+            instead = f": {INSTEAD[key]}" if key in INSTEAD else ""
+            service.note((key,), f"is not honoured{instead}")
+        elif key not in HONOURED | WITHOUT_EFFECT and not key.startswith("x-"):
+            near = suggest(key, HONOURED | WITHOUT_EFFECT | NOT_HONOURED)
+            service.problem((key,), f"Compose knows no such key{near}")
+    if service.find((*_RESOURCES, "reservations")):
+        text = "is not honoured: gpu.expect says what is judged"
+        service.note((*_RESOURCES, "reservations"), text)
+
+
+def _judge_limits(service: Service) -> None:
+    for keys in (_LIMITS[:1], _RESOURCES, _LIMITS):
+        if not isinstance(service.find(keys), dict | None):
+            service.problem(keys, "expected a table")
+    limits = service.find(_LIMITS)
+    for key in limits if isinstance(limits, dict) else ():
+        if key not in {"cpus", "memory", "pids"}:
+            near = suggest(key, ["cpus", "memory", "pids"])
+            service.problem((*_LIMITS, key), f"Compose knows no such limit{near}")
+
+
+def _file_notes(file: ComposeFile) -> list[str]:
+    """What Compose would read beside this file."""
+    beside = [f"{file.path.stem}.{ending}" for ending in _OVERRIDES]
+    notes = [f"{name} is not read" for name in beside if (file.path.parent / name).is_file()]
+    if file.data.get("include"):
+        notes.append(f"{file.name}:{file.line(('include',))}: include is not honoured")
+    return notes

@@ -1,0 +1,92 @@
+"""Values of Compose, which has several spellings for most of them, to ours.
+
+Each takes an interpolated value and raises ValueError where Compose would refuse it. None: the
+value is there and means "as if it weren't".
+"""
+
+import math
+import shlex
+from typing import Any
+
+from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.units import parse_compose_size
+
+_TRUE = {"true", "yes", "on", "y", "1"}
+_FALSE = {"false", "no", "off", "n", "0"}
+
+
+def text(value: Any) -> str:
+    """A scalar as Compose, in Go, writes it: 1.10 unquoted is "1.1", true is "true"."""
+    if value is None or isinstance(value, dict | list):
+        found = "nothing" if value is None else "a table" if isinstance(value, dict) else "a list"
+        raise ValueError(f"expected text, found {found}")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def boolean(value: Any) -> bool:
+    """True or false, "yes" and "on" too."""
+    word = text(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"expected true or false, found {value!r}")
+    return word in _TRUE
+
+
+def words(value: Any) -> list[str]:
+    """A command: text is split as a shell would, without being run by one."""
+    if isinstance(value, list):
+        return texts(value)
+    try:
+        return shlex.split(text(value))
+    except ValueError as error:
+        raise ValueError(f"can't be split into words: {str(error).lower()}") from None
+
+
+def texts(value: Any) -> list[str]:
+    """A list, or the one item of it."""
+    return [text(item) for item in value] if isinstance(value, list) else [text(value)]
+
+
+def pairs(value: Any) -> list[tuple[str, str | None]]:
+    """A table, or a list of "NAME=value"; None where only the name stands."""
+    if isinstance(value, dict):
+        return [(key, None if item is None else text(item)) for key, item in value.items()]
+    if not isinstance(value, list):
+        raise ValueError("expected a table or a list of 'NAME=value'")  # noqa: TRY004
+    split = [text(item).partition("=") for item in value]
+    if not all(name for name, _, _ in split):
+        raise ValueError("expected 'NAME=value' or 'NAME'")
+    return [(name, item if equals else None) for name, equals, item in split]
+
+
+def assignments(value: Any) -> list[str]:
+    """Variables as `run.env` takes them; a bare name is taken from the environment at the start."""
+    return [name if item is None else f"{name}={item}" for name, item in pairs(value)]
+
+
+def limit(value: Any) -> ByteSize | None:
+    """Bytes; 0 is no limit."""
+    return parse_compose_size(value) or None
+
+
+def cpus(value: Any) -> float | None:
+    """A number of CPUs, '0.5' too; 0 is no limit."""
+    try:
+        number = float(text(value))
+    except ValueError:
+        number = -1
+    if number < 0 or not math.isfinite(number):
+        raise ValueError(f"expected a number of CPUs such as '0.5', found {value!r}")
+    return number or None
+
+
+def pids(value: Any) -> int | None:
+    """A number of processes; 0 and -1 are no limit."""
+    try:
+        number = int(text(value))
+    except ValueError:
+        number = -2
+    if number < -1:
+        raise ValueError(f"expected a whole number, found {value!r}")
+    return number if number > 0 else None

@@ -1,0 +1,123 @@
+"""Keys of a Compose service. Source: compose-spec.json of the Compose specification."""
+
+HONOURED = frozenset(
+    [
+        "build",
+        "command",
+        "cpus",
+        "deploy",
+        "entrypoint",
+        "environment",
+        "mem_limit",
+        "memswap_limit",
+        "pids_limit",
+        "platform",
+        "read_only",
+        "shm_size",
+        "tmpfs",
+        "user",
+    ]
+)
+
+WITHOUT_EFFECT = frozenset(
+    [
+        "annotations",
+        "attach",
+        "container_name",
+        "develop",
+        "expose",
+        "image",
+        "labels",
+        "logging",
+        "networks",
+        "ports",
+        "profiles",
+        "pull_policy",
+        "pull_refresh_after",
+        "restart",
+        "scale",
+        "stdin_open",
+        "stop_grace_period",
+        "tty",
+    ]
+)
+"""Nothing that is judged depends on them: no port is published, no other service is started."""
+
+NOT_HONOURED = frozenset(
+    [
+        "blkio_config",
+        "cap_add",
+        "cap_drop",
+        "cgroup",
+        "cgroup_parent",
+        "configs",
+        "cpu_count",
+        "cpu_percent",
+        "cpu_period",
+        "cpu_quota",
+        "cpu_rt_period",
+        "cpu_rt_runtime",
+        "cpu_shares",
+        "cpuset",
+        "credential_spec",
+        "depends_on",
+        "device_cgroup_rules",
+        "devices",
+        "dns",
+        "dns_opt",
+        "dns_search",
+        "domainname",
+        "env_file",
+        "extends",
+        "external_links",
+        "extra_hosts",
+        "gpus",
+        "group_add",
+        "healthcheck",
+        "hostname",
+        "init",
+        "ipc",
+        "isolation",
+        "label_file",
+        "links",
+        "mac_address",
+        "mem_reservation",
+        "mem_swappiness",
+        "models",
+        "network_mode",
+        "oom_kill_disable",
+        "oom_score_adj",
+        "pid",
+        "post_start",
+        "pre_stop",
+        "privileged",
+        "provider",
+        "runtime",
+        "secrets",
+        "security_opt",
+        "stop_signal",
+        "storage_opt",
+        "sysctls",
+        "ulimits",
+        "use_api_socket",
+        "userns_mode",
+        "uts",
+        "volume_driver",
+        "volumes",
+        "volumes_from",
+        "working_dir",
+    ]
+)
+
+INSTEAD = {
+    "env_file": "name the variables in run.env",
+    "volumes": "name the engine's volumes in run.volumes",
+    "gpus": "gpu.expect says what is judged",
+    "runtime": "gpu.expect says what is judged",
+    "network_mode": "run.network says what is joined",
+    "extends": "what the other service sets is not read",
+}
+
+BUILD_HONOURED = frozenset(
+    ["context", "dockerfile", "args", "target", "platforms", "cache_from", "cache_to"]
+)

@@ -1,0 +1,38 @@
+"""Layers of settings: tables merge, everything else replaces."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pytest_tfdocker.settings.reading import Values
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """Typed values, and where each of them stands."""
+
+    values: Values = {}
+    path: tuple[str, ...] = ()
+    """The table of the settings file that it was read from."""
+    origins: dict[str, str] = {}
+    """Dotted key → "file:line"."""
+    notes: list[str] = []
+    problems: list[str] = []
+    """Mistakes in another file than the settings file."""
+
+
+def merged(lower: Values, upper: Values) -> Values:
+    """Both, the upper one's where both have a key."""
+    both = lower | upper
+    for key in lower.keys() & upper.keys():
+        if isinstance(lower[key], dict) and isinstance(upper[key], dict):
+            both[key] = merged(lower[key], upper[key])
+    return both
+
+
+def leaf_keys(values: Values, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every value that isn't a table."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from leaf_keys(value, (*above, key))
+        else:
+            yield (*above, key)

@@ -1,0 +1,137 @@
+"""Settings file, Compose file, environment and options to one typed whole."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.settings import given, rules
+from pytest_tfdocker.settings.given import ONLY, Options
+from pytest_tfdocker.settings.layers import Layer, leaf_keys, merged
+from pytest_tfdocker.settings.reading import Reader, Values, build, suggest
+from pytest_tfdocker.settings.schema import Image, ImageSettings, Settings
+from pytest_tfdocker.settings.source import (
+    SettingsError,
+    Source,
+    find_source,
+    is_file,
+    project_name,
+)
+
+__all__ = ["Options", "SettingsError", "load_settings"]
+
+
+def load_settings(start: Path, *, options: Options, environ: Mapping[str, str]) -> Settings:
+    """The settings for a run that starts in a folder: command line over environment over file.
+
+    Raises SettingsError with every mistake at once.
+    """
+    source = find_source(start)
+    reader = Reader(source, environ)
+    top, own = _layers(reader)
+    whole = {name: _whole(reader, environ, (top, layer)) for name, layer in own.items()}
+    _check_levels(reader, [top, *own.values()], whole)
+    problems = [*reader.problems, *(text for layer in whole.values() for text in layer.problems)]
+    references = given.read_images(options, environ, list(own), problems)
+    keep = given.read_keep(options, environ, problems)
+    json_path = given.read_json_path(options, environ, problems)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(
+        images=[_image(name, source, one, references.get(name)) for name, one in whole.items()],
+        project=project_name(source.root),
+        keep=keep,
+        json_path=json_path,
+    )
+
+
+def _layers(reader: Reader) -> tuple[Layer, dict[str, Layer]]:
+    """The tables at the top, and those of each image; one empty layer where none is named."""
+    table = reader.source.table
+    top = _layer(reader, table, ())
+    images = table.get("images", {})
+    if not isinstance(images, dict):
+        reader.problem(("images",), "expected tables, [tool.tfdocker.images.NAME]")
+        images = {}
+    own = {name: _layer(reader, raw, ("images", name)) for name, raw in images.items()}
+    return top, own or {ONLY: Layer()}
+
+
+def _layer(reader: Reader, raw: Any, path: tuple[str, ...]) -> Layer:
+    if path:
+        rules.check_name(reader, path[-1], path)
+    values = reader.table(raw, ImageSettings, path, beside=() if path else ("images",))
+    rules.check_tables(reader, values, path)
+    places = {".".join(key): reader.source.place((*path, *key)) for key in leaf_keys(values)}
+    return Layer(values=values, path=path, origins=places)
+
+
+def _whole(reader: Reader, environ: Mapping[str, str], layers: tuple[Layer, Layer]) -> Layer:
+    """All that is set for one image: Compose, the tables at the top over it, its own over these."""
+    top, own = layers
+    values = merged(top.values, own.values)
+    beneath = _compose(reader, environ, values, layers)
+    return msgspec.structs.replace(
+        beneath,
+        values=merged(beneath.values, values),
+        origins=beneath.origins | top.origins | own.origins,
+    )
+
+
+def _image(name: str, source: Source, layer: Layer, reference: str | None) -> Image:
+    return Image(
+        name=name,
+        root=source.root,
+        source=source.path,
+        settings=build(ImageSettings, layer.values),
+        given=reference,
+        origins=layer.origins,
+        notes=layer.notes,
+    )
+
+
+def _check_levels(reader: Reader, layers: list[Layer], whole: Mapping[str, Layer]) -> None:
+    smokes = {
+        smoke.get("name", "") for one in whole.values() for smoke in one.values.get("smoke", [])
+    }
+    for layer in layers:
+        rules.check_levels(reader, layer.values, smokes, layer.path)
+
+
+def _compose(
+    reader: Reader, environ: Mapping[str, str], values: Values, layers: tuple[Layer, Layer]
+) -> Layer:
+    """What the Compose file sets, beneath the settings."""
+
+    def problem(key: str, text: str) -> Layer:
+        owner = next((layer.path for layer in reversed(layers) if key in layer.values), ())
+        reader.problem((*owner, key), text)
+        return Layer()
+
+    if "compose" not in values:
+        return (
+            problem("service", "is of no use without 'compose'") if "service" in values else Layer()
+        )
+    name, service = values["compose"], values.get("service")
+    path = reader.source.root / name
+    if not is_file(path):
+        return problem("compose", f"no file {name!r} in {reader.source.root}")
+    # PyYAML takes up to 60 ms to import; only those who use Compose pay.
+    from pytest_tfdocker.settings.compose import read_service  # noqa: PLC0415
+    from pytest_tfdocker.settings.compose_file import read_file  # noqa: PLC0415
+
+    try:
+        file = read_file(path, name)
+        known = list(file.services)
+        if service is None and len(known) != 1:
+            return problem(
+                "compose",
+                f"{name!r} has several services; set 'service' to one of {', '.join(known)}",
+            )
+        if service is not None and service not in known:
+            near = suggest(service, known) or f"; services: {', '.join(known)}"
+            return problem("service", f"no service {service!r} in {name!r}{near}")
+        return read_service(file, service or known[0], reader.source.root, environ)
+    except SettingsError as error:
+        return Layer(problems=error.problems)

@@ -1,0 +1,130 @@
+"""What types can't say of the settings: ranges, names, files that must be there."""
+
+import math
+import re
+from collections.abc import Iterator
+
+from pytest_tfdocker.settings.reading import Reader, Values, suggest
+from pytest_tfdocker.settings.source import is_file
+from pytest_tfdocker.settings.toml_lines import Path
+
+_SIZES = ("total", "layer", "wasted")
+_PLAIN = ("build", "pinned", "parity", "conflicts", "gpu-visible", "limits")
+_WITH_PARAMETER = ("size", "package-size", "import", "peak-memory", "duration")
+_CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))
+
+# It stands in test ids and in image tags: the grammar of a tag, which is the narrower one.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_NAME_RULE = "a name has letters, digits, '_', '.' and '-', at most 128"
+
+_MOST_PORT = 65535
+_STATUS = range(100, 600)
+
+Problems = Iterator[tuple[Path, str]]
+
+
+def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
+    """Note what is wrong with the values of one layer: the tables at the top, or an image's."""
+    problems = [
+        *_run_problems(values.get("run", {})),
+        *_imports_problems(values.get("imports", {})),
+        *_checks_problems(values.get("checks", {})),
+        *_smoke_problems(reader, values.get("smoke", []), path),
+    ]
+    for key, text in problems:
+        reader.problem((*path, *key), text)
+
+
+def check_name(reader: Reader, name: str, path: Path) -> None:
+    """Note an image's name that can't stand in an id and a tag."""
+    if not _NAME.fullmatch(name):
+        reader.problem(path, f"{name!r} can't be a name: {_NAME_RULE}")
+
+
+def check_levels(reader: Reader, values: Values, smokes: set[str], path: Path = ()) -> None:
+    """Note levels for smokes that no image has: they would never take effect."""
+    for check in values.get("checks", {}):
+        name, _, parameter = check.partition("[")
+        smoke = parameter.removesuffix("]")
+        if name in {"peak-memory", "duration"} and parameter and smoke not in smokes:
+            near = suggest(smoke, smokes)
+            reader.problem((*path, "checks", check), f"no smoke is named {smoke!r}{near}")
+
+
+def _run_problems(run: Values) -> Problems:
+    for key in ("memory", "cpus", "pids", "shm-size"):
+        if key in run and not (run[key] > 0 and math.isfinite(run[key])):
+            yield ("run", key), "must be more than 0"
+    for index, volume in enumerate(run.get("volumes", [])):
+        if volume.startswith(("/", ".", "~")):
+            yield (
+                ("run", "volumes", index),
+                f"{volume!r} is a path of the host; only the engine's volumes are mounted",
+            )
+    for index, variable in enumerate(run.get("env", [])):
+        if not variable.partition("=")[0]:
+            yield ("run", "env", index), "expected 'NAME=value' or 'NAME'"
+    if run.get("network") == "host" or run.get("network", "").startswith("container:"):
+        yield ("run", "network"), f"{run['network']!r} is never used: it leaves the container"
+
+
+def _imports_problems(imports: Values) -> Problems:
+    if imports.get("timeout", 1) <= 0:
+        yield ("imports", "timeout"), "must be more than 0"
+
+
+def _checks_problems(checks: Values) -> Problems:
+    for check in checks:
+        name, bracket, parameter = check.partition("[")
+        known = name in {*_PLAIN, *_WITH_PARAMETER}
+        if known and not bracket:
+            continue
+        if name in _PLAIN:
+            yield ("checks", check), f"{name!r} takes no parameter"
+        elif not (known and parameter.endswith("]") and _parameter(name, parameter[:-1])):
+            near = suggest(check, _CHECKS) or f"; known: {', '.join(sorted(_CHECKS))}"
+            yield ("checks", check), f"unknown check{near}"
+
+
+def _parameter(name: str, parameter: str) -> bool:
+    return parameter in _SIZES if name == "size" else bool(parameter)
+
+
+def _smoke_problems(reader: Reader, smokes: list[Values], path: Path) -> Problems:
+    seen: set[str] = set()
+    for index, smoke in enumerate(smokes):
+        raw = reader.source.raw((*path, "smoke", index))
+        for key, text in _one_smoke(reader, smoke, raw) if isinstance(raw, dict) else ():
+            yield ("smoke", index, *key), text
+        name = smoke.get("name")
+        if name in seen:
+            yield ("smoke", index), f"two smokes are named {name!r}"
+        seen |= {name} if name is not None else set()
+
+
+def _one_smoke(reader: Reader, smoke: Values, raw: Values) -> Problems:
+    name, script, root = smoke.get("name"), smoke.get("script"), reader.source.root
+    if name is not None and not _NAME.fullmatch(name):
+        yield ("name",), f"{name!r} can't be a name: {_NAME_RULE}"
+    found = [kind for kind in ("script", "command", "request") if kind in raw]
+    if len(found) != 1:
+        what = " and ".join(found) or "none"
+        yield (), f"expected exactly one of script, command and request, found {what}"
+    if script is not None and not is_file(root / script):
+        yield ("script",), f"no file {script!r} in {root}"
+    if not smoke.get("command", "x"):
+        yield ("command",), "is empty"
+    if smoke.get("timeout", 1) <= 0:
+        yield ("timeout",), "must be more than 0"
+    yield from _request_problems(smoke.get("request", {}))
+
+
+def _request_problems(request: Values) -> Problems:
+    if not request.get("path", "/").startswith("/"):
+        yield ("request", "path"), "must start with '/'"
+    if not 0 < request.get("port", 1) <= _MOST_PORT:
+        yield ("request", "port"), f"must be between 1 and {_MOST_PORT}"
+    if request.get("status", 200) not in _STATUS:
+        yield ("request", "status"), "must be between 100 and 599"
+    if "json" in request and "body" in request:
+        yield ("request", "json"), "stands beside body, and one can be sent"
