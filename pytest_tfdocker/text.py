@@ -38,7 +38,7 @@ def last_lines(text: str, limit: int = 10, width: int = 160) -> list[str]:
     lines = [printable(line.expandtabs()) for line in text.split("\n") if line.strip()]
     cut = len(lines) - limit
     kept = [shorten(line, width) for line in lines[-limit:]]
-    return kept if cut <= 0 else [f"… {cut} lines before", *kept]
+    return kept if cut <= 0 else [f"… {cut} more above", *kept]
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

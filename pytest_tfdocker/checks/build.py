@@ -41,10 +41,12 @@ def judge_failed_build(
 ) -> Verdict:
     """A build that failed: `reason` is the builder's word, `step` is "[3/7] RUN pip install …"."""
     after = "" if seconds is None else f", after {format_seconds(seconds)}"
+    blame = "" if line is None else f"{dockerfile}:{line}"
+    headline = _headline(reason, step, blame, exit_code)
     return failed(
-        _headline(reason, step, "" if line is None else f"{dockerfile}:{line}", exit_code),
+        headline,
         *([f"step {one_line(step, 160)}{after}"] if step else []),
-        one_line(reason),
+        *([one_line(reason)] if one_line(reason) != headline else []),
         *([advice] if advice else []),
         *_output(output),
         measured=seconds,

@@ -1,0 +1,109 @@
+"""Settings to paste: a budget for each figure that is measured and has none."""
+
+import re
+from math import ceil
+
+import msgspec
+
+from pytest_tfdocker.checks.size import above_base
+from pytest_tfdocker.evidence.records import ImageEvidence, Run
+from pytest_tfdocker.report.image_report import ImageReport
+from pytest_tfdocker.settings.schema import Smoke
+
+HEADROOM = 1.1
+TIME_HEADROOM = 2.0
+"""Times differ more than bytes from one machine to the next."""
+
+DECIMAL = {"MB": 10**6, "GB": 10**9}
+BINARY = {"MiB": 2**20, "GiB": 2**30}
+LEAST_OF_TWO_FIGURES, THREE_FIGURES = 10, 100
+
+
+def suggest(report: ImageReport) -> list[str]:
+    """Lines of TOML under a heading; none where every figure has a budget."""
+    tables = [*_sizes(report), *_smokes(report)]
+    if not tables:
+        return []
+    name = report.image.source.name if report.image.source else "pyproject.toml"
+    return [f"no budget is set for these; to hold them, in {name}:", *(f"  {x}" for x in tables)]
+
+
+def _sizes(report: ImageReport) -> list[str]:
+    if report.known is None:
+        return []
+    measured = _measured_sizes(report.known)
+    budgets = report.image.settings.size
+    lines = [
+        f'{key} = "{rounded_up(HEADROOM * figure, DECIMAL)}"'
+        for key, figure in measured.items()
+        if figure is not None and getattr(budgets, key) is None
+    ]
+    return [_header(report, "size", there=budgets != type(budgets)()), *lines] if lines else []
+
+
+def _measured_sizes(evidence: ImageEvidence) -> dict[str, int | None]:
+    own = above_base(evidence)
+    return {
+        "total": evidence.total_bytes,
+        "layer": own[0].bytes if own else None,
+        "wasted": evidence.wasted_bytes,
+    }
+
+
+def _smokes(report: ImageReport) -> list[str]:
+    runs = {run.name: run for run in report.runs if _ended_well(run)}
+    return [
+        line
+        for smoke in report.image.settings.smoke
+        if smoke.name in runs
+        for line in _smoke(report, smoke, runs[smoke.name])
+    ]
+
+
+def _ended_well(run: Run) -> bool:
+    broken = run.error or run.timed_out or run.oom_killed or run.exit_code or run.request_error
+    return not broken
+
+
+def _smoke(report: ImageReport, smoke: Smoke, run: Run) -> list[str]:
+    lines = []
+    if smoke.peak_memory is None and run.peak_bytes is not None:
+        lines.append(f'peak-memory = "{rounded_up(HEADROOM * run.peak_bytes, BINARY)}"')
+    if smoke.duration is None:
+        lines.append(f'duration = "{ceil(TIME_HEADROOM * run.seconds)} s"')
+    header = _table(report, "smoke")
+    return [f"# in [[{header}]], beneath name = {_string(smoke.name)}:", *lines] if lines else []
+
+
+def _header(report: ImageReport, name: str, *, there: bool) -> str:
+    """A table's header; a comment where it stands already, since TOML takes it only once."""
+    header = f"[{_table(report, name)}]"
+    return f"# in {header}, which is there already:" if there else header
+
+
+def _table(report: ImageReport, name: str) -> str:
+    image = report.image
+    own_file = image.source is not None and image.source.name != "pyproject.toml"
+    parts = [] if own_file else ["tool", "tfdocker"]
+    parts += [] if image.name == "default" else ["images", _key(image.name)]
+    return ".".join([*parts, name])
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+
+
+def _string(text: str) -> str:
+    """A TOML basic string; JSON's escapes are among TOML's."""
+    return msgspec.json.encode(text).decode()
+
+
+def rounded_up(value: float, units: dict[str, int]) -> str:
+    """A budget of two figures, never below the value: 1,529 MB → "1.6 GB", 0 → "1 MB"."""
+    fitting = [name for name, factor in units.items() if value >= factor]
+    name = (fitting or list(units))[-1]
+    scaled = value / units[name]
+    if scaled < LEAST_OF_TWO_FIGURES and name.startswith("G"):
+        return f"{ceil(scaled * 10) / 10:g} {name}"
+    step = 10 if scaled >= THREE_FIGURES else 1
+    return f"{max(1, ceil(scaled / step)) * step} {name}"

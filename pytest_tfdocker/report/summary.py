@@ -1,0 +1,140 @@
+"""The terminal's summary: what was measured, what could be budgeted, what was judged."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pytest_tfdocker.checks.size import above_base, layer_rows
+from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
+from pytest_tfdocker.report.image_report import CheckResult, ImageReport
+from pytest_tfdocker.report.suggestions import suggest
+from pytest_tfdocker.settings.units import format_memory, format_seconds, format_size
+from pytest_tfdocker.text import bounded, one_line, shorten, table
+
+LARGEST = 5
+REASONS = 3
+
+
+def render_summary(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
+    """Lines of plain text; the last ones, one an image, say what was judged."""
+    lines: list[str] = []
+    for report in reports:
+        lines += [shorten(line, max(width, 40)) for line in _figures(report)]
+        lines += suggest(report)
+        lines += _not_judged(report)
+    return [*lines, *map(last_line, reports)]
+
+
+def last_line(report: ImageReport) -> str:
+    """What was judged: image, digest, platform, interpreter and why, counts and reasons."""
+    return f"tfdocker: {_what(report)}: {_counts(report.checks)}"
+
+
+def _what(report: ImageReport) -> str:
+    evidence = report.known
+    if evidence is None:
+        name = report.image.given or report.image.settings.dockerfile
+        reason = report.evidence.reason if isinstance(report.evidence, Absent) else "not built"
+        return f"{name} ({one_line(reason, 100)})"
+    return f"{evidence.reference} {evidence.id[:19]} {evidence.platform}, {_interpreter(evidence)}"
+
+
+def _interpreter(evidence: ImageEvidence) -> str:
+    found = evidence.interpreter
+    if isinstance(found, Absent):
+        return f"no interpreter ({one_line(found.reason, 100)})"
+    return f"python {found.executable} {found.version} ({one_line(found.reason, 80)})"
+
+
+def _counts(checks: Sequence[CheckResult]) -> str:
+    counts = Counter(check.outcome for check in checks)
+    parts = [f"{counts['passed']} passed", f"{counts['failed']} failed"]
+    if counts["warned"]:
+        parts.append(f"{counts['warned']} warned")
+    if counts["error"]:
+        parts.append(f"{_errors(counts['error'])} ({_reasons(checks, 'error')})")
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} not judged ({_reasons(checks, 'skipped')})")
+    return ", ".join(parts)
+
+
+def _errors(count: int) -> str:
+    return "1 error" if count == 1 else f"{count} errors"
+
+
+def _reasons(checks: Sequence[CheckResult], outcome: str) -> str:
+    """The checks by reason, since one cause (an image that isn't built) stops many."""
+    by_reason: dict[str, list[str]] = {}
+    for check in checks:
+        if check.outcome == outcome:
+            by_reason.setdefault(one_line(check.headline), []).append(check.id)
+    told = [
+        f"{ids[0] if len(ids) == 1 else f'{len(ids)} checks'}: {reason}"
+        for reason, ids in by_reason.items()
+    ]
+    return "; ".join(bounded(told, REASONS))
+
+
+def _not_judged(report: ImageReport) -> list[str]:
+    unjudged = [one for one in report.checks if one.outcome in ("skipped", "error")]
+    if not unjudged:
+        return []
+    rows = [f"  {one.id}: {one_line(one.headline)}" for one in unjudged]
+    return [f"not judged in {report.image.name}:", *bounded(rows)]
+
+
+def _figures(report: ImageReport) -> list[str]:
+    evidence = report.known
+    lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
+    lines += [] if evidence is None else _packages(evidence)
+    lines += [line for run in report.runs for line in _run(run)]
+    lines += _imports(report.imports)
+    if not lines:
+        return []
+    return [f"measured in {report.image.name}:", *(f"  {line}" for line in lines)]
+
+
+def _sizes(evidence: ImageEvidence) -> list[str]:
+    total, wasted = evidence.total_bytes, evidence.wasted_bytes
+    parts = [] if total is None else [f"{format_size(total)} in all"]
+    parts += [] if wasted is None else [f"{format_size(wasted)} wasted"]
+    if not isinstance(evidence.files, Absent):
+        parts.append(f"{evidence.files.count:,} files")
+    return [f"size: {', '.join(parts)}"] if parts else []
+
+
+def _layers(report: ImageReport, evidence: ImageEvidence) -> list[str]:
+    layers = above_base(evidence)[:LARGEST]
+    rows = table(layer_rows(report.image, layers))
+    return ["largest layers:", *(f"  {row}" for row in rows)] if rows else []
+
+
+def _packages(evidence: ImageEvidence) -> list[str]:
+    if isinstance(evidence.distributions, Absent):
+        return []
+    known = [one for one in evidence.distributions.installed if one.bytes]
+    largest = sorted(known, key=_by_bytes)[:LARGEST]
+    rows = table([(format_size(one.bytes or 0), f"{one.name} {one.version}") for one in largest])
+    return ["largest distributions:", *(f"  {row}" for row in rows)] if rows else []
+
+
+def _by_bytes(distribution: Distribution) -> tuple[int, str]:
+    return -(distribution.bytes or 0), distribution.name
+
+
+def _run(run: Run) -> list[str]:
+    if run.peak_bytes is None:
+        return []
+    limit = run.limits.memory_bytes
+    of = "no memory limit" if limit is None else f"limit {format_memory(limit)}"
+    kernel = run.kernel_peak_bytes
+    cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
+    took = format_seconds(run.seconds)
+    return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
+
+
+def _imports(imports: Imports | Absent | None) -> list[str]:
+    if not isinstance(imports, Imports):
+        return []
+    tried = [one for one in imports.modules.values() if one.ok]
+    told = ", ".join(f"{one.name} {format_seconds(one.seconds)}" for one in tried)
+    return [f"imports: {told}"] if told else []

@@ -1,0 +1,98 @@
+"""`limits`: asked for and in force."""
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks.limits import CHECK
+from pytest_tfdocker.evidence.records import Absent, Effective
+
+GIB = 2**30
+IN_FORCE = Effective(memory_bytes=4 * GIB, swap_bytes=0, cpus=2.0, pids=512, cgroup_version="2")
+
+
+def effective(**changes):
+    return msgspec.structs.replace(IN_FORCE, **changes)
+
+
+@pytest.mark.parametrize("name", ["memory", "swap", "cpus", "pids"])
+def test_any_limit_plans_the_item(image, declared, name):
+    assert CHECK.plan(image(run={name: 1.0 if name == "cpus" else 1}), declared()) == [None]
+
+
+def test_without_a_limit_there_is_no_item(image, declared):
+    assert CHECK.plan(image(), declared()) == []
+
+
+def test_limits_in_force_pass(facts):
+    asked = {"run": {"memory": 4 * GIB, "cpus": 2.0, "pids": 512}}
+    verdict = CHECK.judge(facts(asked, effective=IN_FORCE), None)
+    assert verdict.outcome == "passed"
+    assert verdict.text == "memory 4.00 GiB, swap off, cpus 2, pids 512"
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (4 * GIB + 1, "failed"),
+        (4 * GIB, "passed"),
+        (4 * GIB - 65_535, "passed"),
+        (4 * GIB - 65_536, "failed"),
+        (None, "failed"),
+    ],
+)
+def test_memory_may_be_rounded_down_by_less_than_a_page(facts, found, outcome):
+    judged = facts({"run": {"memory": 4 * GIB}}, effective=effective(memory_bytes=found))
+    assert CHECK.judge(judged, None).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [(1.98, "failed"), (1.995, "passed"), (2.0, "passed"), (2.02, "failed"), (None, "failed")],
+)
+def test_cpus_are_compared_as_finely_as_the_engine_keeps_them(facts, found, outcome):
+    judged = facts({"run": {"cpus": 2.0}}, effective=effective(cpus=found))
+    assert CHECK.judge(judged, None).outcome == outcome
+
+
+def test_cpus_above_the_engines_are_lowered_and_it_is_said(facts):
+    judged = facts({"run": {"cpus": 8.0}}, effective=effective(cpus=4.0))
+    verdict = CHECK.judge(judged, None)
+    assert verdict.outcome == "passed"
+    assert verdict.text == "cpus 4 of 8 asked, all that the engine has"
+
+
+def test_a_limit_that_is_dropped_is_named_with_the_others(facts):
+    asked = {"run": {"memory": 4 * GIB, "cpus": 2.0}}
+    dropped = effective(memory_bytes=None, swap_bytes=None)
+    judged = facts(asked, effective=dropped, origins={"run.memory": "compose.yaml:9"})
+    verdict = CHECK.judge(judged, None)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        "memory unlimited, 4.00 GiB asked for\n"
+        "  memory: asked 4.00 GiB (compose.yaml:9), found unlimited: NOT in force\n"
+        "  swap: asked 0 B (off by default), found unlimited: NOT in force\n"
+        "  cpus: asked 2 (pyproject.toml), found 2: in force\n"
+        "  read from cgroup v2 inside the container\n"
+        "  rootless engines without cgroup delegation and kernels without the controller take a "
+        "limit and drop it: see `docker info`"
+    )
+
+
+def test_swap_left_on_fails(facts):
+    judged = facts({"run": {"memory": 4 * GIB}}, effective=effective(swap_bytes=4 * GIB))
+    assert CHECK.judge(judged, None).headline == "swap 4.00 GiB, 0 B asked for"
+
+
+def test_swap_that_the_kernel_does_not_account_skips_only_where_it_is_asked_for(facts):
+    blind = effective(swap_known=False, swap_bytes=None)
+    implied = facts({"run": {"memory": 4 * GIB}}, effective=blind)
+    assert CHECK.judge(implied, None).text == "memory 4.00 GiB"
+    asked = facts({"run": {"memory": 4 * GIB, "swap": GIB}}, effective=blind)
+    verdict = CHECK.judge(asked, None)
+    assert (verdict.outcome, verdict.headline) == ("skipped", "swap: the kernel accounts none")
+
+
+def test_counters_that_could_not_be_read_are_an_error(facts):
+    absent = Absent(reason="no cgroup is mounted in the container")
+    verdict = CHECK.judge(facts({"run": {"memory": GIB}}, effective=absent), None)
+    assert (verdict.outcome, verdict.text) == ("error", "no cgroup is mounted in the container")

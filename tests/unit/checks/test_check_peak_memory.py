@@ -1,0 +1,203 @@
+"""`peak-memory[SMOKE]`: how a run broke off comes before how much it took."""
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks.peak_memory import CHECK, judge_run
+from pytest_tfdocker.evidence.records import Absent, Limits, Phase
+
+MIB = 2**20
+PHASES = "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference 390 MiB in 2.0 s\n"
+BROKEN = "  import 300 MiB in 3.1 s | load ≥ 1.00 GiB in 0.4 s\n"
+CUT_OFF = [
+    Phase(name="import", seconds=3.1, peak_bytes=300 * MIB),
+    Phase(name="load", seconds=2.9, peak_bytes=1024 * MIB),
+]
+LIMIT = "  limit 1.00 GiB from compose.yaml:9, in force, swap off; page cache not counted\n"
+KERNEL = "  the kernel's own peak, page cache counted: 640 MiB"
+
+
+def judge(facts, run, **smoke):
+    settings = {"smoke": [{"name": "embed", "script": "smoke.py", **smoke}]}
+    judged = facts(settings, run=run, origins={"run.memory": "compose.yaml:9"})
+    return CHECK.judge(judged, "embed")
+
+
+def test_every_smoke_is_planned(image, declared):
+    smokes = [{"name": "embed", "script": "a.py"}, {"name": "serve", "command": "true"}]
+    assert CHECK.plan(image(smoke=smokes), declared()) == ["embed", "serve"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [(400 * MIB - 1, "failed"), (400 * MIB, "passed"), (400 * MIB + 1, "passed")],
+)
+def test_the_peak_holds_up_to_its_budget(facts, run, budget, outcome):
+    verdict = judge(facts, run(), **{"peak-memory": budget})
+    assert (verdict.outcome, verdict.measured, verdict.budget) == (outcome, 400 * MIB, budget)
+
+
+def test_within_budget_tells_phases_limit_and_the_kernels_own_peak(facts, run):
+    verdict = judge(facts, run(), **{"peak-memory": 900 * MIB})
+    assert verdict.text == "400 MiB, 500 MiB under 900 MiB\n" + PHASES + LIMIT + KERNEL
+
+
+def test_over_budget_names_the_phase_and_the_largest_processes(facts, run):
+    heavy = run(largest_processes=["python (pid 9) 380 MiB"])
+    verdict = judge(facts, heavy, **{"peak-memory": 300 * MIB})
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        '400 MiB, 100 MiB over 300 MiB in "load"\n'
+        "  largest then: python (pid 9) 380 MiB\n" + PHASES + LIMIT + KERNEL
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [(400 * MIB - 1, "failed"), (400 * MIB, "passed"), (400 * MIB + 1, "passed")],
+)
+def test_without_a_budget_the_limit_is_one(facts, run, limit, outcome):
+    assert judge(facts, run(limits=Limits(memory_bytes=limit))).outcome == outcome
+
+
+def test_with_neither_budget_nor_limit_it_skips_with_the_figure(facts, run):
+    verdict = judge(facts, run(limits=Limits()))
+    assert (verdict.outcome, verdict.measured) == ("skipped", 400 * MIB)
+    assert verdict.text == (
+        "400 MiB, with neither budget nor limit\n" + PHASES + "  no memory limit is set\n" + KERNEL
+    )
+
+
+def test_a_limit_that_is_not_in_force_is_said(facts, run):
+    loose = msgspec.structs.replace(run().effective, memory_bytes=None)
+    verdict = judge(facts, run(effective=loose))
+    assert verdict.details[1] == (
+        "limit 1.00 GiB from compose.yaml:9, NOT in force: none is; page cache not counted"
+    )
+
+
+def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
+    killed = run(
+        oom_killed=True,
+        exit_code=137,
+        peak_bytes=1024 * MIB,
+        kernel_peak_bytes=1024 * MIB,
+        phases=CUT_OFF,
+        largest_processes=["python (pid 9) 980 MiB"],
+        stderr="Loading weights\nloading \\x1b[31mlayer 3\n",
+    )
+    verdict = judge(facts, killed)
+    assert (verdict.outcome, verdict.measured) == ("failed", 1024 * MIB)
+    assert verdict.text == (
+        'OOM-killed in "load" at 1.00 GiB, SIGKILL (exit code 137)\n'
+        "  import 300 MiB in 3.1 s | load ≥ 1.00 GiB in 2.9 s\n"
+        "  largest then: python (pid 9) 980 MiB\n" + LIMIT + "  the kernel's own peak, page cache "
+        "counted: 1.00 GiB\n"
+        "  to find the limit it needs: set run.memory to 2.00 GiB, run this check again, "
+        "and take the peak that it shows + 15 %\n"
+        "  last lines of stderr:\n"
+        "    Loading weights\n"
+        "    loading \\x1b[31mlayer 3"
+    )
+
+
+def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
+    verdict = judge(facts, run(oom_killed=True), **{"peak-memory": 900 * MIB})
+    assert verdict.outcome == "failed"
+    assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, exit code 0'
+    assert (
+        "a child was killed and the run went on; Kubernetes would kill all of it" in verdict.details
+    )
+
+
+def test_an_exit_code_tells_the_last_line_of_stderr(facts, run):
+    ended = run(exit_code=1, stderr="Traceback (most recent call last):\nValueError: no weights\n")
+    verdict = judge(facts, ended, **{"peak-memory": 900 * MIB})
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        'exit code 1 in "inference": ValueError: no weights\n'
+        "  after 8.0 s: python smoke.py\n"
+        "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference ≥ 390 MiB in 2.0 s\n"
+        + LIMIT
+        + "  last lines of stderr:\n"
+        "    Traceback (most recent call last):\n"
+        "    ValueError: no weights"
+    )
+
+
+def test_a_sigkill_that_is_no_oom_kill_is_told_apart(facts, run):
+    verdict = judge(facts, run(exit_code=137, phases=[]))
+    assert verdict.text == (
+        "SIGKILL (exit code 137)\n"
+        "  after 8.0 s: python smoke.py\n"
+        "  the kernel counted no OOM kill: something else sent it\n" + LIMIT + "  it wrote nothing"
+    )
+
+
+def test_a_run_past_its_time_limit_fails_with_the_phase(facts, run):
+    hung = run(
+        timed_out=True, exit_code=None, seconds=300.0, throttled_seconds=200.0, stdout="hi\n"
+    )
+    verdict = judge(facts, hung)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        '5 min are over, stopped in "inference"\n'
+        "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference ≥ 390 MiB in 2.0 s\n"
+        "  throttled 3 min 20 s by the limit of 2 CPUs\n"
+        + LIMIT
+        + "  mend what waits, or raise the smoke's `timeout`; no network is there unless "
+        "run.network is set\n"
+        "  last lines of stdout:\n"
+        "    hi"
+    )
+
+
+def test_a_command_that_could_not_start_comes_first(facts, run):
+    verdict = judge(facts, run(error="python: not found in the image's PATH", oom_killed=True))
+    assert verdict.text == ("python: not found in the image's PATH\n  command: python smoke.py")
+
+
+def test_a_request_that_was_answered_otherwise_fails(facts, run):
+    verdict = judge(facts, run(exit_code=None, request_error="POST /embed: 500, 200 expected"))
+    assert verdict.text == "POST /embed: 500, 200 expected\n  it wrote nothing"
+
+
+def test_a_service_that_never_ends_is_judged_by_its_peak(facts, run):
+    assert judge(facts, run(exit_code=None)).outcome == "passed"
+
+
+def test_no_counter_is_an_error_and_never_a_zero(facts, run):
+    blind = run(peak_bytes=None, effective=Absent(reason="no Python in the image"))
+    verdict = judge(facts, blind, **{"peak-memory": 900 * MIB})
+    assert verdict.outcome == "error"
+    assert verdict.text == "no working memory could be read\n  no Python in the image\n" + KERNEL
+
+
+def test_no_counter_and_nothing_to_hold_it_against_skips(facts, run):
+    assert judge(facts, run(peak_bytes=None, limits=Limits())).outcome == "skipped"
+
+
+def test_a_run_that_could_not_be_is_an_error(facts):
+    verdict = judge(facts, Absent(reason="the engine went away"))
+    assert (verdict.outcome, verdict.text) == ("error", "the engine went away")
+
+
+def test_a_users_own_run_is_judged_without_settings(run):
+    assert judge_run(run(), 900 * MIB).details[1] == (
+        "limit 1.00 GiB, in force, swap off; page cache not counted"
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "\x1b[2J" * 40])
+def test_headlines_stay_within_sixty_characters(run, name):
+    phases = [Phase(name="a", seconds=1, peak_bytes=1), Phase(name=name, seconds=1, peak_bytes=2)]
+    for ended in (
+        run(phases=phases, oom_killed=True, exit_code=137),
+        run(phases=phases, exit_code=139, stderr=name),
+        run(phases=phases, timed_out=True),
+        run(phases=phases, error=name),
+        run(phases=phases, peak_bytes=2**60),
+    ):
+        headline = judge_run(ended, 2**59).headline
+        assert len(headline) <= 60
+        assert headline.isprintable()

@@ -1,0 +1,148 @@
+"""The size checks: figure, composition, boundaries."""
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks.size import CHECK
+from pytest_tfdocker.evidence.records import Absent, Layer
+
+MB = 10**6
+
+
+def size(name, value):
+    return {"size": {name: value}}
+
+
+def test_plan_holds_only_what_has_a_budget(image, declared):
+    assert CHECK.plan(image(), declared()) == []
+    budgeted = image(size={"total": 1, "layer": 1, "wasted": 0})
+    assert CHECK.plan(budgeted, declared()) == ["total", "layer", "wasted"]
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "outcome"),
+    [(1000 * MB - 1, "passed"), (1000 * MB, "passed"), (1000 * MB + 1, "failed")],
+)
+def test_total_holds_up_to_its_budget(facts, evidence, total_bytes, outcome):
+    files = msgspec.structs.replace(evidence().files, apparent_bytes=total_bytes)
+    layers = [Layer(instruction="ADD", bytes=total_bytes, empty=False)]
+    judged = facts(size("total", 1000 * MB), evidence=evidence(files=files, layers=layers))
+    verdict = CHECK.judge(judged, "total")
+    assert (verdict.outcome, verdict.measured) == (outcome, total_bytes)
+
+
+def test_total_over_budget_names_layers_largest_first_and_the_base_as_one(facts):
+    verdict = CHECK.judge(facts(size("total", 800 * MB)), "total")
+    assert verdict.line == 9
+    assert verdict.text == (
+        "1.0 GB, 200 MB over 800 MB\n"
+        "  790 MB  Dockerfile:9   RUN pip install -r requirements.txt\n"
+        "   10 MB  Dockerfile:10  COPY . .\n"
+        "  200 MB                 base python:3.11-slim"
+    )
+
+
+def test_total_says_what_is_wasted_and_that_a_base_is_not_known(facts, evidence):
+    layers = [
+        Layer(instruction="ADD rootfs", bytes=900 * MB, empty=False),
+        Layer(instruction="RUN dd \x1b[31m of=/big", bytes=300 * MB, empty=False),
+    ]
+    absent = Absent(reason="no Dockerfile")
+    judged = facts(size("total", 800 * MB), evidence=evidence(layers=layers, base=absent))
+    assert CHECK.judge(judged, "total").text == (
+        "1.2 GB, 400 MB over 800 MB\n"
+        "  900 MB  ADD rootfs\n"
+        "  300 MB  RUN dd \\x1b[31m of=/big\n"
+        "  200 MB of it is overwritten or deleted by a later layer, which frees nothing\n"
+        "  which layers are the base's can't be told: all are counted"
+    )
+
+
+def test_total_lists_ten_layers_and_counts_the_rest(facts, evidence):
+    layers = [
+        Layer(instruction=f"COPY {n}", bytes=n * MB, empty=False, base=False) for n in range(1, 13)
+    ]
+    lines = CHECK.judge(facts(size("total", 1), evidence=evidence(layers=layers)), "total").details
+    assert len([line for line in lines if "COPY" in line]) == 10
+    assert lines[10] == "… and 2 more"
+
+
+def test_total_without_a_walk_is_an_error_with_the_reason(facts, evidence, engine):
+    blocks = msgspec.structs.replace(engine, store="containerd:overlayfs")
+    without = evidence(files=Absent(reason="no Python and no shell in the image"), engine=blocks)
+    verdict = CHECK.judge(facts(size("total", 1), evidence=without), "total")
+    assert (verdict.outcome, verdict.text) == ("error", "no Python and no shell in the image")
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [(790 * MB - 1, "failed"), (790 * MB, "passed"), (790 * MB + 1, "passed")],
+)
+def test_layer_judges_the_largest_above_the_base(facts, budget, outcome):
+    verdict = CHECK.judge(facts(size("layer", budget)), "layer")
+    assert (verdict.outcome, verdict.measured) == (outcome, 790 * MB)
+
+
+def test_layer_of_an_image_that_is_only_its_base_is_nothing(facts, evidence):
+    layers = [Layer(instruction="ADD", bytes=MB, empty=False, base=True)]
+    verdict = CHECK.judge(facts(size("layer", 1), evidence=evidence(layers=layers)), "layer")
+    assert (verdict.outcome, verdict.measured) == ("passed", 0)
+
+
+def test_layer_on_the_containerd_store_says_that_it_counts_blocks(facts, evidence, engine):
+    blocks = msgspec.structs.replace(engine, store="containerd:overlayfs")
+    verdict = CHECK.judge(facts(size("layer", MB), evidence=evidence(engine=blocks)), "layer")
+    assert verdict.details[-1] == (
+        "layers are counted in disk blocks, as this engine's image store has them"
+    )
+
+
+@pytest.mark.parametrize("name", ["layer", "wasted"])
+def test_without_a_history_layer_and_waste_are_errors(facts, evidence, name):
+    verdict = CHECK.judge(facts(size(name, 1), evidence=evidence(layers=[])), name)
+    assert (verdict.outcome, verdict.headline) == ("error", "the image has no history")
+
+
+def test_total_without_a_history_still_has_its_figure(facts, evidence):
+    verdict = CHECK.judge(facts(size("total", 1), evidence=evidence(layers=[])), "total")
+    assert verdict.measured == 1000 * MB
+    assert verdict.details == (
+        "the image has no history: which instruction brought what can't be told",
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [(300 * MB - 1, "failed"), (300 * MB, "passed"), (300 * MB + 1, "passed")],
+)
+def test_wasted_is_what_later_layers_hide(facts, evidence, budget, outcome):
+    files = msgspec.structs.replace(evidence().files, apparent_bytes=700 * MB)
+    verdict = CHECK.judge(facts(size("wasted", budget), evidence=evidence(files=files)), "wasted")
+    assert (verdict.outcome, verdict.measured) == (outcome, 300 * MB)
+
+
+def test_wasted_names_the_instructions_that_may_have_done_it(facts, evidence):
+    layers = [
+        Layer(instruction="ADD", bytes=700 * MB, empty=False, base=True),
+        Layer(instruction="COPY wheels /w", bytes=400 * MB, empty=False, base=False, line=8),
+        Layer(instruction="RUN rm -rf /w", bytes=0, empty=False, base=False, line=12),
+    ]
+    verdict = CHECK.judge(
+        facts(size("wasted", 20 * MB), evidence=evidence(layers=layers)), "wasted"
+    )
+    assert verdict.text == (
+        "100 MB, 80 MB over 20 MB\n"
+        "  overwritten or deleted by a later layer, as these may do:\n"
+        "  Dockerfile:12: RUN rm -rf /w\n"
+        "  delete or change files in the instruction that writes them; a later one frees nothing"
+    )
+
+
+def test_more_files_than_history_is_no_negative_waste(facts, evidence):
+    files = msgspec.structs.replace(evidence().files, apparent_bytes=1200 * MB)
+    verdict = CHECK.judge(facts(size("wasted", 0), evidence=evidence(files=files)), "wasted")
+    assert (verdict.outcome, verdict.measured, verdict.headline) == (
+        "passed",
+        0,
+        "0 B, 0 B under 0 B",
+    )
