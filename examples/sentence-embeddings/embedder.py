@@ -7,6 +7,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the weights are in the image; a 
 
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 MODEL_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 DIMENSIONS = 384
@@ -18,6 +19,7 @@ class Embedder:
     """Turns texts into unit vectors, one batch at a time, so that callers' peaks don't add up."""
 
     def __init__(self, model_dir: str) -> None:
+        disable_progress_bar()  # the log is no terminal
         self._tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
         self._model = AutoModel.from_pretrained(model_dir, local_files_only=True).eval()
         self._lock = threading.Lock()
