@@ -1,0 +1,145 @@
+"""Where what is declared for an image stands."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_tfdocker.dockerfile import parse
+from pytest_tfdocker.locks.declared import Declared, Problem, Source
+from pytest_tfdocker.locks.installs import read_installs
+from pytest_tfdocker.locks.lines import Skipped, problem, requirement
+from pytest_tfdocker.locks.requirements import (
+    Contents,
+    constrain,
+    read_requirements,
+    shown_path,
+)
+from pytest_tfdocker.settings.schema import Image
+
+NOT_READ = ("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile")
+TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
+"""A Dockerfile that installs these alone declares its dependencies elsewhere."""
+
+
+def read_declared(image: Image) -> Declared:
+    """Everything declared for the image: dependencies.files, else what its Dockerfile installs.
+
+    Only where that is nothing: requirements.txt, then pyproject.toml, beside the Dockerfile or in
+    the root.
+    """
+    if image.settings.dependencies.files is not None:
+        return read_files(
+            [image.root / name for name in image.settings.dependencies.files],
+            image.root,
+            variables=image.settings.build.args,
+        )
+    installed = _from_dockerfile(image)
+    if any(one.name not in TOOLS for one in installed.requirements) or installed.problems:
+        return _declared(installed, "the Dockerfile installs it")
+    return _beside(image, installed)
+
+
+def read_files(
+    paths: Sequence[Path], root: Path, *, variables: Mapping[str, str] | None = None
+) -> Declared:
+    """What the given files declare; constraints in one hold for all, as in one call of pip."""
+    found = Contents()
+    for path in paths:
+        found += _file(path, root, variables or {})
+    return _declared(found, "dependencies.files")
+
+
+def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
+    name = shown_path(path, root)
+    if path.name == "pyproject.toml":
+        return _project(path, name)
+    if path.suffix in {".toml", ".lock"} or path.name in NOT_READ:
+        reason = f"not read by this version: {path.name}"
+        bad = Problem(source=Source(name, 1), text=name, reason=reason)
+        return Contents(problems=(bad,), sources=(name,))
+    return read_requirements(path, root, variables=variables)
+
+
+def _from_dockerfile(image: Image) -> Contents:
+    try:
+        text = image.dockerfile.read_text("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return Contents()
+    build = image.settings.build
+    return read_installs(
+        parse(text),
+        name=shown_path(image.dockerfile, image.root),
+        context=image.context,
+        root=image.root,
+        target=build.target,
+        args=build.args,
+    )
+
+
+def _beside(image: Image, installed: Contents) -> Declared:
+    """The first file of the kinds that are known, as far as this version reads it."""
+    if not image.dockerfile.is_file():
+        return Declared(reason="no Dockerfile and no dependencies.files")
+    for name in (*NOT_READ[:4], "requirements.txt", "pyproject.toml"):
+        for folder in dict.fromkeys((image.dockerfile.parent, image.root)):
+            path = folder / name
+            if not path.is_file():
+                continue
+            if name in NOT_READ:
+                return Declared(reason=f"{name}: not read by this version", notes=installed.notes)
+            found = _file(path, image.root, image.settings.build.args)
+            if found.requirements or found.problems or name != "pyproject.toml":
+                return _declared(installed + found, "beside the Dockerfile")
+    if installed.requirements:
+        return _declared(installed, "the Dockerfile installs it")
+    return Declared(reason="nothing is declared", notes=installed.notes)
+
+
+def _project(path: Path, name: str) -> Contents:
+    """`[project] dependencies`; each is found at the line that holds its text."""
+    try:
+        text = path.read_text("utf-8")
+        dependencies = tomllib.loads(text).get("project", {}).get("dependencies", [])
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        bad = problem(Source(name, 1), name, _reason(error))
+        return Contents(problems=(bad,), sources=(name,))
+    if not isinstance(dependencies, list):
+        bad = problem(Source(name, 1), name, "[project] dependencies is no list")
+        return Contents(problems=(bad,), sources=(name,))
+    lines = text.splitlines()
+    found = Contents(sources=(name,) if dependencies else ())
+    for one in dependencies:
+        found += _dependency(str(one), Source(name, _line_of(str(one), lines)))
+    return found
+
+
+def _dependency(text: str, source: Source) -> Contents:
+    try:
+        found = requirement(text, source)
+    except Exception as error:  # noqa: BLE001  packaging raises more than it documents
+        return Contents(problems=(problem(source, text, str(error)),))
+    return Contents() if isinstance(found, Skipped) else Contents(requirements=(found,))
+
+
+def _line_of(text: str, lines: Sequence[str]) -> int:
+    quoted = (f'"{text}"', f"'{text}'")
+    return next(
+        (at for at, line in enumerate(lines, 1) if any(one in line for one in quoted)),
+        next((at for at, line in enumerate(lines, 1) if "dependencies" in line), 1),
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _declared(found: Contents, reason: str) -> Declared:
+    return Declared(
+        requirements=constrain(found.requirements, found.constraints),
+        problems=found.problems,
+        sources=tuple(dict.fromkeys(found.sources)),
+        reason=reason,
+        notes=tuple(dict.fromkeys(found.notes)),
+    )

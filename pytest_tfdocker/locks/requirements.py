@@ -1,0 +1,248 @@
+"""requirements.txt and the files that it names, to declared requirements. No line is lost."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from packaging.specifiers import SpecifierSet
+
+from pytest_tfdocker.locks.declared import Problem, Requirement, Source
+from pytest_tfdocker.locks.lines import Line, problem, read_line
+
+LARGEST_FILE_BYTES = 16_000_000
+MOST_LINES = 50_000
+LONGEST_LINE = 256_000
+"""Characters of a joined line; a pin with 140 hashes has 12,000."""
+
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_CODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#")
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+Nested = Callable[[Path, str], Path]
+"""The file that a name in another file means."""
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file and those it includes declare; constraints are not yet applied."""
+
+    requirements: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    def __add__(self, other: "Contents") -> "Contents":
+        return Contents(
+            requirements=self.requirements + other.requirements,
+            constraints=self.constraints + other.constraints,
+            problems=self.problems + other.problems,
+            notes=self.notes + other.notes,
+            sources=self.sources + other.sources,
+        )
+
+
+def read_requirements(
+    path: Path,
+    root: Path,
+    *,
+    installed_by: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    nested: Nested | None = None,
+    constraint: bool = False,
+    asked_by: Source | None = None,
+) -> Contents:
+    """A file and those that it includes. Files are named relative to `root`; raises nothing.
+
+    `asked_by` is the line that names the file: a file that isn't there is that line's problem.
+    """
+    reader = _Reader(root, installed_by, variables or {}, nested or beside)
+    return reader.read(path, asked_by, constraint=constraint)
+
+
+def beside(parent: Path, name: str) -> Path:
+    """By pip's own rule: a name in a file is relative to that file."""
+    return parent.parent / name
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """The path as the user names it: relative to the root where it is below."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except (ValueError, OSError, RuntimeError):
+        return path.as_posix()
+
+
+def constrain(
+    requirements: Sequence[Requirement], constraints: Sequence[Requirement]
+) -> tuple[Requirement, ...]:
+    """The requirements with the constraints on them; one on what nobody asks for adds nothing.
+
+    A constraint with a marker of its own makes a second requirement, with both markers.
+    """
+    by_name: dict[str, list[Requirement]] = {}
+    for one in constraints:
+        by_name.setdefault(one.name, []).append(one)
+    return tuple(
+        made for one in requirements for made in _constrained(one, by_name.get(one.name, []))
+    )
+
+
+def _constrained(one: Requirement, constraints: Sequence[Requirement]) -> Iterator[Requirement]:
+    for constraint in constraints:
+        if constraint.marker is None:
+            one = _merged(one, constraint)
+    yield one
+    for constraint in constraints:
+        if constraint.marker is not None:
+            both = [f"({m})" for m in (one.marker, constraint.marker) if m]
+            yield msgspec.structs.replace(_merged(one, constraint), marker=" and ".join(both))
+
+
+def _merged(one: Requirement, constraint: Requirement) -> Requirement:
+    return msgspec.structs.replace(
+        one,
+        specifier=str(SpecifierSet(one.specifier) & SpecifierSet(constraint.specifier)),
+        url=one.url or constraint.url,
+        hashes=one.hashes or constraint.hashes,
+    )
+
+
+class _Reader:
+    """Reads a file once, however often and in whatever circle others include it."""
+
+    def __init__(
+        self, root: Path, installed_by: str | None, variables: Mapping[str, str], nested: Nested
+    ) -> None:
+        self.root = root
+        self.installed_by = installed_by
+        self.variables = variables
+        self.nested = nested
+        self.seen: set[tuple[Path, bool]] = set()
+
+    def read(self, path: Path, asked_by: Source | None, *, constraint: bool) -> Contents:
+        """Includes are walked with a list, not by recursion: chains may be of any length."""
+        found = Contents()
+        waiting = [(path, asked_by, constraint)]
+        while waiting:
+            path, asked_by, constraint = waiting.pop(0)
+            key = (_identity(path), constraint)
+            if key not in self.seen:
+                self.seen.add(key)
+                contents, includes = self._file(path, asked_by, constraint=constraint)
+                found += contents
+                waiting = includes + waiting
+        return found
+
+    def _file(
+        self, path: Path, asked_by: Source | None, *, constraint: bool
+    ) -> tuple[Contents, list[tuple[Path, Source | None, bool]]]:
+        name = shown_path(path, self.root)
+        text = _text(path)
+        if isinstance(text, _Unreadable):
+            source = asked_by or Source(name, 1, self.installed_by)
+            return Contents(problems=(problem(source, name, text.reason),), sources=(name,)), []
+        found = Contents(sources=(name,))
+        includes: list[tuple[Path, Source | None, bool]] = []
+        lines: list[Line] = []
+        for number, body in _joined(text):
+            source = Source(name, number, self.installed_by)
+            line = self._line(number, body, source)
+            lines.append(line)
+            for asked, limits in ((line.includes, constraint), (line.constraints, True)):
+                for one in asked:
+                    if _REMOTE.match(one):
+                        bad = problem(source, body, "stands on the network, and is not read")
+                        lines.append(Line(problem=bad))
+                    else:
+                        includes.append((self.nested(path, one), source, limits))
+        requirements = tuple(one for line in lines for one in line.requirements)
+        return found + Contents(
+            requirements=() if constraint else requirements,
+            constraints=requirements if constraint else (),
+            problems=tuple(line.problem for line in lines if line.problem),
+            notes=tuple(note for line in lines for note in line.notes),
+        ), includes
+
+    def _line(self, number: int, body: str, source: Source) -> Line:
+        if number > MOST_LINES:
+            return Line(problem=problem(source, "", f"more than {MOST_LINES} lines: not read"))
+        if len(body) > LONGEST_LINE:
+            return Line(problem=problem(source, body, f"a line of {len(body)} characters"))
+        return read_line(body, source, self.variables)
+
+
+def _identity(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path.absolute()
+
+
+class _Unreadable(msgspec.Struct, frozen=True):
+    reason: str
+
+
+def _text(path: Path) -> str | _Unreadable:
+    try:
+        if not path.is_file():
+            return _Unreadable("a folder" if path.is_dir() else _absence(path))
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            return _Unreadable(f"{path.stat().st_size} bytes: too large for a requirements file")
+        return _decoded(path.read_bytes())
+    except (OSError, ValueError, RuntimeError) as error:
+        return _Unreadable(getattr(error, "strerror", None) or str(error))
+
+
+def _absence(path: Path) -> str:
+    return "not a regular file" if path.exists() else "no such file"
+
+
+def _decoded(data: bytes) -> str:
+    """By its byte order mark, its coding line, as UTF-8; any byte has a meaning in Latin-1."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    names = [
+        match.group(1).decode() for match in map(_CODING.match, data.split(b"\n")[:2]) if match
+    ]
+    for encoding in (*names, "utf-8"):
+        try:
+            return data.decode(encoding)
+        except (LookupError, ValueError):
+            continue
+    return data.decode("latin-1")
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Line number and text of each joined line that holds more than a comment.
+
+    A line ends where an editor ends it; form feeds and Unicode separators don't count.
+    """
+    first, parts = 0, list[str]()
+    for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+        if number > MOST_LINES + 1:
+            break
+        first = first if parts else number
+        comment = raw.lstrip().startswith("#")
+        if raw.endswith("\\") and not comment:
+            parts.append(raw[:-1])
+            continue
+        # pip ends a continuation at a comment line, and drops the comment
+        yield from _body(first, "".join([*parts, "" if comment else raw]))
+        parts = []
+    yield from _body(first, "".join(parts))
+
+
+def _body(number: int, text: str) -> Iterator[tuple[int, str]]:
+    match = _COMMENT.search(text)
+    body = (text[: match.start()] if match else text).strip()
+    if body:
+        yield number, body
