@@ -36,7 +36,7 @@ def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen]
         raise BuildFailedError(
             "the docker CLI has no buildx, which this build needs",
             (
-                f"{request.buildkit_reason} needs BuildKit; the API's classic builder has none of it",
+                f"{request.buildkit_reason} needs BuildKit, which the API's builder is not",
                 "install the buildx plugin of the docker CLI (package docker-buildx or "
                 "docker-buildx-plugin)",
             ),

@@ -17,6 +17,7 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
     ImageNotFoundError,
 )
+from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
 
 DEFAULT_PIDS = 4096
 """A pids limit that no ML service reaches and that a fork bomb does."""
@@ -140,7 +141,7 @@ class Container:
                 stdin_open=True,
                 host_config=host_config(self.engine, spec),
                 ports=list(spec.ports) or None,
-                labels={LABEL: run_id},
+                labels={LABEL: run_id, OWNER_LABEL: owner()},
                 healthcheck={"test": ["NONE"]},
             )
         except ImageNotFound as error:

@@ -20,6 +20,7 @@ from pytest_tfdocker.evidence.records import (
     ImageConfig,
     ImageEvidence,
     Interpreter,
+    Inventory,
     Layer,
 )
 
@@ -79,24 +80,16 @@ def image_config(inspected: dict[str, Any]) -> ImageConfig:
     )
 
 
-def collect_image(
+def describe_image(
     engine: Engine,
     name: str,
     reference: str,
     *,
-    run_id: str,
-    python: str | None = None,
+    inspected: dict[str, Any],
+    inventory: Inventory,
     build: BuildFacts | None = None,
 ) -> ImageEvidence:
-    """All parts of the evidence but the base. Raises ImageNotFoundError, EngineError.
-
-    `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
-    """
-    inspected = engine.inspect(reference)
-    config = image_config(inspected)
-    files, interpreter, distributions = _inventory(
-        engine, inspected["Id"], config, run_id=run_id, python=python
-    )
+    """The engine's record of an image and its inventory, together. Its base is not looked at."""
     return ImageEvidence(
         name=name,
         reference=reference,
@@ -104,12 +97,12 @@ def collect_image(
         digests=list(inspected.get("RepoDigests") or []),
         platform=_platform(inspected),
         engine=engine_facts(engine),
-        config=config,
+        config=image_config(inspected),
         layers=_layers(engine.history(inspected["Id"]), inspected),
         build=build,
-        files=files,
-        interpreter=interpreter,
-        distributions=distributions,
+        files=inventory.files,
+        interpreter=inventory.interpreter,
+        distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
     )
 
@@ -133,9 +126,13 @@ def _layers(history: list[dict[str, Any]], inspected: dict[str, Any]) -> list[La
     ]
 
 
-def _inventory(
-    engine: Engine, image_id: str, config: ImageConfig, *, run_id: str, python: str | None
-) -> tuple[Files | Absent, Interpreter | Absent, Distributions | Absent]:
+def collect_inventory(
+    engine: Engine, image_id: str, config: ImageConfig, *, run_id: str, python: str | None = None
+) -> Inventory:
+    """Files, interpreter and distributions, by one container start.
+
+    `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
+    """
     plan: dict[str, object] = {
         "python": python,
         "entrypoint": config.entrypoint,
@@ -194,17 +191,17 @@ def _candidates(config: ImageConfig, python: str | None) -> list[str]:
     return list(dict.fromkeys([*([python] if python else []), *likely, *PYTHONS]))
 
 
-def _nothing(reason: str) -> tuple[Absent, Absent, Absent]:
-    return Absent(reason=reason), Absent(reason=reason), Absent(reason=reason)
+def _nothing(reason: str) -> Inventory:
+    absent = Absent(reason=reason)
+    return Inventory(files=absent, interpreter=absent, distributions=absent)
 
 
-def _parts(
-    found: dict[str, Any],
-) -> tuple[Files, Interpreter | Absent, Distributions | Absent]:
+def _parts(found: dict[str, Any]) -> Inventory:
     files = Files(**found["files"])
     told = found["interpreter"]
     if "error" in told:
-        return files, Absent(reason=told["error"]), Absent(reason=told["error"])
+        absent = Absent(reason=told["error"])
+        return Inventory(files=files, interpreter=absent, distributions=absent)
     interpreter = Interpreter(
         executable=told["executable"],
         reason=told["reason"],
@@ -214,4 +211,8 @@ def _parts(
         path=told["path"],
     )
     installed = [Distribution(**values) for values in found["distributions"]]
-    return files, interpreter, Distributions(installed=installed, others=found["others"])
+    return Inventory(
+        files=files,
+        interpreter=interpreter,
+        distributions=Distributions(installed=installed, others=found["others"]),
+    )

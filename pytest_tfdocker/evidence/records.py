@@ -120,6 +120,14 @@ class Distributions(Record, tag="distributions", frozen=True, kw_only=True):
     """Other environments of the image that hold a site-packages: their prefixes."""
 
 
+class Inventory(Record, frozen=True, kw_only=True):
+    """The parts that one container start gathers together."""
+
+    files: Files | Absent
+    interpreter: Interpreter | Absent
+    distributions: Distributions | Absent
+
+
 class Base(Record, tag="base", frozen=True, kw_only=True):
     """What came with the image of the final FROM."""
 
@@ -128,7 +136,7 @@ class Base(Record, tag="base", frozen=True, kw_only=True):
     layers: int
     """How many entries of the history are its own."""
     distributions: list[str]
-    """Paths of its dist-info and egg-info folders, as in `Distribution.path`, with the version."""
+    """Paths of its dist-info and egg-info folders, as in `Distribution.path`."""
 
 
 class ImageConfig(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
 
     CPU throttling stops the sampler too, so that a spike may fall between two samples. The
     kernel's own peak misses none, but counts page cache and kernel memory; less the most that was
-    sampled of these, it is a floor of the working peak: used where it is clearly above every sample.
+    sampled of these, it is a floor of the working peak: used where it is clearly above the samples.
     """
     if not told.get("measured"):
         return None, None

@@ -1,11 +1,9 @@
-"""Collects supervised runs: a smoke, the imports, the limits in force, all by the same PID 1."""
+"""Containers of one image under the supervisor: smokes, imports, limits, all by one PID 1."""
 
 import os
 import signal
 from collections.abc import Mapping
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
@@ -15,14 +13,8 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
     ImageEvidence,
-    Import,
-    Imports,
-    Interpreter,
     Limits,
-    Phase,
-    Run,
 )
-from pytest_tfdocker.evidence.working import working_peak
 from pytest_tfdocker.settings import schema
 
 SAMPLE_SECONDS = 0.02
@@ -180,51 +172,18 @@ def collect_limits(supervised: Supervised) -> Effective | Absent:
     return found if isinstance(found, Absent) else found[0]
 
 
-def collect_imports(
-    supervised: Supervised, modules: list[str], timeout_seconds: float
-) -> Imports | Absent:
-    """Imports each module in a process of its own, all in one container, under the limits."""
-    python = supervised.python
-    if isinstance(python, Absent):
-        return python
-    cookie = new_cookie()
-    argv = [python, "-c", probe.source("try_import"), cookie]
-    found = supervised.children(
-        [
-            {"name": name, "argv": [*argv, name], "timeout_seconds": timeout_seconds}
-            for name in modules
-        ],
-        locked_down=True,
-    )
-    if isinstance(found, Absent):
-        return found
-    return Imports(
-        modules={
-            record["name"]: _import(record, cookie, supervised.limits.memory_bytes)
-            for record in found[1]
-        }
-    )
-
-
-def _import(record: dict[str, Any], cookie: str, limit: int | None) -> Import:
+def answer_in(record: dict[str, Any], cookie: str) -> dict[str, Any] | None:
+    """What a program of ours printed between cookies; None where it did not get so far."""
     out = record["stdout"]
     start, end = out.find(cookie), out.find(cookie[::-1])
-    killed = bool(record.get("oom_kills"))
-    common = {"name": record["name"], "oom_killed": killed, "memory_limit_bytes": limit}
-    if start >= 0 and end >= 0:
-        told = msgspec.json.decode(out[start + len(cookie) : end])
-        told.pop("traceback", None)
-        return Import(**{**told, **common})
-    return Import(
-        **common,
-        ok=False,
-        seconds=record["seconds"],
-        rss_bytes=record["maxrss_bytes"],
-        error=_ending(record),
-    )
+    if start < 0 or end < 0:
+        return None
+    told: dict[str, Any] = msgspec.json.decode(out[start + len(cookie) : end])
+    return told
 
 
-def _ending(record: dict[str, Any]) -> str:
+def ending(record: dict[str, Any]) -> str:
+    """How a child ended that gave no answer."""
     code = record["exit_code"]
     tail = record["stderr"].strip()[-1000:]
     if record["error"]:
@@ -235,123 +194,3 @@ def _ending(record: dict[str, Any]) -> str:
         name = signal.Signals(code - 128).name if code - 128 in set(signal.Signals) else code - 128
         return f"killed by {name}\n{tail}".strip()
     return f"exit code {code}\n{tail}".strip()
-
-
-SmokeKind = Literal["script", "command", "request"]
-
-
-def collect_run(
-    supervised: Supervised,
-    name: str,
-    *,
-    timeout_seconds: float,
-    command: list[str] | None = None,
-    script: bytes | None = None,
-    script_name: str = "script.py",
-    request: schema.Request | None = None,
-) -> Run | Absent:
-    """One finished run: of a script that is sent in, a command, or the service and one request."""
-    interpreter = supervised.evidence.interpreter
-    if isinstance(interpreter, Absent):
-        return interpreter
-    argv = _argv(supervised, interpreter, command, script, script_name)
-    child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
-    if request is not None:
-        child["request"] = {
-            "path": request.path,
-            "port": request.port,
-            "method": request.method,
-            "headers": request.headers,
-            "body": request.body,
-            "json": request.json,
-            "status": request.status,
-        }
-    files = {script_name: script} if script is not None else {}
-    found = supervised.children([child], files=files, script=script is not None)
-    if isinstance(found, Absent):
-        return found
-    told = [interpreter.executable, script_name] if script is not None else argv
-    return run_record(supervised, name, told, found[0], found[1][0])
-
-
-def _argv(
-    supervised: Supervised,
-    interpreter: Interpreter,
-    command: list[str] | None,
-    script: bytes | None,
-    script_name: str,
-) -> list[str]:
-    if script is not None:
-        # -P: sys.path[0] would be the root folder, since a memory file has no folder of its own
-        version = tuple(int(part) for part in interpreter.version.split(".")[:2])
-        safe = ["-P"] if version >= (3, 11) else []
-        return [interpreter.executable, *safe, f"@{script_name}"]
-    if command is not None:
-        return command
-    return service_argv(supervised)
-
-
-def service_argv(supervised: Supervised) -> list[str]:
-    """What production starts: ENTRYPOINT and CMD, as the settings or Compose override them."""
-    run, config = supervised.settings, supervised.evidence.config
-    entrypoint = run.entrypoint if run.entrypoint is not None else config.entrypoint
-    # A new entrypoint drops the image's CMD, as `docker run --entrypoint` and Compose do
-    own = config.command if run.entrypoint is None else []
-    return [*entrypoint, *(run.command if run.command is not None else own)]
-
-
-def run_record(
-    supervised: Supervised,
-    name: str,
-    command: list[str],
-    effective_limits: Effective | Absent,
-    told: dict[str, Any],
-) -> Run:
-    """The supervisor's record of one child as evidence."""
-    peak, source = working_peak(told)
-    request = told.get("request")
-    mask = supervised.mask
-    return Run(
-        name=name,
-        command=[mask(word) for word in command],
-        limits=supervised.limits,
-        effective=effective_limits,
-        exit_code=None if told["stopped"] else told["exit_code"],
-        timed_out=told["timed_out"],
-        oom_killed=bool(told.get("oom_kills")),
-        peak_bytes=peak,
-        peak_source=source,
-        kernel_peak_bytes=told.get("kernel_peak_bytes"),
-        seconds=told["seconds"],
-        cpu_seconds=told.get("cpu_seconds"),
-        throttled_seconds=told.get("throttled_seconds"),
-        largest_gap_seconds=told.get("gap_seconds"),
-        phases=_phases(told),
-        samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
-        stdout=mask(told["stdout"]),
-        stderr=mask(told["stderr"]),
-        largest_processes=[
-            f"{process} (pid {pid}) {size / (1 << 20):.0f} MiB"
-            for size, process, pid in told["processes"]
-        ],
-        error=told["error"],
-        request_error=_request_error(told, request),
-    )
-
-
-def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named; the stretch before the first only where it lasted."""
-    phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
-    if len(phases) == 1:
-        return [Phase(name="run", seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
-    return phases[1:] if phases[0].seconds < 0.5 else phases  # noqa: PLR2004
-
-
-def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
-    if request is None or request["answered"]:
-        return None
-    if request["error"]:
-        return str(request["error"])
-    if told["timed_out"]:
-        return "no answer within the time limit"
-    return f"the service ended with exit code {told['exit_code']} before it had answered"

@@ -1,0 +1,110 @@
+"""What came with the image of the final FROM, and which layers are its own."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.dockerfile import Dockerfile, match_history, resolve_base
+from pytest_tfdocker.engine.build import build
+from pytest_tfdocker.engine.build_request import BuildRequest
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.errors import EngineError, ImageNotFoundError
+from pytest_tfdocker.evidence.image import collect_inventory, image_config
+from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
+from pytest_tfdocker.settings.schema import Image
+
+
+def with_lines(
+    evidence: ImageEvidence, image: Image, dockerfile: Dockerfile | None
+) -> ImageEvidence:
+    """The layers with the Dockerfile's lines, where the history is that of this Dockerfile."""
+    if dockerfile is None or not evidence.layers:
+        return evidence
+    build = image.settings.build
+    instructions = [layer.instruction for layer in evidence.layers]
+    lines = match_history(dockerfile, build.target, instructions, build.args)
+    own = [index for index, line in enumerate(lines) if line is not None]
+    if not own:
+        return evidence
+    layers = [
+        msgspec.structs.replace(layer, line=line, base=index < own[0])
+        for index, (layer, line) in enumerate(zip(evidence.layers, lines, strict=True))
+    ]
+    return msgspec.structs.replace(evidence, layers=layers)
+
+
+def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
+    """The evidence with its base, by which layers are told apart where no line did it."""
+    layers = evidence.layers
+    if isinstance(base, Base) and all(layer.base is None for layer in layers):
+        layers = [
+            msgspec.structs.replace(layer, base=index < base.layers)
+            for index, layer in enumerate(layers)
+        ]
+    return msgspec.structs.replace(evidence, base=base, layers=layers)
+
+
+def collect_base(
+    engine: Engine,
+    evidence: ImageEvidence,
+    image: Image,
+    dockerfile: Dockerfile | None,
+    *,
+    run_id: str,
+) -> Base | Absent:
+    """The inventory of the root FROM's image; Absent where it can't be told or had."""
+    if dockerfile is None:
+        return Absent(reason="there is no Dockerfile to name the base image")
+    settings = image.settings.build
+    reference = resolve_base(dockerfile, settings.target, settings.args)
+    if reference is None:
+        return Absent(reason="the Dockerfile's final FROM can't be resolved")
+    if reference == "scratch":
+        return Base(reference=reference, id="", layers=0, distributions=[])
+    try:
+        found = _inspect(engine, reference, evidence)
+        if not _is_below(found, engine.inspect(evidence.id)):
+            return Absent(reason=f"the image does not stand on {reference} as the engine has it")
+        return _inventory(engine, reference, found, run_id)
+    except EngineError as error:
+        return Absent(reason=f"the base image {reference} can't be looked at: {error}")
+
+
+def _inspect(engine: Engine, reference: str, evidence: ImageEvidence) -> dict[str, Any]:
+    """The engine's record of the base, which BuildKit may have in its own cache alone."""
+    try:
+        return engine.inspect(reference)
+    except ImageNotFoundError:
+        if evidence.build is None:
+            raise
+    with tempfile.TemporaryDirectory(prefix="tfdocker-") as folder:
+        dockerfile = Path(folder) / "Dockerfile"
+        dockerfile.write_text(f"FROM {reference}\n")
+        tag = "tfdocker/base:" + evidence.id.rpartition(":")[2][:12]
+        request = BuildRequest(dockerfile=dockerfile, context=Path(folder), tag=tag)
+        built = build(engine, request, on_step=lambda _: None)
+    return {**engine.inspect(built.id), "RemoveAfter": tag}
+
+
+def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
+    """Whether the image's layers begin with the base's."""
+    lower, upper = ((found.get("RootFS") or {}).get("Layers") or [] for found in (base, image))
+    return bool(lower) and upper[: len(lower)] == lower
+
+
+def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: str) -> Base | Absent:
+    try:
+        inventory = collect_inventory(engine, found["Id"], image_config(found), run_id=run_id)
+        if isinstance(inventory.distributions, Absent):
+            return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
+        return Base(
+            reference=reference,
+            id=found["Id"],
+            layers=len(engine.history(found["Id"])),
+            distributions=[one.path for one in inventory.distributions.installed],
+        )
+    finally:
+        if "RemoveAfter" in found:
+            engine.remove_image(found["RemoveAfter"])

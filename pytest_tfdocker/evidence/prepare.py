@@ -1,0 +1,106 @@
+"""The image to judge: built here, or found under the reference that was given."""
+
+import re
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from pytest_tfdocker.dockerfile import needs_buildkit, parse
+from pytest_tfdocker.engine.build import build
+from pytest_tfdocker.engine.build_plain import StepSeen
+from pytest_tfdocker.engine.build_request import BuildRequest
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.errors import (
+    BuildFailedError,
+    EngineError,
+    ImageNotFoundError,
+)
+from pytest_tfdocker.evidence.records import BuildFacts
+from pytest_tfdocker.settings.schema import Image
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):
+    """An image that is there."""
+
+    reference: str
+    id: str
+    build: BuildFacts | None = None
+    pulled: bool = False
+
+
+class Unprepared(msgspec.Struct, frozen=True, kw_only=True, tag="unprepared"):
+    """Why there is no image to judge."""
+
+    reason: str
+    """The first line stands alone."""
+    failed_build: bool = False
+    """The Dockerfile's own failure: `build` fails, and the others skip with "not built"."""
+    step: str | None = None
+    line: int | None = None
+    log: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+def tag_of(project: str, image: Image) -> str:
+    """The tag of an image that we build: "tfdocker/PROJECT:NAME"."""
+    return f"tfdocker/{project}:{re.sub(r'[^A-Za-z0-9_.-]+', '-', image.name).lstrip('.-')}"
+
+
+def prepare(
+    connect: Callable[[], Engine], project: str, image: Image, on_step: Callable[[StepSeen], None]
+) -> Prepared | Unprepared:
+    """Builds or finds the image; what stands in the way is data, not an exception."""
+    started = time.monotonic()
+    try:
+        if image.given is not None:
+            return find(connect(), image.given)
+        if not image.dockerfile.is_file():
+            return Unprepared(reason=no_dockerfile(image))
+        return _build(connect(), project, image, on_step)
+    except BuildFailedError as error:
+        return Unprepared(
+            reason=error.headline,
+            failed_build=True,
+            step=error.step,
+            line=error.line,
+            log=error.log,
+            seconds=time.monotonic() - started,
+        )
+    except EngineError as error:
+        return Unprepared(reason=str(error))
+
+
+def no_dockerfile(image: Image) -> str:
+    """What to do where there is no Dockerfile."""
+    return (
+        f"no {image.settings.dockerfile} in {image.root}\n"
+        "set `dockerfile` in [tool.tfdocker], or judge an image that is built already:\n"
+        "pytest --tfdocker --tfdocker-image REFERENCE"
+    )
+
+
+def find(engine: Engine, reference: str) -> Prepared:
+    """The image of that tag, digest or id; pulled where the engine has it not."""
+    try:
+        return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]))
+    except ImageNotFoundError:
+        engine.pull(reference)
+        return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]), pulled=True)
+
+
+def _build(
+    engine: Engine, project: str, image: Image, on_step: Callable[[StepSeen], None]
+) -> Prepared:
+    settings = image.settings.build
+    needs = needs_buildkit(parse(image.dockerfile.read_text(encoding="utf-8", errors="replace")))
+    request = BuildRequest(
+        dockerfile=image.dockerfile,
+        context=image.context,
+        tag=tag_of(project, image),
+        needs_buildkit=f"{image.settings.dockerfile}:{needs[0]} {needs[1]}" if needs else None,
+        **{name: getattr(settings, name) for name in settings.__struct_fields__},
+    )
+    built = build(engine, request, on_step=on_step)
+    facts = BuildFacts(builder=built.builder, seconds=built.seconds, cached=built.cached)
+    return Prepared(reference=request.tag, id=built.id, build=facts)

@@ -1,0 +1,125 @@
+"""Collects runs of the user's own program: a script, a command, or the service and a request."""
+
+from typing import Any
+
+from pytest_tfdocker.evidence.records import Absent, Effective, Interpreter, Phase, Run
+from pytest_tfdocker.evidence.supervised import Supervised
+from pytest_tfdocker.evidence.working import working_peak
+from pytest_tfdocker.settings import schema
+
+
+def collect_run(
+    supervised: Supervised,
+    name: str,
+    *,
+    timeout_seconds: float,
+    command: list[str] | None = None,
+    script: bytes | None = None,
+    script_name: str = "script.py",
+    request: schema.Request | None = None,
+) -> Run | Absent:
+    """One finished run: of a script that is sent in, a command, or the service and one request."""
+    interpreter = supervised.evidence.interpreter
+    if isinstance(interpreter, Absent):
+        return interpreter
+    argv = _argv(supervised, interpreter, command, script, script_name)
+    child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
+    if request is not None:
+        child["request"] = {
+            "path": request.path,
+            "port": request.port,
+            "method": request.method,
+            "headers": request.headers,
+            "body": request.body,
+            "json": request.json,
+            "status": request.status,
+        }
+    files = {script_name: script} if script is not None else {}
+    found = supervised.children([child], files=files, script=script is not None)
+    if isinstance(found, Absent):
+        return found
+    told = [interpreter.executable, script_name] if script is not None else argv
+    return run_record(supervised, name, told, found[0], found[1][0])
+
+
+def _argv(
+    supervised: Supervised,
+    interpreter: Interpreter,
+    command: list[str] | None,
+    script: bytes | None,
+    script_name: str,
+) -> list[str]:
+    if script is not None:
+        # -P: sys.path[0] would be the root folder, since a memory file has no folder of its own
+        version = tuple(int(part) for part in interpreter.version.split(".")[:2])
+        safe = ["-P"] if version >= (3, 11) else []
+        return [interpreter.executable, *safe, f"@{script_name}"]
+    if command is not None:
+        return command
+    return service_argv(supervised)
+
+
+def service_argv(supervised: Supervised) -> list[str]:
+    """What production starts: ENTRYPOINT and CMD, as the settings or Compose override them."""
+    run, config = supervised.settings, supervised.evidence.config
+    entrypoint = run.entrypoint if run.entrypoint is not None else config.entrypoint
+    # A new entrypoint drops the image's CMD, as `docker run --entrypoint` and Compose do
+    own = config.command if run.entrypoint is None else []
+    return [*entrypoint, *(run.command if run.command is not None else own)]
+
+
+def run_record(
+    supervised: Supervised,
+    name: str,
+    command: list[str],
+    effective_limits: Effective | Absent,
+    told: dict[str, Any],
+) -> Run:
+    """The supervisor's record of one child as evidence."""
+    peak, source = working_peak(told)
+    request = told.get("request")
+    mask = supervised.mask
+    return Run(
+        name=name,
+        command=[mask(word) for word in command],
+        limits=supervised.limits,
+        effective=effective_limits,
+        exit_code=None if told["stopped"] else told["exit_code"],
+        timed_out=told["timed_out"],
+        oom_killed=bool(told.get("oom_kills")),
+        peak_bytes=peak,
+        peak_source=source,
+        kernel_peak_bytes=told.get("kernel_peak_bytes"),
+        seconds=told["seconds"],
+        cpu_seconds=told.get("cpu_seconds"),
+        throttled_seconds=told.get("throttled_seconds"),
+        largest_gap_seconds=told.get("gap_seconds"),
+        phases=_phases(told),
+        samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
+        stdout=mask(told["stdout"]),
+        stderr=mask(told["stderr"]),
+        largest_processes=[
+            f"{process} (pid {pid}) {size / (1 << 20):.0f} MiB"
+            for size, process, pid in told["processes"]
+        ],
+        error=told["error"],
+        request_error=_request_error(told, request),
+    )
+
+
+def _phases(told: dict[str, Any]) -> list[Phase]:
+    """The phases that the program named; the stretch before the first only where it lasted."""
+    phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
+    if len(phases) == 1:
+        return [Phase(name="run", seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
+    return phases[1:] if phases[0].seconds < 0.5 else phases  # noqa: PLR2004
+
+
+def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
+    if request is None or request["answered"]:
+        return None
+    if request["error"]:
+        return str(request["error"])
+    if told["timed_out"]:
+        return "no answer within the time limit"
+    return f"the service ended with exit code {told['exit_code']} before it had answered"

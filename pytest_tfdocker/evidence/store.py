@@ -1,0 +1,72 @@
+"""Evidence on disk: gathered once a run by whoever is first, and kept where it stays true."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from filelock import FileLock
+
+T = TypeVar("T")
+
+
+class Store:
+    """JSON files in two folders: of this run, shared by its workers, and kept for later ones."""
+
+    def __init__(self, run_folder: Path, kept_folder: Path | None) -> None:
+        """`kept_folder`: under pytest's cache; None where the cache plugin is off."""
+        self.run_folder, self.kept_folder = run_folder, kept_folder
+
+    def once(self, key: str, kind: type[T], make: Callable[[], T]) -> T:
+        """What `make` gives, made once a run: the other workers wait and read it."""
+        return self._locked(self.run_folder / _file_name(key), kind, make, lambda _: True)
+
+    def kept(
+        self, key: str, kind: type[T], make: Callable[[], T], *, worth: Callable[[T], bool]
+    ) -> T:
+        """What an earlier run left under this key, else what `make` gives, kept if `worth` it."""
+        folder = self.kept_folder or self.run_folder
+        return self._locked(folder / _file_name(key), kind, make, worth)
+
+    def lock(self, key: str) -> FileLock:
+        """A lock among the workers of this run."""
+        return FileLock(self.run_folder / f"{_file_name(key)}.lock")
+
+    def read(self, key: str, kind: type[T]) -> T | None:
+        """What `once` made under this key in this run; None if nothing was."""
+        return _read(self.run_folder / _file_name(key), kind)
+
+    def _locked(
+        self, path: Path, kind: type[T], make: Callable[[], T], worth: Callable[[T], bool]
+    ) -> T:
+        with self.lock(path.name):
+            found = _read(path, kind)
+            if found is not None:
+                return found
+            made = make()
+            if worth(made):
+                _write(path, made)
+            return made
+
+
+def _file_name(key: str) -> str:
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", key)[:60].strip("-")
+    return f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """A file that another version wrote, or that was cut off, is as good as none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(msgspec.json.encode(value))
+    temporary.replace(path)
