@@ -16,7 +16,8 @@ build_root() {
   install_mmdebstrap
   local start && start=$(now)
   say "making the engine's root from Debian packages"
-  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
+  rm -rf --one-file-system "$root.new" # of an `up` that was killed
+  setsid mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
     --include=docker.io,docker-cli,docker-buildx,docker-compose,iptables,iproute2,procps,ca-certificates \
     trixie "$root.new" >&2 &
   bootstrap=$!
@@ -39,23 +40,21 @@ enter_root() {
   mount --bind "$engine_home" "$root$engine_home" # the same path on either side
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
   [[ ! -e /etc/ssl/certs/ca-certificates.crt ]] || cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  # Of the caller's environment only the proxies: PATH, TMPDIR or SSL_CERT_FILE may name what the root lacks.
+  mapfile -t proxies < <(env | grep -i '^[a-z]*_proxy=' || true)
   cd "$root" || exit
   pivot_root . old # in a plain chroot dockerd fails: "remount /"
-  # Of the caller's environment only the proxies: TMPDIR or SSL_CERT_FILE may name what this root lacks.
-  mapfile -t proxies < <(env | grep -i '^[a-z]*_proxy=' || true)
-  exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "${proxies[@]}" engine_home="$engine_home" \
+  exec /usr/sbin/chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "${proxies[@]}" engine_home="$engine_home" \
     bridge="$bridge" /bin/bash -euc "$(declare -f run_dockerd add_bridge); run_dockerd --host='$own_host' --group=root \
       --data-root='$engine_home/data' --pidfile=/run/dockerd.pid --bridge='$bridge'"
 }
 
-# In the root. Leaves in `network` what was there before, for sweep_network.
+# In the root. Says in `network` first what is about to change, for sweep_network.
 run_dockerd() {
-  local subnet
   umount -l /old
-  add_bridge
   if iptables -t nat -S DOCKER >/dev/null 2>&1; then # another engine's chains, which dockerd would flush
     echo "firewall=theirs" >"$engine_home/network"
-    subnet=$(ip -4 -o address show "$bridge" | awk '{print $4}')
+    add_bridge
     iptables -t nat -A POSTROUTING -s "$subnet" ! -o "$bridge" -j MASQUERADE
     iptables -I FORWARD -i "$bridge" -j ACCEPT
     iptables -I FORWARD -o "$bridge" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
@@ -63,17 +62,19 @@ run_dockerd() {
   else
     echo "firewall=ours policy=$(iptables -S FORWARD | awk 'NR == 1 {print $3}')" \
       "forward=$(</proc/sys/net/ipv4/ip_forward)" >"$engine_home/network"
+    add_bridge
   fi
   exec docker-init -- dockerd "$@"
 }
 
-# In the root. A bridge of its own, so that docker0 stays whosever it is.
+# In the root. A bridge of its own, so that docker0 stays whosever it is; its addresses are `subnet`.
 add_bridge() {
   local n
   ip link add "$bridge" type bridge
   for n in {17..31}; do
     [[ $(ip -4 address; ip -4 route) == *" 172.$n."* ]] || break
   done
+  subnet=172.$n.0.0/16
   ip address add "172.$n.0.1/16" dev "$bridge"
   ip link set "$bridge" up
 }
@@ -99,10 +100,10 @@ start_engine() {
 # What ends in the middle of `up` leaves no process and no half-made root.
 undo_up() {
   trap - EXIT
-  if [[ -n ${bootstrap-} ]] && kill "$bootstrap" 2>/dev/null; then wait "$bootstrap" || true; fi
+  if [[ -n ${bootstrap-} ]] && kill -- "-$bootstrap" 2>/dev/null; then wait "$bootstrap" || true; fi
   if [[ -n ${launcher-} ]]; then
+    kill -KILL "$launcher" 2>/dev/null || true # takes its whole PID namespace along
     stop_engine
-    kill -KILL "$launcher" 2>/dev/null || true
   fi
   rm -rf --one-file-system "$root.new"
 }
@@ -115,7 +116,7 @@ stop_engine() {
     say "stopping the private engine"
     kill -TERM "$pid"
     while is_running; do
-      (($(now) - start < 60000000)) || kill -KILL "$pid" # takes the whole PID namespace along
+      (($(now) - start < 60000000)) || kill -KILL "$pid"
       sleep 0.1
     done
     say "stopped it in $(took "$start")"
