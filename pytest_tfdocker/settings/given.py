@@ -50,7 +50,7 @@ def read_json_path(
         return None
     path = Path.cwd() / text
     if not text or os.path.isdir(path):  # noqa: PTH112 (Path's raises at odd characters)
-        problems.append(f"{origin}: expected a file, found {text or 'nothing'!r}")
+        problems.append(f"{origin}: expected a file, found {text!r}")
     return path
 
 
@@ -69,7 +69,7 @@ def _references(
     for text in texts:
         name, reference = _split(text, names)
         wrong = list(_problems(name, reference, names))
-        if name in references:
+        if name and name in references:
             wrong.append(f"two references for image {name!r}")
         problems += [f"{origin}: {problem}" for problem in wrong]
         references[name] = reference

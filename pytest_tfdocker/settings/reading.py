@@ -79,8 +79,9 @@ class Reader:
             return _MISSING
         nested = isinstance(hint, type) and issubclass(hint, Table)
         read = self._item if nested else self._value
-        items = [read(item, hint, (*path, index)) for index, item in enumerate(raw)]
-        return [item for item in items if item is not _MISSING]
+        items = [(item, read(item, hint, (*path, at))) for at, item in enumerate(raw)]
+        # A wrong item keeps its place, by which rules name those behind it.
+        return [item if value is _MISSING else value for item, value in items]
 
     def _dict(self, raw: Any, hint: Any, path: Path) -> Any:
         if not isinstance(raw, dict):

@@ -56,13 +56,13 @@ def _run_problems(run: Values) -> Problems:
         if key in run and not (run[key] > 0 and math.isfinite(run[key])):
             yield ("run", key), "must be more than 0"
     for index, volume in enumerate(run.get("volumes", [])):
-        if volume.startswith(("/", ".", "~")):
+        if str(volume).startswith(("/", ".", "~")):
             yield (
                 ("run", "volumes", index),
                 f"{volume!r} is a path of the host; only the engine's volumes are mounted",
             )
     for index, variable in enumerate(run.get("env", [])):
-        if not variable.partition("=")[0]:
+        if str(variable).startswith("=") or variable == "":
             yield ("run", "env", index), "expected 'NAME=value' or 'NAME'"
     if run.get("network") == "host" or run.get("network", "").startswith("container:"):
         yield ("run", "network"), f"{run['network']!r} is never used: it leaves the container"

@@ -19,7 +19,8 @@ def find_lines(text: str) -> dict[Path, int]:
     for number, statement, parsed in _statements(text):
         if statement.lstrip().startswith("["):
             table = _header(parsed, counts)
-            lines.setdefault(table, number)
+            for path in (table, table[:-1]) if isinstance(table[-1], int) else (table,):
+                lines.setdefault(path, number)
         else:
             for path in _paths(parsed, table):
                 lines.setdefault(path, number)
