@@ -109,7 +109,7 @@ class _Stage:
         return Contents()
 
     def _prefix(self, call: Call, pip: PipCommand) -> str | None:
-        """PATH may name an environment that a later command makes: pip is the system's till then."""
+        """PATH may name an environment that only a later command makes."""
         prefix = prefix_of(pip, call.variables)
         prefix = prefix and posixpath.normpath(posixpath.join(call.folder, prefix))
         return None if prefix in self.made_later else prefix

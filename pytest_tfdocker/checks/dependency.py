@@ -1,0 +1,237 @@
+"""What `pinned`, `parity` and `conflicts` share: the problems, and what stands in the image."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache, cached_property
+from typing import Any, Literal
+
+import msgspec
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Named
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from pytest_tfdocker.evidence.records import Absent, Base, Distribution, ImageEvidence
+from pytest_tfdocker.locks.declared import Declared, Requirement
+from pytest_tfdocker.text import printable
+
+Kind = Literal[
+    "unpinned",
+    "unhashed",
+    "missing",
+    "version",
+    "local-version",
+    "unexpected",
+    "duplicate",
+    "conflict",
+    "modified",
+    "unreadable",
+]
+SEEDS = frozenset({"pip", "setuptools", "wheel", "pkg-resources", "distribute"})
+"""What venv, virtualenv and the official Python images put into every environment."""
+OS_INSTALLERS = frozenset({"dpkg", "apk", "rpm"})
+
+_MARKER_NAMES = (
+    "implementation_name implementation_version os_name platform_machine platform_release"
+    " platform_system platform_version python_full_version platform_python_implementation"
+    " python_version sys_platform"
+)
+
+
+class DependencyProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `dependencies.problems` of the JSON report."""
+
+    kind: Kind
+    name: str
+    """Canonical (PEP 503); "" of an unreadable line."""
+    wanted: str | None = None
+    found: str | None = None
+    source: str | None = None
+    line: int | None = None
+
+
+class Direct(msgspec.Struct, frozen=True, kw_only=True):
+    """direct_url.json: where a distribution that no index gave came from."""
+
+    url: str = ""
+    commit: str | None = None
+    revision: str | None = None
+    hashes: dict[str, str] = {}
+    folder: bool = False
+
+
+class Installed:
+    """The image's environment: its markers, and the copies that an import finds."""
+
+    def __init__(self, evidence: ImageEvidence) -> None:
+        """Expects an interpreter and distributions that are there, see `absent_part`."""
+        assert not isinstance(evidence.interpreter, Absent)  # noqa: S101  for mypy
+        assert not isinstance(evidence.distributions, Absent)  # noqa: S101  for mypy
+        self.environment = (
+            dict.fromkeys(_MARKER_NAMES.split(), "") | evidence.interpreter.environment
+        )
+        self.python = self.environment["python_full_version"] or evidence.interpreter.version
+        self.executable = evidence.interpreter.executable
+        self.every = evidence.distributions.installed
+        self.others = evidence.distributions.others
+        self.base = evidence.base
+        self.by_name: dict[str, Distribution] = {}
+        for one in self.every:
+            if one.shadowed_by is None and one.problem is None:
+                self.by_name.setdefault(one.name, one)
+
+    @cached_property
+    def by_url(self) -> dict[str, Distribution]:
+        """Distributions that came from a URL, by that URL without what varies."""
+        return {
+            bare_url(direct.url): one
+            for one in self.by_name.values()
+            if (direct := direct_url(one)) is not None and direct.url
+        }
+
+    def find(self, requirement: Requirement) -> Distribution | None:
+        """What stands for a requirement; of a URL the name is at times a guess."""
+        by_url = self.by_url.get(bare_url(requirement.url)) if requirement.url else None
+        return by_url or self.by_name.get(requirement.name)
+
+    def active(self, requirements: Iterable[Requirement]) -> list[Requirement]:
+        """Those whose marker holds in the image."""
+        return [one for one in requirements if self.holds(one.marker)]
+
+    def holds(self, marker: str | None, extra: str = "") -> bool:
+        """A marker that can't be evaluated holds: nothing is left out unseen."""
+        if marker is None:
+            return True
+        try:
+            return _marker(marker).evaluate({**self.environment, "extra": extra})
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+            return True
+
+    def requires(self, one: Distribution, extras: Iterable[str]) -> list[Named]:
+        """Its Requires-Dist as far as they hold here, with the extras asked for."""
+        parsed = (parsed_requirement(text) for text in one.requires)
+        asked = ("", *extras)
+        return [
+            named
+            for named in parsed
+            if named is not None
+            and (
+                named.marker is None or any(self.holds(str(named.marker), extra) for extra in asked)
+            )
+        ]
+
+    def from_base(self, one: Distribution) -> bool:
+        return isinstance(self.base, Base) and one.path in self._base_paths
+
+    @cached_property
+    def _base_paths(self) -> frozenset[str]:
+        return frozenset(self.base.distributions if isinstance(self.base, Base) else ())
+
+
+def absent_part(evidence: ImageEvidence) -> Absent | None:
+    """The first part that is needed and not there."""
+    parts = (evidence.interpreter, evidence.distributions)
+    return next((part for part in parts if isinstance(part, Absent)), None)
+
+
+@cache
+def parsed_requirement(text: str) -> Named | None:
+    """A Requires-Dist line; None where it can't be read."""
+    try:
+        return Named(text)
+    except (InvalidRequirement, RecursionError):
+        return None
+
+
+@cache
+def _marker(text: str) -> Marker:
+    return Marker(text)
+
+
+def satisfies(version: str, specifier: str) -> bool:
+    """Whether a version is within a specifier; pre-releases count as any other."""
+    try:
+        return _specifier(specifier).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return specifier.removeprefix("===").strip() == version
+
+
+@cache
+def _specifier(text: str) -> SpecifierSet:
+    return SpecifierSet(text)
+
+
+def exact_version(specifier: str) -> str | None:
+    """The version of an `==` or `===`; None for a prefix, a range, or none at all."""
+    try:
+        parts = list(_specifier(specifier))
+    except InvalidSpecifier:
+        return None
+    exact = [one.version for one in parts if one.operator in {"==", "==="}]
+    return next((version for version in exact if not version.endswith(".*")), None)
+
+
+def direct_url(one: Distribution) -> Direct | None:
+    """None where the distribution has none that can be read."""
+    try:
+        told: Any = json.loads(one.direct_url or "")
+        vcs, archive = told.get("vcs_info") or {}, told.get("archive_info") or {}
+        return Direct(
+            url=str(told.get("url", "")),
+            commit=vcs.get("commit_id"),
+            revision=vcs.get("requested_revision"),
+            hashes=dict(archive.get("hashes") or {}),
+            folder="dir_info" in told,
+        )
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+def is_own_project(one: Distribution) -> bool:
+    """Whether it was installed from a folder, editable or not: the project's own."""
+    direct = direct_url(one)
+    return one.editable or (direct is not None and direct.folder)
+
+
+def bare_url(url: str) -> str:
+    """A URL without credentials, revision, fragment and .git, for comparison."""
+    bare = re.sub(r"^(git|hg|svn|bzr)\+", "", url.partition("#")[0])
+    scheme, _, rest = bare.partition("://")
+    rest = rest.rpartition("@")[2] if "@" in rest.partition("/")[0] else rest
+    path = rest.partition("@")[0] if bare != url.partition("#")[0] else rest
+    return f"{scheme}://{path}".lower().rstrip("/").removesuffix(".git")
+
+
+def shown(requirement: Requirement) -> str:
+    """A requirement as a line of a requirements file would have it."""
+    extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
+    version = f" @ {requirement.url}" if requirement.url else requirement.specifier
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return printable(f"{requirement.name}{extras}{version}{marker}")
+
+
+def shown_distribution(one: Distribution) -> str:
+    return printable(f"{one.name} {one.version}")
+
+
+def names_of(requirements: Iterable[Requirement]) -> list[str]:
+    """Distinct names, in the order of their first line."""
+    return list(dict.fromkeys(one.name for one in requirements))
+
+
+def canonical(name: str) -> str:
+    return str(canonicalize_name(name))
+
+
+def listed(texts: Sequence[str], limit: int = 10) -> str:
+    """The first few and how many more: "a, b, c and 4 more"."""
+    more = len(texts) - limit
+    return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def not_followed(declared: Declared) -> list[str]:
+    """A line for each note; they say why what is declared may be more than was read."""
+    return [f"not followed: {printable(note)}" for note in declared.notes]

@@ -1,0 +1,218 @@
+"""`parity`: what is declared is what is installed."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from packaging.version import InvalidVersion, Version
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.dependency import (
+    DependencyProblem,
+    Installed,
+    Kind,
+    absent_part,
+    direct_url,
+    exact_version,
+    names_of,
+    not_followed,
+    satisfies,
+    shown_distribution,
+)
+from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
+from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
+from pytest_tfdocker.checks.wording import unknown
+from pytest_tfdocker.evidence.records import Distribution
+from pytest_tfdocker.locks.declared import Declared, Requirement
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
+
+ROWS = 10
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A requirement, and what stands in its place."""
+
+    kind: Kind
+    requirement: Requirement
+    found: Distribution | None
+    wanted: str
+    """Version, specifier, URL or commit."""
+    seen: str | None
+    """The same of what is installed; None where nothing is."""
+
+
+def plan(_image: Image, _declared: Declared) -> list[str | None]:
+    """One item, whatever is declared: it skips where that is nothing."""
+    return [None]
+
+
+def judge(facts: Facts, _parameter: str | None) -> Verdict:
+    """Fails for what is missing, for another version, and for what nothing declares."""
+    declared = facts.declared
+    if declared.nothing:
+        return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
+    absent = absent_part(facts.evidence)
+    if absent is not None:
+        return unknown(absent, "what is installed")
+    installed = Installed(facts.evidence)
+    active = installed.active(declared.requirements)
+    if not active and declared.problems:
+        first = declared.problems[0]
+        reason = f"nothing could be read: {printable(first.source.file)}: {first.reason}"
+        return skipped(shorten(printable(reason), HEADLINE_WIDTH))
+    differences = _differences(active, installed)
+    unexpected = find_unexpected(facts, installed)
+    total = len(names_of(active))
+    details = (
+        *_rows(differences, unexpected),
+        *_elsewhere(differences, total, installed),
+        *unexpected.notes(),
+        *bounded(not_followed(declared)),
+        *_mend(differences, unexpected),
+    )
+    if differences or unexpected.judged:
+        headline = _headline(differences, unexpected, total)
+        count = len(differences) + len(unexpected.judged)
+        return failed(headline, *details, measured=count, budget=0)
+    headline = f"{total} of {total} as declared"
+    return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
+
+
+def problems(facts: Facts) -> list[DependencyProblem]:
+    """Of kinds `missing`, `version`, `local-version` and `unexpected`."""
+    if facts.declared.nothing or absent_part(facts.evidence) is not None:
+        return []
+    installed = Installed(facts.evidence)
+    differences = _differences(installed.active(facts.declared.requirements), installed)
+    extra = [
+        DependencyProblem(kind="unexpected", name=one.name, found=one.version, source=one.path)
+        for one in find_unexpected(facts, installed).judged
+    ]
+    return [_problem(one) for one in differences] + extra
+
+
+def _differences(active: Sequence[Requirement], installed: Installed) -> list[Difference]:
+    found = (_difference(one, installed.find(one)) for one in active)
+    return [one for one in found if one is not None]
+
+
+def _difference(one: Requirement, found: Distribution | None) -> Difference | None:
+    """None where what is installed is what is asked for; that a range is loose is no matter."""
+    exact = exact_version(one.specifier)
+    wanted = exact or one.specifier or one.url or "any version"
+    if found is None:
+        return Difference(kind="missing", requirement=one, found=None, wanted=wanted, seen=None)
+    if not satisfies(found.version, one.specifier):
+        kind: Kind = "local-version" if exact and _same_public(exact, found.version) else "version"
+        return Difference(
+            kind=kind, requirement=one, found=found, wanted=wanted, seen=found.version
+        )
+    return _other_commit(one, found) if one.url else None
+
+
+def _other_commit(one: Requirement, found: Distribution) -> Difference | None:
+    """A VCS revision that isn't the one installed, by direct_url.json."""
+    direct = direct_url(found)
+    revision = (one.url or "").partition("#")[0].partition("://")[2].partition("/")[2]
+    wanted = revision.rpartition("@")[2] if "@" in revision else ""
+    if direct is None or direct.commit is None or not wanted:
+        return None
+    if wanted in {direct.commit, direct.revision}:
+        return None
+    seen = f"{found.version} at {direct.commit}"
+    return Difference(kind="version", requirement=one, found=found, wanted=wanted, seen=seen)
+
+
+def _same_public(wanted: str, found: str) -> bool:
+    try:
+        return Version(wanted).public == Version(found).public
+    except InvalidVersion:
+        return False
+
+
+def _headline(differences: Sequence[Difference], unexpected: Unexpected, total: int) -> str:
+    names = list(dict.fromkeys(one.requirement.name for one in differences))
+    parts = []
+    if names:
+        gone = all(one.kind == "missing" for one in differences)
+        verb = ("is missing" if gone else "differs") if len(names) == 1 else None
+        verb = verb or ("are missing" if gone else "differ")
+        parts.append(f"{len(names)} of {total} {verb}")
+    if unexpected.judged:
+        parts.append(f"{len(unexpected.judged)} undeclared")
+    told = [_short(differences[0])] if len(differences) == 1 else names
+    told = [*told, *(shown_distribution(one) for one in unexpected.judged)]
+    return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
+
+
+def _short(one: Difference) -> str:
+    name = one.requirement.name
+    wanted = "" if one.wanted == "any version" else f" {printable(one.wanted)}"
+    return f"{name}{wanted}" if one.seen is None else f"{name} {printable(one.seen)}, not{wanted}"
+
+
+def _rows(differences: Sequence[Difference], unexpected: Unexpected) -> list[str]:
+    """Ten findings at most; one has two lines or one."""
+    every = [_row(one) for one in differences]
+    every += [
+        [f"found  {shown_distribution(one)} in {printable(one.location)}, declared nowhere"]
+        for one in unexpected.judged
+    ]
+    lines = [line for row in every[:ROWS] for line in row]
+    more = len(every) - ROWS
+    return [*lines, f"… and {more} more"] if more > 0 else lines
+
+
+def _row(one: Difference) -> list[str]:
+    name, wanted = one.requirement.name, printable(one.wanted)
+    lines = [f"wanted {name} {wanted}   {printable(str(one.requirement.source))}"]
+    if one.found is None or one.seen is None:
+        return [*lines, "found  nothing of that name"]
+    found = f"{one.found.name} {printable(one.seen)}"
+    return [*lines, f"found  {found} in {printable(one.found.location)}"]
+
+
+def _elsewhere(
+    differences: Sequence[Difference], total: int, installed: Installed
+) -> Iterator[str]:
+    """Where most is missing, the interpreter may be the wrong one."""
+    missing = sum(one.kind == "missing" for one in differences)
+    if missing * 2 > total and installed.others:
+        others = ", ".join(printable(one) for one in installed.others)
+        yield f"looked in {printable(installed.executable)}; other environments: {others}"
+
+
+def _mend(differences: Sequence[Difference], unexpected: Unexpected) -> Iterator[str]:
+    for one in differences[:1]:
+        yield f"mend: {_mended(one)}"
+    if unexpected.judged:
+        one_extra = unexpected.judged[0]
+        pin = printable(f"{one_extra.name}=={one_extra.version}")
+        yield f"mend: declare {pin}, remove it, or name it in dependencies.allow-extra"
+
+
+def _mended(one: Difference) -> str:
+    source = one.requirement.source
+    place = f"{printable(source.file)}:{source.line}"
+    name, wanted = one.requirement.name, printable(one.wanted)
+    if one.found is None:
+        return f"install {name}, or delete {place}"
+    written = f"write {name}=={printable(one.found.version)} at {place}"
+    plain_wheel = one.kind == "local-version" and "+" not in one.found.version
+    if plain_wheel:
+        return f"{written}, or install from the index that has {wanted}: PyPI has no local versions"
+    return f"install {name} {wanted}, or {written}"
+
+
+def _problem(one: Difference) -> DependencyProblem:
+    return DependencyProblem(
+        kind=one.kind,
+        name=one.requirement.name,
+        wanted=one.wanted,
+        found=one.seen,
+        source=one.requirement.source.file,
+        line=one.requirement.source.line,
+    )
+
+
+CHECK = Check(name="parity", needs=("image", "base"), plan=plan, judge=judge)

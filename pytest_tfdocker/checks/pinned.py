@@ -1,0 +1,188 @@
+"""`pinned`: every declared requirement is an exact pin."""
+
+import re
+
+import msgspec
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.closure import Needed
+from pytest_tfdocker.checks.dependency import (
+    SEEDS,
+    DependencyProblem,
+    Installed,
+    absent_part,
+    direct_url,
+    exact_version,
+    is_own_project,
+    listed,
+    names_of,
+    not_followed,
+    shown,
+)
+from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
+from pytest_tfdocker.checks.wording import unknown
+from pytest_tfdocker.evidence.records import Distribution
+from pytest_tfdocker.locks.declared import Declared, Problem, Requirement
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
+
+_COMMIT = re.compile(r"@([0-9a-f]{40}|[0-9a-f]{64})(#|$)")
+"""A full SHA-1 or SHA-256 of a commit; anything shorter may also be a tag or a branch."""
+_VCS = ("git+", "hg+", "svn+", "bzr+")
+
+
+def plan(_image: Image, _declared: Declared) -> list[str | None]:
+    """One item, whatever is declared: it skips where that is nothing."""
+    return [None]
+
+
+def judge(facts: Facts, _parameter: str | None) -> Verdict:
+    """Fails with the exact line to write for each that is loose or can't be read."""
+    declared = facts.declared
+    if declared.nothing:
+        return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
+    absent = absent_part(facts.evidence)
+    if absent is not None:
+        return unknown(absent, "the image's environment")
+    installed = Installed(facts.evidence)
+    active = installed.active(declared.requirements)
+    loose = _loose(active)
+    details = (*_rows(loose, declared, installed), *_notes(active, declared, installed))
+    total = len(names_of(active))
+    if not loose and not declared.problems:
+        headline = f"{total} of {total} are pinned"
+        return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
+    headline = _headline(loose, declared, total)
+    return failed(headline, *details, measured=len(problems(facts)), budget=0)
+
+
+def problems(facts: Facts) -> list[DependencyProblem]:
+    """Of kinds `unpinned` and `unreadable`; none where the image's environment isn't known."""
+    unreadable = [_unreadable(one) for one in facts.declared.problems]
+    if absent_part(facts.evidence) is not None:
+        return unreadable
+    installed = Installed(facts.evidence)
+    loose = _loose(installed.active(facts.declared.requirements))
+    return [_unpinned(one, installed.find(one)) for one in loose] + unreadable
+
+
+def why_loose(requirement: Requirement) -> str | None:
+    """Why a requirement is no exact pin; None where it is one."""
+    url = requirement.url
+    if url is None:
+        if exact_version(requirement.specifier):
+            return None
+        prefix = "==" in requirement.specifier
+        return "a prefix" if prefix else "a range" if requirement.specifier else "no version"
+    if url.startswith(_VCS):
+        return None if _COMMIT.search(url) else "not a full commit"
+    local = "://" not in url or url.startswith("file:")
+    return None if local or requirement.hashes else "a URL without a hash"
+
+
+def _loose(active: list[Requirement]) -> list[Requirement]:
+    """A name that one line pins is pinned, however many other lines name it."""
+    pinned = {one.name for one in active if why_loose(one) is None}
+    return [one for one in active if one.name not in pinned]
+
+
+def _headline(loose: list[Requirement], declared: Declared, total: int) -> str:
+    names = names_of(loose)
+    lines = len(declared.problems)
+    parts = []
+    if names:
+        verb = "is" if len(names) == 1 else "are"
+        parts.append(f"{len(names)} of {total} {verb} not pinned")
+    if lines:
+        parts.append(f"{lines} line{'s' if lines > 1 else ''} can't be read")
+    told = [shown(loose[0])] if len(loose) == 1 else names
+    told = told or [_place(one) for one in declared.problems]
+    return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
+
+
+def _rows(loose: list[Requirement], declared: Declared, installed: Installed) -> list[str]:
+    lines = [_row(one, installed.find(one)) for one in loose]
+    lines += [f"{_place(one)} {one.text!r}: {printable(one.reason)}" for one in declared.problems]
+    return bounded(lines)
+
+
+def _row(one: Requirement, found: Distribution | None) -> str:
+    reason = why_loose(one)
+    plain = reason in {"a range", "no version"}
+    written = _line_to_write(one, found)
+    place = f"{printable(one.source.file)}:{one.source.line}"
+    return f"{place} {shown(one)} → {written}" + ("" if plain else f" ({reason})")
+
+
+def _line_to_write(one: Requirement, found: Distribution | None) -> str:
+    """The line that pins what is in the image."""
+    if found is None:
+        return "not in the image"
+    direct = direct_url(found) if one.url else None
+    if one.url is None:
+        exact = msgspec.structs.replace(one, specifier=f"=={found.version}")
+        return shown(exact)
+    if direct and direct.commit and one.url.startswith(_VCS):
+        return shown(msgspec.structs.replace(one, url=_at_commit(one.url, direct.commit)))
+    if direct and direct.hashes:
+        name, digest = next(iter(direct.hashes.items()))
+        url = f"{one.url.partition('#')[0]}#{name}={digest}"
+        return shown(msgspec.structs.replace(one, url=url))
+    return f"{found.name}=={found.version}"
+
+
+def _at_commit(url: str, commit: str) -> str:
+    bare, sign, fragment = url.partition("#")
+    path = bare.partition("://")[2].partition("/")[2]
+    bare = bare[: -len(path)] + path.partition("@")[0] if "@" in path else bare
+    return f"{bare}@{commit}{sign}{fragment}"
+
+
+def _notes(active: list[Requirement], declared: Declared, installed: Installed) -> list[str]:
+    lines = [f"declared in: {printable(listed(list(declared.sources)))} ({declared.reason})"]
+    needed = Needed(installed, [(one.name, one.extras) for one in active])
+    free = [
+        f"{one.name}=={printable(one.version)}"
+        for name in needed.asked_by
+        if (one := installed.by_name.get(name)) and _may_move(one, installed)
+    ]
+    if free:
+        lines.append(f"pinned by no line, {len(free)} that others bring in: {listed(free)}")
+    idle = len(declared.requirements) - len(active)
+    if idle:
+        lines.append(f"not judged: {idle} whose marker does not hold in the image")
+    return [*lines, *bounded(not_followed(declared))]
+
+
+def _may_move(one: Distribution, installed: Installed) -> bool:
+    """Whether the next build could bring another version of it."""
+    return not (one.name in SEEDS or installed.from_base(one) or is_own_project(one))
+
+
+def _unpinned(one: Requirement, found: Distribution | None) -> DependencyProblem:
+    return DependencyProblem(
+        kind="unpinned",
+        name=one.name,
+        wanted=shown(one),
+        found=found.version if found else None,
+        source=one.source.file,
+        line=one.source.line,
+    )
+
+
+def _unreadable(one: Problem) -> DependencyProblem:
+    return DependencyProblem(
+        kind="unreadable",
+        name="",
+        wanted=one.reason,
+        found=one.text,
+        source=one.source.file,
+        line=one.source.line,
+    )
+
+
+def _place(one: Problem) -> str:
+    return f"{printable(one.source.file)}:{one.source.line}"
+
+
+CHECK = Check(name="pinned", needs=("image",), plan=plan, judge=judge)
