@@ -1,5 +1,6 @@
 """`build`: the image builds."""
 
+import re
 from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
@@ -8,6 +9,9 @@ from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_seconds
 from pytest_tfdocker.text import HEADLINE_WIDTH, last_lines, one_line, shorten
+
+_EXIT_CODE = re.compile(r"exit code: (\d+)|non-zero code: (\d+)")
+"""BuildKit's and the classic builder's."""
 
 NOT_BUILT = "not built"
 """What every other check skips with after a failed build."""
@@ -34,37 +38,38 @@ def judge_failed_build(
     step: str | None = None,
     dockerfile: str = "Dockerfile",
     line: int | None = None,
-    exit_code: int | None = None,
     output: Sequence[str] = (),
-    advice: str | None = None,
     seconds: float | None = None,
 ) -> Verdict:
     """A build that failed: `reason` is the builder's word, `step` is "[3/7] RUN pip install …"."""
-    after = "" if seconds is None else f", after {format_seconds(seconds)}"
     blame = "" if line is None else f"{dockerfile}:{line}"
-    headline = _headline(reason, step, blame, exit_code)
+    after = "" if seconds is None else f", after {format_seconds(seconds)}"
+    headline = _headline(reason, step, blame)
     return failed(
         headline,
         *([f"step {one_line(step, 160)}{after}"] if step else []),
         *([one_line(reason)] if one_line(reason) != headline else []),
-        *([advice] if advice else []),
-        *_output(output),
+        *_output(output, of_step=step is not None),
         measured=seconds,
         line=line,
     )
 
 
-def _headline(reason: str, step: str | None, blame: str, exit_code: int | None) -> str:
-    if exit_code is None:
+def _headline(reason: str, step: str | None, blame: str) -> str:
+    """The exit code, the line and the instruction, where a step ran; else the builder's word."""
+    code = _EXIT_CODE.search(reason)
+    if code is None:
         return shorten(one_line(reason), HEADLINE_WIDTH)
     instruction = one_line((step or "").rpartition("] ")[2])
-    where = ", ".join(filter(None, [f"exit code {exit_code}", blame]))
+    where = ", ".join(filter(None, [f"exit code {code[1] or code[2]}", blame]))
     return shorten(": ".join(filter(None, [where, instruction])), HEADLINE_WIDTH)
 
 
-def _output(output: Sequence[str]) -> list[str]:
+def _output(output: Sequence[str], *, of_step: bool) -> list[str]:
     lines = last_lines("\n".join(output))
-    return ["last lines of its output:", *(f"  {line}" for line in lines)] if lines else []
+    if not (lines and of_step):
+        return lines
+    return ["last lines of its output:", *(f"  {line}" for line in lines)]
 
 
 CHECK = Check(name="build", needs=("image",), plan=plan, judge=judge)

@@ -1,6 +1,7 @@
 """The ML frameworks that are imported without being asked for, and which of them an image has."""
 
-from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.version import InvalidVersion
 
 from pytest_tfdocker.evidence.records import Absent, ImageEvidence
 from pytest_tfdocker.locks.declared import Declared, Requirement
@@ -86,5 +87,5 @@ def left_out_by(module: str, declared: Declared, evidence: ImageEvidence) -> Req
 def _holds(marker: str, environment: dict[str, str]) -> bool:
     try:
         return Marker(marker).evaluate({"extra": "", **environment})
-    except (InvalidMarker, UndefinedEnvironmentName):
+    except (InvalidMarker, InvalidVersion, UndefinedComparison, UndefinedEnvironmentName):
         return True

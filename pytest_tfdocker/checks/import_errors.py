@@ -116,6 +116,10 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
         r"Name or service not known|Temporary failure in name resolution|Network is unreachable",
         "it looks something up while it is imported, and the container has no network",
     ),
+    (
+        r"did not end within its time limit",
+        "mend what it waits for (the container has no network), or raise imports.timeout",
+    ),
     (r"No module named '(?P<module>[\w.]+)'", _module),
 )
 """Texts of errors and warnings → what they mean. The first that is found holds."""

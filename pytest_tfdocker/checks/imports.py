@@ -90,8 +90,9 @@ def _out_of_memory(facts: Facts, tried: Import) -> Verdict:
     limit = tried.memory_limit_bytes
     under = "" if limit is None else f" under {format_memory(limit)}"
     more_than = "what there is" if limit is None else format_memory(limit)
+    killed = "a child was killed" if tried.ok else "killed by SIGKILL"
     return failed(
-        f"out of memory{under}, killed by SIGKILL",
+        f"out of memory{under}, {killed}",
         f"importing {tried.name} takes more than {more_than}, before any model is loaded",
         f"imports are judged under the limits of run.memory ({origin(facts.image, 'run.memory')}), "
         "as production has them: raise it there",

@@ -104,7 +104,7 @@ def _cpus(
 ) -> Limit | None:
     if asked is None:
         return None
-    wanted, found = min(asked, engine_cpus), effective.cpus
+    wanted, found = min(asked, engine_cpus or asked), effective.cpus
     lowered = f" of {asked:g} asked, all that the engine has" if wanted < asked else ""
     return Limit(
         name="cpus",

@@ -4,7 +4,10 @@ from pytest_tfdocker.checks.verdict import Verdict, error, failed
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import Formatter, format_over
-from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
+
+LINES = 40
+"""Of a reason that carries a traceback or a log."""
 
 
 def weigh(
@@ -27,10 +30,11 @@ def unknown(part: object, what: str, *details: str) -> Verdict:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """A headline, and the whole text below it where the headline had to cut it."""
-    whole = one_line(text)
-    headline = shorten(whole, HEADLINE_WIDTH)
-    return (headline,) if headline == whole else (headline, whole)
+    """The first line as a headline; below it the rest, and the first in full where it was cut."""
+    lines = [printable(line) for line in text.split("\n") if line.strip()]
+    first, *rest = lines or ["no reason was told"]
+    headline = shorten(first, HEADLINE_WIDTH)
+    return (headline, *([] if headline == first else [first]), *bounded(rest, LINES))
 
 
 def origin(image: Image, key: str) -> str:

@@ -10,13 +10,13 @@ from pytest_tfdocker.evidence.records import ImageEvidence, Run
 from pytest_tfdocker.report.image_report import ImageReport
 from pytest_tfdocker.settings.schema import Smoke
 
-HEADROOM = 1.1
-TIME_HEADROOM = 2.0
+TIME_HEADROOM = 2
 """Times differ more than bytes from one machine to the next."""
 
 DECIMAL = {"MB": 10**6, "GB": 10**9}
 BINARY = {"MiB": 2**20, "GiB": 2**30}
-LEAST_OF_TWO_FIGURES, THREE_FIGURES = 10, 100
+LEAST_OF_TWO_FIGURES, LEAST_OF_THREE_FIGURES = 100, 1000
+"""In tenths of a unit."""
 
 
 def suggest(report: ImageReport) -> list[str]:
@@ -34,7 +34,7 @@ def _sizes(report: ImageReport) -> list[str]:
     measured = _measured_sizes(report.known)
     budgets = report.image.settings.size
     lines = [
-        f'{key} = "{rounded_up(HEADROOM * figure, DECIMAL)}"'
+        f'{key} = "{rounded_up(with_headroom(figure), DECIMAL)}"'
         for key, figure in measured.items()
         if figure is not None and getattr(budgets, key) is None
     ]
@@ -68,9 +68,9 @@ def _ended_well(run: Run) -> bool:
 def _smoke(report: ImageReport, smoke: Smoke, run: Run) -> list[str]:
     lines = []
     if smoke.peak_memory is None and run.peak_bytes is not None:
-        lines.append(f'peak-memory = "{rounded_up(HEADROOM * run.peak_bytes, BINARY)}"')
+        lines.append(f'peak-memory = "{rounded_up(with_headroom(run.peak_bytes), BINARY)}"')
     if smoke.duration is None:
-        lines.append(f'duration = "{ceil(TIME_HEADROOM * run.seconds)} s"')
+        lines.append(f'duration = "{max(1, ceil(TIME_HEADROOM * run.seconds))} s"')
     header = _table(report, "smoke")
     return [f"# in [[{header}]], beneath name = {_string(smoke.name)}:", *lines] if lines else []
 
@@ -98,12 +98,16 @@ def _string(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-def rounded_up(value: float, units: dict[str, int]) -> str:
+def with_headroom(size_bytes: int) -> int:
+    """What is measured, and a tenth more."""
+    return size_bytes + size_bytes // 10
+
+
+def rounded_up(size_bytes: int, units: dict[str, int]) -> str:
     """A budget of two figures, never below the value: 1,529 MB → "1.6 GB", 0 → "1 MB"."""
-    fitting = [name for name, factor in units.items() if value >= factor]
-    name = (fitting or list(units))[-1]
-    scaled = value / units[name]
-    if scaled < LEAST_OF_TWO_FIGURES and name.startswith("G"):
-        return f"{ceil(scaled * 10) / 10:g} {name}"
-    step = 10 if scaled >= THREE_FIGURES else 1
-    return f"{max(1, ceil(scaled / step)) * step} {name}"
+    fitting = [name for name, factor in units.items() if size_bytes >= factor]
+    name = fitting[-1] if fitting else next(iter(units))
+    tenths = -(-10 * size_bytes // units[name])
+    fine = tenths < LEAST_OF_TWO_FIGURES and name.startswith("G")
+    step = 1 if fine else 100 if tenths >= LEAST_OF_THREE_FIGURES else 10
+    return f"{max(step, -(-tenths // step) * step) / 10:g} {name}"

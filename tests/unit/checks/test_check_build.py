@@ -25,7 +25,6 @@ def test_a_failed_step_tells_code_line_and_last_lines():
         "process did not complete successfully: exit code: 1",
         step="[builder 3/7] RUN pip install -r requirements.txt",
         line=9,
-        exit_code=1,
         output=["Collecting torch==9.9", "\x1b[31mERROR\x1b[0m: No matching distribution"],
         seconds=12.3,
     )
@@ -45,15 +44,37 @@ def test_a_build_that_never_ran_a_step_tells_its_reason():
         "python:3.99-slim: not found",
         step="[1/7] FROM python:3.99-slim",
         line=1,
-        advice="no registry answers, and the engine does not have it",
+        output=["ERROR: python:3.99-slim: not found"],
     )
     assert verdict.text == (
         "python:3.99-slim: not found\n"
         "  step [1/7] FROM python:3.99-slim\n"
-        "  no registry answers, and the engine does not have it"
+        "  last lines of its output:\n"
+        "    ERROR: python:3.99-slim: not found"
     )
 
 
 def test_a_long_output_is_bounded():
-    verdict = judge_failed_build("failed", exit_code=2, output=[f"line {n}" for n in range(500)])
+    verdict = judge_failed_build(
+        "failed", step="RUN make", output=[f"line {n}" for n in range(500)]
+    )
     assert verdict.details[-11:-9] == ("  … 490 more above", "  line 490")
+
+
+def test_a_classic_builders_word_gives_the_exit_code_too():
+    verdict = judge_failed_build(
+        "The command '/bin/sh -c false' returned a non-zero code: 7", step="[2/2] RUN false"
+    )
+    assert verdict.headline == "exit code 7: RUN false"
+
+
+def test_a_builder_that_is_not_there_is_told_with_what_to_do():
+    verdict = judge_failed_build(
+        "the docker CLI has no buildx, which this build needs",
+        output=["Dockerfile:7 RUN --mount needs BuildKit", "install the buildx plugin"],
+    )
+    assert verdict.text == (
+        "the docker CLI has no buildx, which this build needs\n"
+        "  Dockerfile:7 RUN --mount needs BuildKit\n"
+        "  install the buildx plugin"
+    )

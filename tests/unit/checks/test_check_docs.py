@@ -1,0 +1,193 @@
+"""The failing examples in docs/checks are what the checks really say."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks import (
+    duration,
+    gpu_visible,
+    imports,
+    limits,
+    package_size,
+    peak_memory,
+    size,
+)
+from pytest_tfdocker.checks.build import judge_failed_build
+from pytest_tfdocker.evidence.records import (
+    Effective,
+    Gpu,
+    GpuDevice,
+    GpuFramework,
+    Import,
+    Imports,
+    Layer,
+    Phase,
+)
+
+DOCS = Path(__file__).parents[3] / "docs/checks"
+MB, MIB, GIB = 10**6, 2**20, 2**30
+ORIGINS = {"run.memory": "compose.yaml:9"}
+
+
+def example(check_id, verdict):
+    """As pytest shows it: the summary's line with the headline, then the details."""
+    assert verdict.outcome == "failed"
+    details = "".join(f"\n  {line}" for line in verdict.details)
+    return f"FAILED Dockerfile::{check_id} - {verdict.headline}{details}"
+
+
+def layers(*rows):
+    return [
+        Layer(instruction=text, bytes=figure * MB, empty=False, base=line is None, line=line)
+        for text, figure, line in rows
+    ]
+
+
+@pytest.fixture
+def examples(facts, evidence, declared, run, engine):
+    """One or more examples a document."""
+    bloated = layers(
+        ("python:3.11", 1010, None),
+        ("COPY wheels /wheels", 360, 8),
+        ("RUN pip install -r requirements.txt", 2930, 9),
+        ("RUN rm -rf /wheels", 0, 12),
+    )
+    files = msgspec.structs.replace(evidence().files, apparent_bytes=3940 * MB)
+    big = evidence(layers=bloated, files=files)
+
+    def sized(name, budget):
+        return size.CHECK.judge(facts({"size": {name: budget}}, evidence=big), name)
+
+    broken = Import(
+        name="torch",
+        ok=False,
+        seconds=0.4,
+        error="ImportError: libgomp.so.1: cannot open shared object file: "
+        "No such file or directory",
+    )
+    killed = Import(
+        name="transformers",
+        ok=False,
+        seconds=1.9,
+        error="killed by SIGKILL",
+        oom_killed=True,
+        memory_limit_bytes=200 * MIB,
+    )
+    tried = facts(
+        imports=Imports(modules={"torch": broken, "transformers": killed}),
+        declared=declared("torch==2.13.0", "transformers==5.23.0"),
+        origins=ORIGINS,
+    )
+    blind = GpuFramework(
+        name="torch",
+        version="2.14.1",
+        cuda="13.0",
+        architectures=["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"],
+        error="The NVIDIA driver on your system is too old (found version 12080).",
+    )
+    seen = Gpu(
+        visible=True,
+        driver="570.124.06",
+        devices=[GpuDevice(name="Tesla T4", capability="7.5", memory_bytes=15 * GIB)],
+        frameworks=[blind],
+    )
+    with_gpu = evidence(engine=msgspec.structs.replace(engine, gpu=True))
+    dropped = Effective(memory_bytes=None, swap_bytes=None, cpus=2.0, pids=None, cgroup_version="1")
+    smoke = {"name": "embed", "script": "tests/smoke.py", "peak-memory": 300 * MIB, "duration": 5.0}
+    oom = run(
+        oom_killed=True,
+        exit_code=137,
+        peak_bytes=1021 * MIB,
+        kernel_peak_bytes=1024 * MIB,
+        largest_processes=["python (pid 9) 1015 MiB"],
+        phases=[
+            Phase(name="import", seconds=3.1, peak_bytes=412 * MIB),
+            Phase(name="load", seconds=0.4, peak_bytes=1021 * MIB),
+        ],
+        stderr="Loading weights:  61%\n",
+    )
+
+    def smoked(check, of):
+        return check.CHECK.judge(facts({"smoke": [smoke]}, run=of, origins=ORIGINS), "embed")
+
+    return {
+        "build": [
+            example(
+                "build",
+                judge_failed_build(
+                    'process "/bin/sh -c pip install -r requirements.txt" did not complete '
+                    "successfully: exit code: 1",
+                    step="[builder 3/7] RUN pip install -r requirements.txt",
+                    line=9,
+                    output=["Collecting torch==9.9", "ERROR: No matching distribution found"],
+                ),
+            )
+        ],
+        "size": [
+            example("size[total]", sized("total", 2000 * MB)),
+            example("size[layer]", sized("layer", 1000 * MB)),
+            example("size[wasted]", sized("wasted", 20 * MB)),
+        ],
+        "package-size": [
+            example(
+                "package-size[torch]",
+                package_size.CHECK.judge(
+                    facts(
+                        {"size": {"packages": {"torch": 600 * MB}}},
+                        declared=declared("torch==2.13.0"),
+                    ),
+                    "torch",
+                ),
+            )
+        ],
+        "import": [
+            example("import[torch]", imports.CHECK.judge(tried, "torch")),
+            example("import[transformers]", imports.CHECK.judge(tried, "transformers")),
+        ],
+        "gpu-visible": [
+            example(
+                "gpu-visible", gpu_visible.CHECK.judge(facts(evidence=with_gpu, gpu=seen), None)
+            )
+        ],
+        "limits": [
+            example(
+                "limits",
+                limits.CHECK.judge(
+                    facts(
+                        {"run": {"memory": 4 * GIB, "cpus": 2.0}},
+                        effective=dropped,
+                        origins=ORIGINS,
+                    ),
+                    None,
+                ),
+            )
+        ],
+        "peak-memory": [
+            example("peak-memory[embed]", smoked(peak_memory, run())),
+            example("peak-memory[embed]", smoked(peak_memory, oom)),
+        ],
+        "duration": [
+            example("duration[embed]", smoked(duration, run(throttled_seconds=2.1))),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "build",
+        "size",
+        "package-size",
+        "import",
+        "gpu-visible",
+        "limits",
+        "peak-memory",
+        "duration",
+    ],
+)
+def test_examples_in_the_documentation_are_real(examples, name):
+    text = (DOCS / f"{name}.md").read_text()
+    for shown in examples[name]:
+        assert f"```\n{shown}\n```" in text

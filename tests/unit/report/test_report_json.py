@@ -1,0 +1,201 @@
+"""The JSON report keeps every key that docs/json.md promises, and is written whatever happens."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pytest_tfdocker.checks.dependency import DependencyProblem
+
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Gpu,
+    GpuDevice,
+    GpuFramework,
+    Import,
+    Imports,
+)
+from pytest_tfdocker.report.image_report import CheckResult, ImageReport
+from pytest_tfdocker.report.json_report import render
+
+DOCS = Path(__file__).parents[3] / "docs/json.md"
+
+
+def parse(tokens, close):
+    """A shape of the schema's notation: {name: shape}, [shape], or a tuple of a row's cells."""
+    shape = {}
+    while tokens[0] != close:
+        name = tokens.pop(0)
+        if name == ",":
+            continue
+        shape[name] = parse_value(tokens)
+    tokens.pop(0)
+    return shape
+
+
+def parse_value(tokens):
+    if tokens and tokens[0] == "{":
+        tokens.pop(0)
+        return parse(tokens, "}")
+    if tokens and tokens[0] == "[":
+        tokens.pop(0)
+        return parse_list(tokens)
+    return None
+
+
+def parse_list(tokens):
+    if tokens[0] not in "{[":
+        return tuple(parse(tokens, "]"))
+    inner = parse_value(tokens)
+    assert tokens.pop(0) == "]"
+    return [inner]
+
+
+def schema():
+    text = re.search(r"```\n(schema.*?)```", DOCS.read_text(), re.DOTALL)[1]
+    return parse([*re.findall(r"\w+|[{}\[\],]", text), "END"], "END")
+
+
+def missing(shape, value, where=""):
+    """Paths of the schema that a report lacks; an absent part is null."""
+    if value is None or shape is None:
+        return []
+    if isinstance(shape, list):
+        return [path for one in value for path in missing(shape[0], one, f"{where}[]")]
+    if isinstance(shape, tuple):
+        return [] if len(shape) == len(value) else [where]
+    lacking = [f"{where}.{key}" for key in shape if key not in value]
+    kept = [key for key in shape if key in value]
+    return lacking + [p for key in kept for p in missing(shape[key], value[key], f"{where}.{key}")]
+
+
+@pytest.fixture
+def whole(image, evidence, declared, run):
+    """A report in which every part is there."""
+    problem = DependencyProblem(
+        kind="version",
+        name="torch",
+        wanted="==2.13.0",
+        found="2.12.0",
+        source="requirements.txt",
+        line=1,
+    )
+    torch = GpuFramework(name="torch", version="2.14.1", cuda="13.0", sees=True, kernel_ran=True)
+    return ImageReport(
+        image=image(),
+        evidence=evidence(),
+        declared=declared("torch==2.13.0", "transformers"),
+        problems=(problem,),
+        imports=Imports(modules={"torch": Import(name="torch", ok=True, seconds=2.8)}),
+        gpu=Gpu(
+            visible=True,
+            driver="580.65.06",
+            devices=[GpuDevice(name="T4", capability="7.5", memory_bytes=15 << 30)],
+            frameworks=[torch],
+        ),
+        runs=(run(samples=[(0.0, 1, 2), (0.02, 3, 4)]),),
+        checks=(CheckResult(id="build", outcome="passed", message="12.3 s", measured=12.3),),
+    )
+
+
+def image_of(*reports):
+    return json.loads(render(reports, "0.1.0"))["images"][0]
+
+
+def test_the_notation_is_read_as_people_read_it():
+    shape = schema()
+    assert list(shape) == ["schema", "tool", "images"]
+    assert (
+        shape["images"][0]["runs"][0]["samples"] == [[["seconds", "working_bytes", "cache_bytes"]]]
+        or shape["images"][0]["runs"][0]["samples"]
+    )
+    assert shape["images"][0]["checks"] == [
+        dict.fromkeys(["id", "outcome", "measured", "budget", "message"])
+    ]
+
+
+def test_every_promised_key_is_there(whole):
+    report = json.loads(render([whole], "0.1.0"))
+    assert missing(schema(), report) == []
+    assert report["schema"] == 1
+    assert report["tool"] == {"name": "pytest-tfdocker", "version": "0.1.0"}
+
+
+def test_a_missing_key_would_be_found(whole):
+    report = json.loads(render([whole], "0.1.0"))
+    del report["images"][0]["runs"][0]["limits"]["cpus"]
+    assert missing(schema(), report) == [".images[].runs[].limits.cpus"]
+
+
+def test_figures_stand_in_bytes_and_names(whole):
+    told = image_of(whole)
+    assert told["size"]["total_bytes"] == 1000 * 10**6
+    assert told["size"]["layers"][1] == {
+        "instruction": "RUN pip install -r requirements.txt",
+        "line": 9,
+        "bytes": 790 * 10**6,
+        "base": False,
+    }
+    assert told["dependencies"]["declared"] == ["torch==2.13.0", "transformers"]
+    assert told["dependencies"]["installed"] == ["torch==2.13.0", "transformers==5.23.0"]
+    assert told["runs"][0]["samples"] == [[0.0, 1, 2], [0.02, 3, 4]]
+
+
+def test_what_is_absent_is_null(image, evidence):
+    absent = Absent(reason="no Python in the image")
+    bare = evidence(
+        files=absent, interpreter=absent, distributions=absent, base=absent, build=None, layers=[]
+    )
+    told = image_of(ImageReport(image=image(), evidence=bare, imports=absent, gpu=absent))
+    assert told["size"] == dict.fromkeys(
+        [
+            "total_bytes",
+            "download_bytes",
+            "wasted_bytes",
+            "files",
+            "layers",
+            "distributions",
+            "bloat",
+        ]
+    )
+    assert [told[key] for key in ("build", "interpreter", "imports", "gpu")] == [None] * 4
+    assert told["dependencies"] == {"declared": None, "installed": None, "problems": None}
+
+
+def test_an_image_that_was_not_built_is_there_with_its_build_check(image):
+    failed = CheckResult(id="build", outcome="failed", message="exit code 1\n  step [2/3]")
+    told = image_of(ImageReport(image=image(name="serve"), checks=(failed,)))
+    assert missing(schema()["images"][0], told) == []
+    assert (told["name"], told["id"], told["size"], told["dockerfile"]) == (
+        "serve",
+        None,
+        None,
+        "Dockerfile",
+    )
+    assert told["checks"] == [
+        {
+            "id": "build",
+            "outcome": "failed",
+            "measured": None,
+            "budget": None,
+            "message": "exit code 1\n  step [2/3]",
+        }
+    ]
+
+
+def test_no_image_at_all_is_a_report_too():
+    assert json.loads(render([], "0.1.0"))["images"] == []
+
+
+def test_names_that_are_no_utf_8_and_figures_that_are_no_numbers_are_written(image, run):
+    odd = CheckResult(id="size[total]", outcome="error", message="\udcff\x1b", measured=Path("/x"))
+    told = image_of(ImageReport(image=image(), checks=(odd,), runs=(run(seconds=float("nan")),)))
+    assert told["checks"][0]["message"] == "\\udcff\x1b"
+    assert told["checks"][0]["measured"] == "/x"
+    assert told["runs"][0]["seconds"] is None
+
+
+def test_an_import_that_was_killed_has_an_error(image):
+    killed = Import(name="torch", ok=False, seconds=1.0, oom_killed=True)
+    told = image_of(ImageReport(image=image(), imports=Imports(modules={"torch": killed})))
+    assert told["imports"][0]["error"] == "killed by SIGKILL: out of memory"

@@ -1,0 +1,179 @@
+"""The terminal's summary: figures, settings to paste, what could not be judged, the last line."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.evidence.records import Absent, Import, Imports, Limits
+from pytest_tfdocker.report.image_report import CheckResult, ImageReport
+from pytest_tfdocker.report.suggestions import rounded_up, suggest
+from pytest_tfdocker.report.summary import last_line, render_summary
+from pytest_tfdocker.settings.units import parse_size
+
+WHAT = (
+    "tfdocker: app:ci sha256:0123456789ab linux/amd64, "
+    "python /opt/venv/bin/python 3.11.2 (CMD python app.py)"
+)
+BUDGETS = {"size": {"total": 2 * 10**9, "layer": 10**9, "wasted": 10**7}}
+
+
+def check(outcome, name="size[total]", message="1.0 GB, 1.0 GB under 2.0 GB"):
+    return CheckResult(id=name, outcome=outcome, message=message)
+
+
+@pytest.fixture
+def report(image, evidence):
+    def make(settings=None, **parts):
+        return ImageReport(image=image(**settings or {}), **{"evidence": evidence(), **parts})
+
+    return make
+
+
+def test_the_summary_tells_figures_then_settings_then_reasons_then_the_last_line(report, run):
+    settings = {"smoke": [{"name": "embed", "script": "smoke.py"}]}
+    imports = {"torch": Import(name="torch", ok=True, seconds=2.8)}
+    told = report(
+        settings,
+        runs=(run(),),
+        imports=Imports(modules=imports),
+        checks=(check("passed"), check("skipped", "gpu-visible", "the engine offers no GPU")),
+    )
+    assert render_summary([told]) == [
+        "measured in default:",
+        "  size: 1.0 GB in all, 0 B wasted, 4,500 files",
+        "  largest layers:",
+        "    790 MB  Dockerfile:9   RUN pip install -r requirements.txt",
+        "     10 MB  Dockerfile:10  COPY . .",
+        "  largest distributions:",
+        "    667 MB  torch 2.13.0",
+        "     54 MB  transformers 5.23.0",
+        "  embed: peak 400 MiB, limit 1.00 GiB; 640 MiB with page cache; 8.0 s",
+        "  imports: torch 2.8 s",
+        "no budget is set for these; to hold them, in pyproject.toml:",
+        "  [tool.tfdocker.size]",
+        '  total = "1.1 GB"',
+        '  layer = "870 MB"',
+        '  wasted = "1 MB"',
+        '  # in [[tool.tfdocker.smoke]], beneath name = "embed":',
+        '  peak-memory = "440 MiB"',
+        '  duration = "16 s"',
+        "not judged in default:",
+        "  gpu-visible: the engine offers no GPU",
+        f"{WHAT}: 1 passed, 0 failed, 1 not judged (gpu-visible: the engine offers no GPU)",
+    ]
+
+
+def test_with_every_budget_set_nothing_is_to_paste(report):
+    assert suggest(report(BUDGETS)) == []
+
+
+def test_a_table_that_is_there_is_not_opened_twice(report):
+    assert suggest(report({"size": {"total": 10**9, "wasted": 0}})) == [
+        "no budget is set for these; to hold them, in pyproject.toml:",
+        "  # in [tool.tfdocker.size], which is there already:",
+        '  layer = "870 MB"',
+    ]
+
+
+def test_settings_of_one_of_several_images_go_into_its_own_table(report, image):
+    serve = msgspec.structs.replace(
+        image(name="serve"), source=Path("/project/tfdocker.toml"), name="gpu 2.0"
+    )
+    told = msgspec.structs.replace(report(), image=serve)
+    assert suggest(told)[:2] == [
+        "no budget is set for these; to hold them, in tfdocker.toml:",
+        '  [images."gpu 2.0".size]',
+    ]
+
+
+def test_what_is_pasted_is_toml_and_holds_what_was_measured(report):
+    pasted = tomllib.loads("\n".join(suggest(report())[1:]))
+    sizes = pasted["tool"]["tfdocker"]["size"]
+    assert parse_size(sizes["total"]) >= 1000 * 10**6
+    assert parse_size(sizes["layer"]) >= 790 * 10**6
+
+
+def test_a_run_that_broke_off_suggests_nothing(report, run):
+    settings = {**BUDGETS, "smoke": [{"name": "embed", "script": "smoke.py"}]}
+    assert suggest(report(settings, runs=(run(exit_code=1),))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "1 MB"),
+        (1, "1 MB"),
+        (1_000_001, "2 MB"),
+        (99_000_000, "99 MB"),
+        (100_000_000, "100 MB"),
+        (100_000_001, "110 MB"),
+        (999_000_000, "1000 MB"),
+        (1_529_000_000, "1.6 GB"),
+        (11_000_000_001, "12 GB"),
+    ],
+)
+def test_budgets_have_two_figures_and_are_never_below_the_value(value, text):
+    assert rounded_up(value, {"MB": 10**6, "GB": 10**9}) == text
+    assert parse_size(text) >= value
+
+
+def test_figures_that_are_absent_are_left_out(report, evidence, run):
+    absent = Absent(reason="no Python in the image")
+    bare = evidence(files=absent, distributions=absent, layers=[])
+    assert render_summary([report(evidence=bare, runs=(run(peak_bytes=None),))])[:-1] == []
+
+
+def test_a_peak_without_a_limit_says_so(report, run):
+    lines = render_summary([report(BUDGETS, runs=(run(limits=Limits(), kernel_peak_bytes=None),))])
+    assert "  embed: peak 400 MiB, no memory limit; 8.0 s" in lines
+
+
+def test_lines_keep_to_the_width_and_hold_no_control_characters(report, evidence):
+    layers = [
+        msgspec.structs.replace(layer, instruction="RUN \x1b[2J " + "x" * 300)
+        for layer in evidence().layers
+    ]
+    lines = render_summary([report(BUDGETS, evidence=evidence(layers=layers))], width=60)[:-1]
+    assert max(map(len, lines)) <= 60
+    assert all(line.isprintable() for line in lines)
+
+
+def test_the_last_line_counts_every_outcome_and_gives_reasons_once(report):
+    told = report(
+        checks=(
+            check("passed"),
+            check("failed", "parity"),
+            check("warned", "pinned"),
+            check("error", "size[wasted]", "the image has no history\n  more"),
+            *(check("skipped", f"import[{n}]", "not built") for n in "ab"),
+        )
+    )
+    assert last_line(told) == (
+        f"{WHAT}: 1 passed, 1 failed, 1 warned, 1 error (size[wasted]: the image has no history), "
+        "2 not judged (2 checks: not built)"
+    )
+
+
+def test_the_last_line_of_an_image_that_was_not_built_names_its_dockerfile(report):
+    told = report(evidence=None, checks=(check("failed", "build"),))
+    assert last_line(told) == "tfdocker: Dockerfile (not built): 0 passed, 1 failed"
+
+
+def test_the_last_line_says_why_there_is_no_image_or_no_interpreter(report, evidence):
+    gone = report(evidence=Absent(reason="no engine answers"))
+    assert last_line(gone) == "tfdocker: Dockerfile (no engine answers): 0 passed, 0 failed"
+    scratch = evidence(interpreter=Absent(reason="no Python in the image"))
+    assert "linux/amd64, no interpreter (no Python in the image): 0" in last_line(
+        report(evidence=scratch)
+    )
+
+
+def test_several_images_end_with_a_line_each(report):
+    lines = render_summary([report(BUDGETS), report(BUDGETS)])
+    assert [line.startswith("tfdocker: ") for line in lines[-3:]] == [False, True, True]
+
+
+def test_no_image_gives_no_line():
+    assert render_summary([]) == []
