@@ -137,4 +137,4 @@ def _notes(evidence: ImageEvidence) -> list[str]:
     return notes
 
 
-CHECK = Check(name="size", needs=("image",), plan=plan, judge=judge)
+CHECK = Check(name="size", needs=("image", "base"), plan=plan, judge=judge)

@@ -1,6 +1,9 @@
 """The JSON report, schema 1: docs/json.md. Keys may be added, none renamed."""
 
+import os
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,15 +22,31 @@ from pytest_tfdocker.report.image_report import ImageReport
 SCHEMA = 1
 
 
-def render(images: Sequence[ImageReport], version: str) -> bytes:
+def render(images: Sequence[ImageReport], tool_version: str | None) -> bytes:
     """The whole report, as UTF-8 text that ends in a newline."""
     report = {
         "schema": SCHEMA,
-        "tool": {"name": "pytest-tfdocker", "version": version},
+        "tool": {"name": "pytest-tfdocker", "version": tool_version},
         "images": [_image(report) for report in images],
     }
     encoded = msgspec.json.encode(_encodable(report), enc_hook=str)
     return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def write_json(path: Path, images: Sequence[ImageReport]) -> None:
+    """Writes the report, whole or not at all; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f".{path.name}.{os.getpid()}")
+    whole.write_bytes(render(images, _version()))
+    whole.replace(path)
+
+
+def _version() -> str | None:
+    """None where the plugin runs from a checkout that isn't installed."""
+    try:
+        return version("pytest-tfdocker")
+    except PackageNotFoundError:
+        return None
 
 
 def _image(report: ImageReport) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pytest_tfdocker.text import one_line, shorten
 if TYPE_CHECKING:
     from rich.live import Live
 
-State = Literal["started", "done", "cached", "failed"]
+State = Literal["started", "running", "done", "cached", "failed"]
 Clock = Callable[[], float]
 
 KEPT_STEPS = 1000
@@ -74,7 +74,7 @@ class Progress:
 
     def step(self, name: str, state: State, seconds: float | None = None) -> None:
         """A step has begun, or has ended after `seconds`; told once, however often it is said."""
-        if state == "started":
+        if state in {"started", "running"}:
             if name not in self._running:
                 self._running[name], self._last_log = self._clock() - (seconds or 0.0), ""
             return

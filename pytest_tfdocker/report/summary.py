@@ -16,12 +16,17 @@ REASONS = 3
 
 def render_summary(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
     """Lines of plain text; the last ones, one an image, say what was judged."""
+    return [*render_figures(reports, width), *map(last_line, reports)]
+
+
+def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
+    """All but the last lines; none where nothing was measured."""
     lines: list[str] = []
     for report in reports:
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += suggest(report)
         lines += _not_judged(report)
-    return [*lines, *map(last_line, reports)]
+    return lines
 
 
 def last_line(report: ImageReport) -> str:

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from pytest_tfdocker.checks.dependency import DependencyProblem
 
+from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.records import (
     Absent,
     Gpu,
@@ -16,7 +16,7 @@ from pytest_tfdocker.evidence.records import (
     Imports,
 )
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
-from pytest_tfdocker.report.json_report import render
+from pytest_tfdocker.report.json_report import render, write_json
 
 DOCS = Path(__file__).parents[3] / "docs/json.md"
 
@@ -199,3 +199,11 @@ def test_an_import_that_was_killed_has_an_error(image):
     killed = Import(name="torch", ok=False, seconds=1.0, oom_killed=True)
     told = image_of(ImageReport(image=image(), imports=Imports(modules={"torch": killed})))
     assert told["imports"][0]["error"] == "killed by SIGKILL: out of memory"
+
+
+def test_the_file_is_written_with_its_folder_and_replaces_the_last(tmp_path, whole):
+    path = tmp_path / "out/report.json"
+    write_json(path, [])
+    write_json(path, [whole])
+    assert json.loads(path.read_text())["images"][0]["name"] == "default"
+    assert [one.name for one in path.parent.iterdir()] == ["report.json"]

@@ -1,0 +1,31 @@
+"""Every check, in the order in which they are collected and told."""
+
+from pytest_tfdocker.checks import (
+    build,
+    conflicts,
+    duration,
+    gpu_visible,
+    imports,
+    limits,
+    package_size,
+    parity,
+    peak_memory,
+    pinned,
+    size,
+)
+from pytest_tfdocker.checks.check import Check
+
+CHECKS: tuple[Check, ...] = (
+    build.CHECK,
+    size.CHECK,
+    package_size.CHECK,
+    pinned.CHECK,
+    parity.CHECK,
+    conflicts.CHECK,
+    imports.CHECK,
+    gpu_visible.CHECK,
+    limits.CHECK,
+    peak_memory.CHECK,
+    duration.CHECK,
+)
+"""What costs least comes first: smoke runs are last."""
