@@ -63,7 +63,7 @@ def _read_swap(service: Service) -> None:
     if raw is None:
         return
     if str(raw) == "-1":
-        service.note(keys, "swap without a limit is not honoured: it stays off")
+        service.note(keys, "swap without a limit is not honoured; it stays off")
         return
     total = service.cast(keys, raw, casts.limit)
     memory = service.values.get("run", {}).get("memory")
@@ -77,13 +77,13 @@ def _judge_keys(service: Service) -> None:
     """Say of every other key what becomes of it."""
     for key in service.raw:
         if key in NOT_HONOURED:
-            instead = f": {INSTEAD[key]}" if key in INSTEAD else ""
-            service.note((key,), f"is not honoured{instead}")
+            instead = f"; {INSTEAD[key]}" if key in INSTEAD else ""
+            service.note((key,), f"not honoured{instead}")
         elif key not in HONOURED | WITHOUT_EFFECT and not key.startswith("x-"):
             near = suggest(key, HONOURED | WITHOUT_EFFECT | NOT_HONOURED)
             service.problem((key,), f"Compose knows no such key{near}")
     if service.find((*_RESOURCES, "reservations")):
-        text = "is not honoured: gpu.expect says what is judged"
+        text = "not honoured; gpu.expect says what is judged"
         service.note((*_RESOURCES, "reservations"), text)
 
 
@@ -103,5 +103,5 @@ def _file_notes(file: ComposeFile) -> list[str]:
     beside = [f"{file.path.stem}.{ending}" for ending in _OVERRIDES]
     notes = [f"{name} is not read" for name in beside if (file.path.parent / name).is_file()]
     if file.data.get("include"):
-        notes.append(f"{file.name}:{file.line(('include',))}: include is not honoured")
+        notes.append(f"{file.name}:{file.line(('include',))}: include: not honoured")
     return notes

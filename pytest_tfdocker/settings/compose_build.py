@@ -15,7 +15,7 @@ def read_build(service: Service, root: Path) -> None:
     """Take over Dockerfile, context, target, arguments and platform; paths relative to `root`."""
     build = service.find(("build",))
     if build is None:
-        service.note((), "has no build section: the Dockerfile is that of the settings")
+        service.note((), "no build section; the Dockerfile is that of the settings")
     elif not isinstance(build, str | dict):
         service.problem(("build",), "expected a folder or a table")
     else:
@@ -38,7 +38,7 @@ def _read_context(service: Service, build: Any, root: Path) -> None:
     if context is None or dockerfile is None:
         return
     if "://" in context or context.startswith("git@"):
-        service.note(keys, f"is not honoured: {context!r} is no folder")
+        service.note(keys, f"not honoured; {context!r} is no folder")
         return
     folder = service.file.path.parent / os.path.expanduser(context)  # noqa: PTH111 (Path's raises where there is no such user)
     for key, path in (("context", folder), ("dockerfile", folder / dockerfile)):
@@ -63,7 +63,7 @@ def _read_platforms(service: Service) -> None:
     platforms = service.find(keys)
     names = service.cast(keys, platforms, casts.texts) if platforms else None
     if names and len(names) > 1:
-        service.note(keys, "is not honoured: set build.platform to one of them")
+        service.note(keys, "not honoured; set build.platform to one of them")
     elif names:
         service.set(keys, "build.platform", names[0])
 
@@ -71,4 +71,4 @@ def _read_platforms(service: Service) -> None:
 def _note_others(service: Service, build: Any) -> None:
     for key in build if isinstance(build, dict) else ():
         if key not in BUILD_HONOURED and not key.startswith("x-"):
-            service.note(("build", key), "is not honoured")
+            service.note(("build", key), "not honoured")

@@ -82,7 +82,7 @@ class Service:
         return f"{self.file.name}:{self.file.line((*self._at, *keys))}"
 
     def note(self, keys: Keys, text: str) -> None:
-        self.notes.append(f"{self.place(keys)}: {dotted((*self._at, *keys))} {text}")
+        self.notes.append(f"{self.place(keys)}: {dotted((*self._at, *keys))}: {text}")
 
     def problem(self, keys: Keys, text: str) -> None:
         self.problems.append(f"{self.file.where((*self._at, *keys))}: {text}")

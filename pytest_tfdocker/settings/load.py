@@ -123,15 +123,22 @@ def _compose(
 
     try:
         file = read_file(path, name)
-        known = list(file.services)
-        if service is None and len(known) != 1:
-            return problem(
-                "compose",
-                f"{name!r} has several services; set 'service' to one of {', '.join(known)}",
-            )
-        if service is not None and service not in known:
-            near = suggest(service, known) or f"; services: {', '.join(known)}"
-            return problem("service", f"no service {service!r} in {name!r}{near}")
-        return read_service(file, service or known[0], reader.source.root, environ)
+        wrong = _wrong_service(list(file.services), service, name)
+        if wrong:
+            return problem(*wrong)
+        return read_service(file, service or next(iter(file.services)), reader.source.root, environ)
     except SettingsError as error:
         return Layer(problems=error.problems)
+
+
+def _wrong_service(known: list[str], service: str | None, name: str) -> tuple[str, str] | None:
+    """The key to blame and why, where it isn't clear which service is meant."""
+    if not known:
+        return "compose", f"{name!r} has no services"
+    listed = ", ".join(known)
+    if service is None and len(known) > 1:
+        return "compose", f"{name!r} has several services; set 'service' to one of {listed}"
+    if service is not None and service not in known:
+        near = suggest(service, known) or f"; services: {listed}"
+        return "service", f"no service {service!r} in {name!r}{near}"
+    return None

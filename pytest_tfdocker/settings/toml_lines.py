@@ -8,7 +8,8 @@ from typing import Any
 Path = tuple[str | int, ...]
 """Keys from the top of the file; items of lists by their index."""
 
-_MAY_END = re.compile(r"[\]}]|\"\"\"|'''")
+# Tried at every line, a list of hundreds of requirements would take half a second.
+_MAY_END = re.compile(r"[\]}\"']\s*(#.*)?$")
 
 
 def find_lines(text: str) -> dict[Path, int]:

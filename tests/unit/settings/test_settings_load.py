@@ -253,6 +253,12 @@ def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch
             "1: checks.import: expected one of 'off', 'warn', 'fail', 'require', "
             "found 'of'; did you mean 'off'?",
         ),
+        (
+            "python = '${!}'",
+            "1: python: can't read '${!}'; "
+            "write ${NAME} or ${NAME:-default}, and $$ for a dollar sign",
+        ),
+        (f"python = '{'${A:-' * 21}{'}' * 21}'", "1: python: '${' is nested too deeply"),
         ("python = '${A'", "1: python: '${' isn't closed in '${A'"),
         (
             "python = '${A:?b}'",
@@ -263,6 +269,55 @@ def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch
 )
 def test_a_mistake_is_named_by_its_key(problems, text, problem):
     assert problems({OWN: text}) == [f"tfdocker.toml:{problem}"]
+
+
+SMOKE = "smoke = [{ name = 's', request = { path = '/', port = 1 } }]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("'s'", f"'{'s' * 128}'", None),
+        (
+            "'s'",
+            f"'{'s' * 129}'",
+            ".name: '" + "s" * 129 + "' can't be a name: a name has letters, "
+            "digits, '_', '.' and '-', at most 128",
+        ),
+        ("port = 1", "port = 65535", None),
+        ("port = 1", "port = 65536", ".request.port: must be between 1 and 65535"),
+        ("port = 1", "port = 0", ".request.port: must be between 1 and 65535"),
+        ("port = 1", "port = 1, status = 100", None),
+        ("port = 1", "port = 1, status = 599", None),
+        ("port = 1", "port = 1, status = 600", ".request.status: must be between 100 and 599"),
+        (
+            "port = 1",
+            "port = 1, body = 'a', json = 1",
+            ".request.json: stands beside body, and one can be sent",
+        ),
+        ("name", "timeout = '0 s', name", ".timeout: must be more than 0"),
+        ("name", "timeout = '1 ms', name", None),
+        ("name", "duration = '0 s', peak-memory = '0 B', name", None),
+    ],
+)
+def test_a_smoke_is_held_to_its_ranges(load, old, new, problem):
+    text = SMOKE.replace(old, new)
+    try:
+        found = load({OWN: text}).images[0].settings.smoke[0]
+    except SettingsError as error:
+        found = error.problems
+    name = "s" * 129 if "s" * 129 in new else "s"
+    assert (found == [f"tfdocker.toml:1: smoke[{name}]{problem}"]) is (problem is not None)
+
+
+def test_a_script_is_looked_for_beside_the_settings(load):
+    files = {f"sub/{OWN}": "smoke = [{ name = 's', script = 'a.py' }]", "sub/a.py": ""}
+    assert the_image(load(files, start="sub")).settings.smoke[0].script == "a.py"
+
+
+def test_a_settings_file_that_cannot_be_opened_is_named(problems, tmp_path):
+    (tmp_path / OWN).symlink_to(tmp_path / OWN)
+    assert problems() == ["tfdocker.toml: can't be read: Too many levels of symbolic links"]
 
 
 @pytest.mark.parametrize(
@@ -454,13 +509,20 @@ def test_a_key_is_found_behind_strings_that_look_like_keys(load):
         command = ["""
         [size]
         memory = "1 GiB"
-        """]
+        """] # ]
+        env = [ # [
+            "A=]",
+            "B=1"
+        ]
         memory = "2 GiB" # memory = 3
         "cpus" = 2
     '''
     origins = the_image(load({OWN: text})).origins
-    assert (origins["run.command"], origins["run.memory"]) == ("tfdocker.toml:3", "tfdocker.toml:7")
-    assert origins["run.cpus"] == "tfdocker.toml:8"
+    assert (origins["run.command"], origins["run.memory"]) == (
+        "tfdocker.toml:3",
+        "tfdocker.toml:11",
+    )
+    assert (origins["run.env"], origins["run.cpus"]) == ("tfdocker.toml:7", "tfdocker.toml:12")
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
