@@ -32,3 +32,16 @@ install_mmdebstrap() {
     say "installed mmdebstrap in $(took "$start")"
   fi
 }
+
+# mmdebstrap in a process group of its own, for end_bootstrap: the signal that ends a script must end all of it, soon.
+bootstrap() {
+  install_mmdebstrap
+  setsid mmdebstrap --quiet "$@" >&2 &
+  bootstrap_group=$!
+  wait "$bootstrap_group" || return
+  bootstrap_group=
+}
+
+end_bootstrap() {
+  if [[ -n ${bootstrap_group-} ]] && kill -- "-$bootstrap_group" 2>/dev/null; then wait "$bootstrap_group" || true; fi
+}

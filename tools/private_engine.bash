@@ -13,16 +13,13 @@ is_running() {
 
 # Debian packages in a folder of their own: nothing of the host is upgraded or replaced.
 build_root() {
-  install_mmdebstrap
   local start && start=$(now)
   say "making the engine's root from Debian packages"
   rm -rf --one-file-system "$root.new" # of an `up` that was killed
-  setsid mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
+  bootstrap --variant=minbase --aptopt='Acquire::Languages "none"' \
     --include=docker.io,docker-cli,docker-buildx,docker-compose,iptables,iproute2,procps,ca-certificates \
-    trixie "$root.new" >&2 &
-  bootstrap=$!
-  wait "$bootstrap" || refuse "mmdebstrap failed, see above; without a Debian mirror, install docker.io and start it"
-  bootstrap=
+    trixie "$root.new" ||
+    refuse "mmdebstrap failed, see above; without a Debian mirror, install docker.io and start it"
   mv "$root.new" "$root"
   say "made it in $(took "$start")"
 }
@@ -100,7 +97,7 @@ start_engine() {
 # What ends in the middle of `up` leaves no process and no half-made root.
 undo_up() {
   trap - EXIT
-  if [[ -n ${bootstrap-} ]] && kill -- "-$bootstrap" 2>/dev/null; then wait "$bootstrap" || true; fi
+  end_bootstrap
   if [[ -n ${launcher-} ]]; then
     kill -KILL "$launcher" 2>/dev/null || true # takes its whole PID namespace along
     stop_engine
@@ -131,7 +128,7 @@ sweep_network() {
   # shellcheck disable=SC1091  # written by run_dockerd
   . "$engine_home/network"
   bridges="$bridge $(grep -aoE '"BridgeName":"br-[0-9a-f]{12}"' "$engine_home/data/network/files/local-kv.db" |
-    cut -d '"' -f 4 | sort -u)"
+    cut -d '"' -f 4 | sort -u || true)"
   for name in $bridges; do
     ours+=(-e "$name")
     chroot "$root" ip link delete "$name" 2>/dev/null || true
