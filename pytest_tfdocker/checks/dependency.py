@@ -80,7 +80,7 @@ class Installed:
         self.base = evidence.base
         self.by_name: dict[str, Distribution] = {}
         for one in self.every:
-            if one.shadowed_by is None and one.problem is None:
+            if one.shadowed_by is None:
                 self.by_name.setdefault(one.name, one)
 
     @cached_property

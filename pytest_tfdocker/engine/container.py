@@ -19,6 +19,7 @@ from pytest_tfdocker.engine.errors import (
 )
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
 
+CREATE_KEYWORDS = frozenset({"hostname", "domainname", "working_dir", "stop_signal", "mac_address"})
 DEFAULT_PIDS = 4096
 """A pids limit that no ML service reaches and that a fork bomb does."""
 
@@ -45,6 +46,10 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     gpus: bool = False
     ports: list[int] = []
     keep: bool = False
+    healthcheck: bool = False
+    """Whether the engine runs the image's HEALTHCHECK."""
+    extra: dict[str, Any] = {}
+    """docker-py's own keywords, of `create_container` or `create_host_config`."""
 
 
 def host_config(engine: Engine, spec: ContainerSpec) -> dict[str, Any]:
@@ -72,6 +77,7 @@ def host_config(engine: Engine, spec: ContainerSpec) -> dict[str, Any]:
         address = "" if engine.remote else "127.0.0.1"
         values["port_bindings"] = dict.fromkeys(spec.ports, (address, None))
     given = {key: value for key, value in values.items() if value is not None}
+    given |= {key: value for key, value in spec.extra.items() if key not in CREATE_KEYWORDS}
     config: dict[str, Any] = engine.api.create_host_config(**given)
     return config
 
@@ -142,7 +148,8 @@ class Container:
                 host_config=host_config(self.engine, spec),
                 ports=list(spec.ports) or None,
                 labels={LABEL: run_id, OWNER_LABEL: owner()},
-                healthcheck={"test": ["NONE"]},
+                healthcheck=None if spec.healthcheck else {"test": ["NONE"]},
+                **{k: value for k, value in spec.extra.items() if k in CREATE_KEYWORDS},
             )
         except ImageNotFound as error:
             raise ImageNotFoundError(f"the engine has no image {spec.image}") from error

@@ -175,13 +175,34 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         return sum(layer.bytes for layer in self.layers) if self.layers else None
 
     @property
-    def wasted_bytes(self) -> int | None:
-        """Bytes overwritten or deleted by a later layer; None without a history or a walk."""
+    def _above_merged(self) -> int | None:
+        """The history's sizes less the merged file system, in the store's own unit."""
         if self.history_bytes is None or isinstance(self.files, Absent):
             return None
-        merged = self.files.block_bytes if self.engine.counts_blocks else self.files.apparent_bytes
-        wasted = self.history_bytes - merged
-        return wasted if wasted >= HIDDEN_BY_THE_ENGINE_BYTES else 0
+        files = self.files
+        merged = files.block_bytes if self.engine.counts_blocks else files.apparent_bytes
+        return self.history_bytes - merged
+
+    @property
+    def wasted_bytes(self) -> int | None:
+        """Bytes overwritten or deleted by a later layer; None without a history or a walk."""
+        above = self._above_merged
+        if above is None:
+            return None
+        return above if above >= HIDDEN_BY_THE_ENGINE_BYTES else 0
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Uncompressed bytes of all layers: merged file bytes + wasted; None if neither is known.
+
+        On overlay2 that is the history's sum, to the byte.
+        """
+        if isinstance(self.files, Absent):
+            return None if self.engine.counts_blocks else self.history_bytes
+        return self.files.apparent_bytes + (self._above_merged or 0)
+
+
+HIDDEN_BY_THE_ENGINE_BYTES else 0
 
     @property
     def total_bytes(self) -> int | None:

@@ -22,14 +22,30 @@ class Store:
 
     def once(self, key: str, kind: type[T], make: Callable[[], T]) -> T:
         """What `make` gives, made once a run: the other workers wait and read it."""
-        return self._locked(self.run_folder / _file_name(key), kind, make, lambda _: True)
+        path = self.run_folder / _file_name(key)
+        with self.lock(key):
+            found = _read(path, kind)
+            if found is not None:
+                return found
+            made = make()
+            _write(path, made)
+            return made
 
-    def kept(
-        self, key: str, kind: type[T], make: Callable[[], T], *, worth: Callable[[T], bool]
-    ) -> T:
-        """What an earlier run left under this key, else what `make` gives, kept if `worth` it."""
-        folder = self.kept_folder or self.run_folder
-        return self._locked(folder / _file_name(key), kind, make, worth)
+    def recall(self, key: str, kind: type[T]) -> T | None:
+        """What an earlier run, or this one, kept under this key."""
+        return _read((self.kept_folder or self.run_folder) / _file_name(key), kind)
+
+    def keep(self, key: str, value: object) -> None:
+        """Keeps a value for later runs."""
+        _write((self.kept_folder or self.run_folder) / _file_name(key), value)
+
+    def claim(self, key: str) -> bool:
+        """Whether nobody in this run has claimed this key before."""
+        try:
+            (self.run_folder / _file_name(key)).open("x").close()
+        except FileExistsError:
+            return False
+        return True
 
     def lock(self, key: str) -> FileLock:
         """A lock among the workers of this run."""
@@ -38,18 +54,6 @@ class Store:
     def read(self, key: str, kind: type[T]) -> T | None:
         """What `once` made under this key in this run; None if nothing was."""
         return _read(self.run_folder / _file_name(key), kind)
-
-    def _locked(
-        self, path: Path, kind: type[T], make: Callable[[], T], worth: Callable[[T], bool]
-    ) -> T:
-        with self.lock(path.name):
-            found = _read(path, kind)
-            if found is not None:
-                return found
-            made = make()
-            if worth(made):
-                _write(path, made)
-            return made
 
 
 def _file_name(key: str) -> str:

@@ -5,6 +5,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie

@@ -8,6 +8,13 @@ RETRY_SECONDS = 0.05
 KEEP_BYTES = 1 << 16
 
 
+def listens(port):
+    """Whether something accepts connections on this port of the loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.settimeout(0.2)
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Request(object):
     """Connects again and again until the service listens, sends, reads to the end (HTTP/1.0)."""
 

@@ -204,6 +204,8 @@ class Supervisor(object):
                 self.report({"snapshot": dict(self.record({"name": ""}), **self.output())})
             elif line == b"stop":
                 self.stop()
+            elif line.startswith(b"listens "):
+                self.report({"listens": request_module.listens(int(line.split()[1]))})
 
     def stop(self):
         if self.stopping_at is None and self.child.exit_code is None:

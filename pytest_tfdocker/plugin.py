@@ -1,0 +1,142 @@
+"""The hooks of pytest. Imports pytest and the standard library alone: everyone pays for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_tfdocker.fixtures import (
+    tfdocker_image,
+    tfdocker_run,
+    tfdocker_service,
+    tfdocker_settings,
+)
+from pytest_tfdocker.keys import SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from pytest_tfdocker.host import Host
+
+__all__ = ["tfdocker_image", "tfdocker_run", "tfdocker_service", "tfdocker_settings"]
+
+OPTIONS = ("tfdocker_image", "tfdocker_json", "tfdocker_keep")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--tfdocker and the options that go with it."""
+    group = parser.getgroup("tfdocker", "judge the container image of an ML service")
+    group.addoption(
+        "--tfdocker",
+        action="store_true",
+        help="build the image of ./Dockerfile (or of [tool.tfdocker]) and judge it",
+    )
+    group.addoption(
+        "--tfdocker-image",
+        action="append",
+        default=[],
+        metavar="[NAME=]REF",
+        help="judge this image instead of building one: a tag, a digest or an id",
+    )
+    group.addoption(
+        "--tfdocker-json",
+        metavar="FILE",
+        help="write every figure and verdict to FILE, as JSON",
+    )
+    group.addoption(
+        "--tfdocker-keep",
+        action="store_true",
+        help="leave the image and the containers for a look at them",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the settings, where --tfdocker is given; mistakes in them end pytest with exit 4."""
+    config.addinivalue_line("markers", "tfdocker: a check of an image, collected by --tfdocker")
+    config.addinivalue_line("markers", "tfdocker_run: a test that starts containers of an image")
+    if config.option.tfdocker and not config.option.help:
+        from pytest_tfdocker.host import Host  # noqa: PLC0415
+
+        host = Host.configure(config)
+        config.stash[SESSION] = host.session
+        config.pluginmanager.register(host, "tfdocker-host")
+        config.pluginmanager.register(Hooks(host), "tfdocker-hooks")
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(XdistHooks(host), "tfdocker-xdist")
+        return
+    typed = " ".join(map(str, config.invocation_params.args))
+    for name in OPTIONS:
+        option = "--" + name.replace("_", "-")
+        if getattr(config.option, name) and option in typed:
+            raise pytest.UsageError(f"{option} needs --tfdocker")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With several images, `tfdocker_image` comes once for each, by name."""
+    session = metafunc.config.stash.get(SESSION, None)
+    if session is not None and session.several and "tfdocker_image" in metafunc.fixturenames:
+        names = [image.name for image in session.settings.images]
+        metafunc.parametrize("tfdocker_image", names, indirect=True, scope="session")
+
+
+class Hooks:
+    """What pytest asks where --tfdocker is given."""
+
+    def __init__(self, host: Host) -> None:
+        """`host` does the work; the hooks carry."""
+        self.host = host
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> Any:
+        """The Dockerfile is a test file."""
+        return self.host.collect_file(file_path, parent)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Where there is no file to collect, the checks hang on a collector of our own."""
+        items.extend(self.host.virtual_items(session))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The verdict travels on the report, from a worker to the controller."""
+        report = yield
+        self.host.annotate(item, call, report)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Where the reports are written, every verdict arrives."""
+        self.host.note(report)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The measured figures, and the settings to paste."""
+        self.host.write_summary(terminalreporter)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Outermost, so that the line that says what was judged is the last."""
+        try:
+            result = yield
+        finally:
+            self.host.finish()
+        return result
+
+    def pytest_unconfigure(self) -> None:
+        """Nothing of ours stays open."""
+        self.host.close()
+
+
+class XdistHooks:
+    """Registered only where xdist is, whose hooks these are."""
+
+    def __init__(self, host: Host) -> None:
+        """`host` of the controller."""
+        self.host = host
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """The workers share the controller's run."""
+        node.workerinput["tfdocker"] = self.host.shared()

@@ -1,0 +1,75 @@
+"""Puts together what the reports tell of each image, from the run's evidence and its verdicts."""
+
+from collections.abc import Iterable
+
+from pytest_tfdocker.checks import conflicts, parity, pinned
+from pytest_tfdocker.checks.check import Facts
+from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.evidence.base import with_base
+from pytest_tfdocker.evidence.prepare import Prepared, Unprepared
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Base,
+    Gpu,
+    ImageEvidence,
+    Imports,
+    Run,
+)
+from pytest_tfdocker.outcome import Collected
+from pytest_tfdocker.report.image_report import CheckResult, ImageReport
+from pytest_tfdocker.session import Session
+from pytest_tfdocker.settings.schema import Image
+
+
+def image_reports(session: Session, results: Iterable[Collected]) -> list[ImageReport]:
+    """One entry an image, in the settings' order. Gathers nothing that the run has not."""
+    told = list(results)
+    return [
+        _report(session, image, [one for one in told if one.image == image.name])
+        for image in session.settings.images
+    ]
+
+
+def _report(session: Session, image: Image, results: list[Collected]) -> ImageReport:
+    name = image.name
+    evidence = _evidence(session, name)
+    runs = [
+        session.peek(("smoke", name, smoke.name), Run | Absent) for smoke in image.settings.smoke
+    ]
+    return ImageReport(
+        image=image,
+        declared=session.declared(image),
+        evidence=evidence,
+        problems=_problems(session, image, evidence),
+        imports=session.peek(("imports", name), Imports | Absent),
+        gpu=session.peek(("gpu", name), Gpu | Absent),
+        runs=tuple(run for run in runs if isinstance(run, Run)),
+        checks=tuple(
+            CheckResult(
+                id=one.id,
+                outcome=one.outcome,  # type: ignore[arg-type]
+                message=one.message,
+                measured=one.measured,
+                budget=one.budget,
+            )
+            for one in results
+        ),
+    )
+
+
+def _evidence(session: Session, name: str) -> ImageEvidence | Absent | None:
+    found: ImageEvidence | None = session.peek(("evidence", name), ImageEvidence)
+    if found is None:
+        prepared = session.peek(("prepared", name), Prepared | Unprepared)
+        return Absent(reason=prepared.reason) if isinstance(prepared, Unprepared) else None
+    base = session.peek(("base", name), Base | Absent)
+    return found if base is None else with_base(found, base)
+
+
+def _problems(
+    session: Session, image: Image, evidence: ImageEvidence | Absent | None
+) -> tuple[DependencyProblem, ...] | None:
+    if not isinstance(evidence, ImageEvidence):
+        return None
+    facts = Facts(image=image, declared=session.declared(image), evidence=evidence)
+    return tuple(one for room in (pinned, parity, conflicts) for one in room.problems(facts))

@@ -1,0 +1,87 @@
+"""`tfdocker_run`: runs of the user's own tests, supervised as the smokes are."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.records import Absent, Run
+from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.supervised import Supervised
+from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.schema import Run as RunSettings
+from pytest_tfdocker.settings.units import parse_seconds, parse_size
+
+
+class Runner:
+    """Starts a command or a script in the image, waits for its end, gives its record."""
+
+    def __init__(self, image: JudgedImage, node: pytest.Item) -> None:
+        """`node`: the test, which shows the output if it fails."""
+        self._image, self._node = image, node
+
+    def __call__(
+        self,
+        command_or_script: str | Path | list[str],
+        *,
+        memory: str | int | None = None,
+        cpus: float | None = None,
+        timeout: str | float = "5 min",
+        name: str = "run",
+        **settings: Any,
+    ) -> Run:
+        """The finished run. `memory` is bytes or text with a unit, `timeout` seconds or text.
+
+        A Path, or text that ends in .py and names a file, is a script of the repo that is sent
+        in; other text is split as a shell would. Further keywords are those of
+        [tool.tfdocker.run]: user, env, network, read_only, tmpfs, volumes, pids.
+        """
+        run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
+        seconds = float(timeout if isinstance(timeout, int | float) else parse_seconds(timeout))
+        what = self._what(command_or_script)
+        session = self._image.session
+        try:
+            evidence = self._image.evidence
+            supervised = Supervised(session.connect(), evidence, run, run_id=session.run_id)
+            with session.measuring(f"run {name}"):
+                found = collect_run(supervised, name, timeout_seconds=seconds, **what)
+        except EngineError as error:
+            pytest.fail(str(error), pytrace=False)
+        if isinstance(found, Absent):
+            pytest.fail(found.reason, pytrace=False)
+        for stream in ("stdout", "stderr"):
+            text = getattr(found, stream)
+            if text:
+                self._node.add_report_section("call", f"tfdocker {name} {stream}", text)
+        return found
+
+    def _what(self, given: str | Path | list[str]) -> dict[str, Any]:
+        if isinstance(given, list):
+            return {"command": given}
+        path = self._image.settings.root / given
+        if isinstance(given, Path) or (given.endswith(".py") and path.is_file()):
+            return {"script": path.read_bytes(), "script_name": path.name}
+        return {"command": shlex.split(given)}
+
+
+def changed(
+    run: RunSettings,
+    *,
+    memory: str | int | None = None,
+    cpus: float | None = None,
+    **settings: Any,
+) -> RunSettings:
+    """The settings of a run with some of them changed. Raises TypeError on an unknown name."""
+    unknown = set(settings) - set(run.__struct_fields__)
+    if unknown:
+        raise TypeError(f"no setting of a run: {', '.join(sorted(unknown))}")
+    if memory is not None:
+        size = parse_size(memory) if isinstance(memory, str) else memory
+        settings["memory"] = ByteSize(size)
+    if cpus is not None:
+        settings["cpus"] = float(cpus)
+    return msgspec.structs.replace(run, **settings)

@@ -1,0 +1,262 @@
+"""`tfdocker_service`: the image's own service, started as production would, ready, and measured."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import docker.errors
+import pytest
+from testcontainers.core.container import DockerContainer
+
+from pytest_tfdocker import probe
+from pytest_tfdocker.engine.container import Container, new_cookie
+from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.engine.network import PrivateNetwork
+from pytest_tfdocker.evidence.records import Absent, Effective, Run
+from pytest_tfdocker.evidence.smoke import run_record, service_argv
+from pytest_tfdocker.evidence.supervised import (
+    GRACE_SECONDS,
+    SETTLE_SECONDS,
+    Supervised,
+    effective,
+)
+from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.running import changed
+
+READY_SECONDS = 120.0
+LIFE_SECONDS = 3600
+POLL_SECONDS = 0.1
+
+
+class Service(DockerContainer):
+    """A testcontainers container under our supervisor, whose life hangs on this process."""
+
+    def __init__(
+        self,
+        supervised: Supervised,
+        *,
+        network: str,
+        ports: Sequence[int],
+        wait: Any = None,
+        ready_seconds: float = READY_SECONDS,
+    ) -> None:
+        """`wait`: a wait strategy of testcontainers, or a function that takes the service."""
+        with _unchanged_environment():
+            super().__init__(supervised.evidence.reference)
+        self.image = supervised.evidence.id
+        self._supervised, self._network_name = supervised, network
+        self._wait, self._ready_seconds = wait, ready_seconds
+        self._ours: Container | None = None
+        self._effective: Effective | Absent = Absent(reason="not started")
+        self._final: Run | None = None
+        self._command = service_argv(supervised)
+        self.with_exposed_ports(*(ports or _exposed(supervised)))
+
+    def with_kwargs(self, **kwargs: Any) -> Self:
+        """Adds to earlier ones."""
+        self._kwargs = {**self._kwargs, **kwargs}
+        return self
+
+    def start(self) -> Self:
+        """Creates, attaches, then starts; returns when it is ready. Raises EngineError."""
+        supervised, cookie = self._supervised, new_cookie()
+        python = supervised.python
+        if isinstance(python, Absent):
+            raise EngineError(python.reason)
+        spec = supervised.spec(
+            cookie,
+            python,
+            network=self._network_name,
+            ports=[int(str(port).partition("/")[0]) for port in self.ports],
+            env=[*supervised.env, *(f"{key}={value}" for key, value in self.env.items())],
+            healthcheck=True,
+            extra=self._kwargs,
+        )
+        self._ours = Container(supervised.engine, spec, supervised.run_id, cookie)
+        self._ours.start(probe.supervisor_payload(self._plan(), {}))
+        self._effective = effective(self._ours.report("limits", SETTLE_SECONDS).get("limits"))
+        self._container = supervised.engine.client.containers.get(self._ours.id)
+        self._until_ready()
+        return self
+
+    def stop(self, force: bool = True, delete_volume: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Takes the last figures, then ends it. A container that is gone already is no error."""
+        if self._ours is not None and self._final is None:
+            self._ours.stream.send(b"stop\n")
+            told = self._ours.stream.wait_report("children", GRACE_SECONDS + SETTLE_SECONDS)
+            if told is not None:
+                self._final = self._record(told["children"][0])
+            self._ours.close()
+        self.get_docker_client().client.close()
+
+    @property
+    def run(self) -> Run:
+        """The record so far, or of the whole life once it has stopped. Raises EngineError."""
+        if self._final is not None:
+            return self._final
+        if self._ours is None:
+            raise EngineError("the service has not been started")
+        self._ours.stream.send(b"report\n")
+        try:
+            return self._record(self._ours.report("snapshot", SETTLE_SECONDS)["snapshot"])
+        except ConnectionLostError as error:
+            told = self._ours.stream.wait_report("children", 0)
+            if told is None:
+                raise
+            self._final = self._record(told["children"][0])
+            raise EngineError(f"the service has ended: {error}") from error
+
+    def get_container_host_ip(self) -> str:
+        """Where its published ports answer."""
+        engine = self._supervised.engine
+        return urlsplit(engine.host).hostname or "127.0.0.1" if engine.remote else "127.0.0.1"
+
+    def get_exposed_port(self, port: int) -> int:
+        """The port on the engine's host that stands for `port` of the service."""
+        wrapped = self.get_wrapped_container()
+        wrapped.reload()
+        bound = (wrapped.attrs["NetworkSettings"]["Ports"] or {}).get(f"{port}/tcp")
+        if not bound:
+            raise EngineError(f"port {port} is not published; give it in ports=[…]")
+        return int(bound[0]["HostPort"])
+
+    def get_logs(self) -> tuple[bytes, bytes]:
+        """Stdout and stderr so far, readable after the end too."""
+        if self._ours is None:
+            return b"", b""
+        return self._ours.stream.stdout, self._ours.stream.stderr
+
+    def reload(self) -> None:
+        """Asks the engine anew; a container that is gone keeps its last state."""
+        try:
+            super().reload()
+        except docker.errors.NotFound:
+            return
+
+    def wait(self) -> int:
+        """The exit code of the service, once it ended by itself."""
+        if self._ours is None:
+            raise EngineError("the service has not been started")
+        told = self._ours.report("children", LIFE_SECONDS)
+        self._final = self._record(told["children"][0])
+        return self._final.exit_code or 0
+
+    def _plan(self) -> dict[str, object]:
+        child = {"name": "service", "argv": self._argv(), "timeout_seconds": 0}
+        plan = self._supervised.plan([child], deadline_seconds=LIFE_SECONDS)
+        return {**plan, "relay": True}
+
+    def _argv(self) -> list[str]:
+        command = self._command
+        return ["/bin/sh", "-c", command] if isinstance(command, str) else list(command or [])
+
+    def _record(self, told: dict[str, Any]) -> Run:
+        return run_record(self._supervised, "service", self._argv(), self._effective, told)
+
+    def _until_ready(self) -> None:
+        strategy: Any = self._wait or self._wait_strategy
+        try:
+            if strategy is not None:
+                wait: Any = getattr(strategy, "wait_until_ready", strategy)
+                wait(self)
+            elif self._supervised.evidence.config.healthcheck:
+                self._poll(self._is_healthy, "its HEALTHCHECK did not succeed")
+            elif self.ports:
+                port = int(str(next(iter(self.ports))).partition("/")[0])
+                self._poll(lambda: self._listens(port), f"nothing listens on port {port}")
+        except Exception as error:
+            logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()[-2000:]
+            self.stop()
+            raise EngineError(f"the service is not ready: {error}\n{logs}") from error
+
+    def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
+        until = time.monotonic() + self._ready_seconds
+        while not is_ready():
+            if self._ours is None or self._ours.stream.wait_end(POLL_SECONDS):
+                raise EngineError("it ended before it was ready")
+            if time.monotonic() > until:
+                raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
+
+    def _is_healthy(self) -> bool:
+        self.reload()
+        state = self.get_wrapped_container().attrs.get("State") or {}
+        return (state.get("Health") or {}).get("Status") == "healthy"
+
+    def _listens(self, port: int) -> bool:
+        """Asked from inside: the engine's proxy accepts connections before the service does."""
+        assert self._ours is not None  # noqa: S101
+        self._ours.stream.send(f"listens {port}\n".encode())
+        told = self._ours.stream.wait_report("listens", SETTLE_SECONDS)
+        return told is not None and bool(told["listens"])
+
+
+class ServiceFactory:
+    """Starts services of one image, and ends them all when the module's tests are done."""
+
+    def __init__(self, image: JudgedImage) -> None:
+        """`image`: whose service it is."""
+        self._image = image
+        self._stack = ExitStack()
+
+    def __call__(
+        self,
+        *,
+        wait: Any = None,
+        ports: Sequence[int] = (),
+        env: dict[str, str] | None = None,
+        command: list[str] | str | None = None,
+        timeout: float = READY_SECONDS,
+        **settings: Any,
+    ) -> Service:
+        """A started service. `ports` default to the image's EXPOSE; `timeout` is in seconds.
+
+        Ready is what `wait` says, else the image's HEALTHCHECK, else that the first port listens.
+        Further keywords are those of [tool.tfdocker.run].
+        """
+        image, session = self._image, self._image.session
+        run = changed(image.settings.settings.run, **settings)
+        try:
+            engine = session.connect()
+            supervised = Supervised(engine, image.evidence, run, run_id=session.run_id)
+            network = run.network
+            if network == "none":
+                network = self._stack.enter_context(PrivateNetwork(engine, session.run_id)).name
+            service = Service(
+                supervised, network=network, ports=ports, wait=wait, ready_seconds=timeout
+            )
+            service.env.update(env or {})
+            if command is not None:
+                service.with_command(command)
+            self._stack.callback(service.stop)
+            return service.start()
+        except EngineError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def __enter__(self) -> Self:
+        """The factory itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends what was started."""
+        self._stack.close()
+
+
+def _exposed(supervised: Supervised) -> list[int]:
+    ports = [port.partition("/") for port in supervised.evidence.config.ports]
+    return [int(number) for number, _, protocol in ports if protocol in ("tcp", "")]
+
+
+@contextmanager
+def _unchanged_environment() -> Iterator[None]:
+    """Testcontainers writes the context's address into DOCKER_HOST, for the whole process."""
+    before = os.environ.get("DOCKER_HOST")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("DOCKER_HOST", None)
+        else:
+            os.environ["DOCKER_HOST"] = before

@@ -1,0 +1,324 @@
+"""The run object, one a session: what was built, what was gathered, each once for all workers."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from filelock import FileLock
+
+from pytest_tfdocker import probe
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.frameworks import modules_to_import
+from pytest_tfdocker.dockerfile import Dockerfile, parse
+from pytest_tfdocker.engine.build_plain import StepSeen
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
+from pytest_tfdocker.engine.sweep import sweep
+from pytest_tfdocker.evidence.base import collect_base, with_base, with_lines
+from pytest_tfdocker.evidence.gpu import collect_gpu
+from pytest_tfdocker.evidence.image import collect_inventory, describe_image, image_config
+from pytest_tfdocker.evidence.imports import collect_imports
+from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Base,
+    Effective,
+    Gpu,
+    ImageEvidence,
+    Import,
+    Imports,
+    Inventory,
+    Run,
+)
+from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.locks.discover import read_declared
+from pytest_tfdocker.settings.schema import Image, Settings, Smoke
+
+T = TypeVar("T")
+OnStep = Callable[[StepSeen], None]
+
+
+class NotThereError(Exception):
+    """There is no image to judge; `cause` says why."""
+
+    def __init__(self, cause: Unprepared) -> None:
+        """The text is the cause's reason."""
+        super().__init__(cause.reason)
+        self.cause = cause
+
+
+class Session:
+    """Evidence by image and part. Asks no engine before the first part is asked for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        run_id: str,
+        *,
+        building: Callable[[], Any],
+        doing: Callable[[str], Any],
+    ) -> None:
+        """`building` and `doing`: context managers that tell the user what goes on."""
+        self.settings, self.store, self.run_id = settings, store, run_id
+        self._building, self._doing = building, doing
+        self._engine: Engine | EngineUnavailableError | None = None
+        self._memory: dict[tuple[str, ...], Any] = {}
+
+    def image(self, name: str) -> Image:
+        """The settings of one image."""
+        return next(image for image in self.settings.images if image.name == name)
+
+    def declared(self, image: Image) -> Declared:
+        """What the image's files declare. Asks no engine."""
+        return self._remember(("declared", image.name), lambda: read_declared(image))
+
+    def dockerfile(self, image: Image) -> Dockerfile | None:
+        """The Dockerfile's lines; None where there is none."""
+
+        def read() -> Dockerfile | None:
+            if not image.dockerfile.is_file():
+                return None
+            return parse(image.dockerfile.read_text(encoding="utf-8", errors="replace"))
+
+        return self._remember(("dockerfile", image.name), read)
+
+    def connect(self) -> Engine:
+        """The engine. Raises EngineUnavailableError, without a second try in the same run."""
+        if self._engine is None:
+            try:
+                self._engine = Engine.connect()
+            except EngineUnavailableError as error:
+                self._engine = error
+            else:
+                if self.store.claim("sweep"):
+                    sweep(self._engine)
+        if isinstance(self._engine, EngineUnavailableError):
+            raise self._engine
+        return self._engine
+
+    def prepared(self, image: Image) -> Prepared:
+        """The image, built or found once a run. Raises NotThereError."""
+
+        def make() -> Prepared | Unprepared:
+            with self._building() as on_step:
+                return prepare(self.connect, self.settings.project, image, on_step)
+
+        found = self._once(("prepared", image.name), Prepared | Unprepared, make)
+        if isinstance(found, Unprepared):
+            raise NotThereError(found)
+        return found
+
+    def evidence(self, image: Image) -> ImageEvidence:
+        """All that is known without running the program. Raises NotThereError."""
+        there = self.prepared(image)
+
+        def make() -> ImageEvidence:
+            engine = self.connect()
+            inspected = engine.inspect(there.id)
+            evidence = describe_image(
+                engine,
+                image.name,
+                there.reference,
+                inspected=inspected,
+                inventory=self._inventory(engine, image, inspected),
+                build=there.build,
+            )
+            return with_lines(evidence, image, self.dockerfile(image))
+
+        return self._once(("evidence", image.name), ImageEvidence, make)
+
+    def based(self, image: Image) -> ImageEvidence:
+        """The evidence with the inventory of its base."""
+        evidence = self.evidence(image)
+
+        def make() -> Base | Absent:
+            dockerfile = self.dockerfile(image)
+            key = f"base {evidence.engine.store} {evidence.id} {probe.inventory_hash()}"
+            known = self.store.recall(key, Base)
+            if known is not None:
+                return known
+            found = collect_base(self.connect(), evidence, image, dockerfile, run_id=self.run_id)
+            if isinstance(found, Base):
+                self.store.keep(key, found)
+            return found
+
+        return with_base(evidence, self._once(("base", image.name), Base | Absent, make))
+
+    def imports(self, image: Image) -> Imports | Absent:
+        """Every module that the settings ask for, or that the image's frameworks bring."""
+
+        def make() -> Imports | Absent:
+            modules = modules_to_import(image, self.declared(image), self.evidence(image))
+            return self._imports(image, modules)
+
+        return self._once(("imports", image.name), Imports | Absent, make)
+
+    def import_modules(self, image: Image, modules: list[str]) -> Imports | Absent:
+        """These modules, for a test of the user's."""
+        key = ("imports", image.name, *modules)
+        return self._once(key, Imports | Absent, lambda: self._imports(image, modules))
+
+    def effective(self, image: Image) -> Effective | Absent:
+        """The limits in force in a container started as production would."""
+        return self._once(
+            ("effective", image.name),
+            Effective | Absent,
+            lambda: collect_limits(self.supervised(image)),
+        )
+
+    def gpu(self, image: Image) -> Gpu | Absent:
+        """GPU visibility."""
+        return self._once(
+            ("gpu", image.name), Gpu | Absent, lambda: collect_gpu(self.supervised(image))
+        )
+
+    def smoke(self, image: Image, name: str) -> Run | Absent:
+        """The finished run of one smoke; peak-memory and duration share it."""
+        smoke = next(one for one in image.settings.smoke if one.name == name)
+
+        def make() -> Run | Absent:
+            supervised = self.supervised(image)
+            with self.measuring(f"smoke {name}"):
+                return _run_smoke(supervised, image, smoke)
+
+        return self._once(("smoke", image.name, name), Run | Absent, make)
+
+    def supervised(self, image: Image) -> Supervised:
+        """Starts containers of this image as production would."""
+        return Supervised(
+            self.connect(), self.evidence(image), image.settings.run, run_id=self.run_id
+        )
+
+    def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:
+        """What one check needs. Raises NotThereError, EngineError."""
+        needs = check.needs
+        return Facts(
+            image=image,
+            declared=self.declared(image),
+            evidence=self.based(image) if "base" in needs else self.evidence(image),
+            imports=self.imports(image) if "imports" in needs else None,
+            effective=self.effective(image) if "effective" in needs else None,
+            gpu=self.gpu(image) if "gpu" in needs else None,
+            run=self.smoke(image, parameter) if "run" in needs and parameter else None,
+        )
+
+    @contextmanager
+    def measuring(self, what: str) -> Iterator[None]:
+        """The engine's one place for runs whose time and memory are measured."""
+        engine_id = self.connect().info.get("ID") or self.connect().host
+        name = "".join(c for c in str(engine_id) if c.isalnum())[:32]
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        lock = FileLock(Path(tempfile.gettempdir()) / f"tfdocker-{user}-{name}.lock")
+        with lock, self._doing(what):
+            yield
+
+    def peek(self, key: tuple[str, ...], kind: Any) -> Any:
+        """A part that some worker has gathered in this run; None if none has."""
+        return self.store.read(" ".join(key), kind)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if isinstance(self._engine, Engine):
+            self._engine.close()
+        self._engine = None
+
+    def remove_pulled(self) -> None:
+        """Removes what this run has pulled; never an image that was there."""
+        for image in self.settings.images:
+            found = self.peek(("prepared", image.name), Prepared | Unprepared)
+            if isinstance(found, Prepared) and found.pulled and not self.settings.keep:
+                self.connect().remove_image(found.reference)
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether ids need the image's name."""
+        return len(self.settings.images) > 1
+
+    def _remember(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        if key not in self._memory:
+            self._memory[key] = make()
+        found: T = self._memory[key]
+        return found
+
+    def _once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
+        made: T = self._remember(key, lambda: self.store.once(" ".join(key), kind, make))
+        return made
+
+    def _inventory(self, engine: Engine, image: Image, inspected: dict[str, Any]) -> Inventory:
+        python = image.settings.python
+        key = f"inventory {engine.info.get('Driver')} {inspected['Id']} {probe.inventory_hash()}"
+        key += f" {python or ''}"
+        found = self.store.recall(key, Inventory)
+        if found is None:
+            with self._doing("inventory"):
+                found = collect_inventory(
+                    engine,
+                    inspected["Id"],
+                    image_config(inspected),
+                    run_id=self.run_id,
+                    python=python,
+                )
+            if not isinstance(found.files, Absent):
+                self.store.keep(key, found)
+        return found
+
+    def _imports(self, image: Image, modules: list[str]) -> Imports | Absent:
+        """From earlier runs where they imported; the others now, in one container."""
+        supervised = self.supervised(image)
+        asked = msgspec.json.encode([image.settings.run, supervised.env], enc_hook=_plain).decode()
+        prefix = f"import {supervised.evidence.id} {probe.imports_hash()} "
+        keys = {
+            name: f"{prefix} {name} {self.connect().info.get('ID')} {asked}" for name in modules
+        }
+        known = {name: self.store.recall(key, Import) for name, key in keys.items()}
+        found = {name: one for name, one in known.items() if one is not None}
+        missing = [name for name in modules if name not in found]
+        if missing:
+            with self.measuring(f"import {', '.join(missing)}"):
+                tried = collect_imports(supervised, missing, float(image.settings.imports.timeout))
+            if isinstance(tried, Absent):
+                return tried
+            for name, one in tried.modules.items():
+                found[name] = one
+                if one.ok:
+                    self.store.keep(keys[name], one)
+        return Imports(modules=found)
+
+
+def _plain(value: object) -> object:
+    """ByteSize and Seconds as JSON holds them."""
+    return float(value) if isinstance(value, float) else int(value)  # type: ignore[call-overload]
+
+
+def _run_smoke(supervised: Supervised, image: Image, smoke: Smoke) -> Run | Absent:
+    timeout = float(smoke.timeout)
+    if smoke.script is not None:
+        path = image.root / smoke.script
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            return Absent(reason=f"{smoke.script} can't be read: {error.strerror}")
+        return collect_run(
+            supervised, smoke.name, timeout_seconds=timeout, script=data, script_name=path.name
+        )
+    if smoke.request is not None:
+        return collect_run(supervised, smoke.name, timeout_seconds=timeout, request=smoke.request)
+    command = smoke.command if isinstance(smoke.command, list) else _shell(smoke.command or "")
+    return collect_run(supervised, smoke.name, timeout_seconds=timeout, command=command)
+
+
+def _shell(text: str) -> list[str]:
+    """A command given as text is a shell's, as in a Dockerfile."""
+    return ["/bin/sh", "-c", text]
+
+
+__all__ = ["EngineError", "NotThereError", "Session"]
