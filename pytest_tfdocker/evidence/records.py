@@ -202,16 +202,6 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         return self.files.apparent_bytes + (self._above_merged or 0)
 
 
-HIDDEN_BY_THE_ENGINE_BYTES else 0
-
-    @property
-    def total_bytes(self) -> int | None:
-        """Uncompressed bytes of all layers: merged file bytes + wasted; None without a walk."""
-        if isinstance(self.files, Absent):
-            return None if self.engine.counts_blocks else self.history_bytes
-        return self.files.apparent_bytes + (self.wasted_bytes or 0)
-
-
 HIDDEN_BY_THE_ENGINE_BYTES = 4096
 """/etc/hostname, hosts, resolv.conf and mtab are the engine's: under this, nothing is wasted."""
 

@@ -76,3 +76,7 @@ def test_fewer_cpus_than_asked_for_skip_with_the_figure(facts, run, evidence, en
 def test_a_run_that_could_not_be_is_an_error(facts):
     verdict = judge(facts, Absent(reason="the engine went away"))
     assert (verdict.outcome, verdict.text) == ("error", "the engine went away")
+
+
+def test_as_many_cpus_as_the_engine_has_are_judged(facts, run):
+    assert judge(facts, run(), run={"cpus": 4.0}).outcome == "passed"

@@ -212,3 +212,30 @@ def test_undeclared_without_an_inventory_is_an_error(facts, evidence):
     unknown = evidence(distributions=Absent(reason="no Python in the image"))
     verdict = CHECK.judge(facts(evidence=unknown), "undeclared")
     assert (verdict.outcome, verdict.text) == ("error", "no Python in the image")
+
+
+def test_a_library_that_is_not_known_is_named_all_the_same(facts):
+    error = "OSError: libodd.so.3: cannot open shared object file: No such file or directory"
+    verdict = CHECK.judge(facts(imports=tried(ok=False, error=error)), "torch")
+    assert verdict.details[0] == "the shared library libodd.so.3 is missing"
+
+
+def test_a_wheel_built_for_a_newer_libc_asks_for_a_newer_base(facts):
+    error = "ImportError: /lib/libc.so.6: version `GLIBC_2.38' not found (required by x.so)"
+    verdict = CHECK.judge(facts(imports=tried(ok=False, error=error)), "torch")
+    assert verdict.details[0] == (
+        "built for a newer system than the image's: it needs GLIBC_2.38; take a newer base"
+    )
+
+
+def test_a_marker_that_can_not_be_read_leaves_nothing_out(image, declared, evidence):
+    asked = declared("torch; colour == 'blue'")
+    assert modules_to_import(image(), asked, evidence())[0] == "torch"
+
+
+def test_without_an_interpreter_or_inventory_what_is_declared_is_imported(
+    image, declared, evidence
+):
+    absent = Absent(reason="no Python in the image")
+    bare = evidence(interpreter=absent, distributions=absent)
+    assert modules_to_import(image(), declared("torch"), bare) == ["torch"]

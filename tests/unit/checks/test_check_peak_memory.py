@@ -201,3 +201,29 @@ def test_headlines_stay_within_sixty_characters(run, name):
         headline = judge_run(ended, 2**59).headline
         assert len(headline) <= 60
         assert headline.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"swap_bytes": None}, "in force, swap unlimited"),
+        ({"swap_bytes": 512 * MIB}, "in force, swap 512 MiB"),
+        ({"swap_known": False}, "in force, swap not accounted by the kernel"),
+        ({"memory_bytes": 2048 * MIB}, "NOT in force: 2.00 GiB is"),
+    ],
+)
+def test_how_limit_and_swap_stand_is_told(run, changes, told):
+    effective = msgspec.structs.replace(run().effective, **changes)
+    line = judge_run(run(effective=effective)).details[1]
+    assert line == f"limit 1.00 GiB, {told}; page cache not counted"
+
+
+def test_an_oom_kill_without_counters_has_the_limits_figure(run):
+    absent = Absent(reason="no Python in the image")
+    blind = run(oom_killed=True, exit_code=None, peak_bytes=None, phases=[], effective=absent)
+    verdict = judge_run(blind)
+    assert verdict.headline == "OOM-killed at 1.00 GiB, no exit code"
+    assert verdict.details[0] == (
+        "limit 1.00 GiB, whether it is in force is not known (no Python in the image); "
+        "page cache not counted"
+    )

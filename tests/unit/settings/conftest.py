@@ -4,6 +4,10 @@ import pytest
 
 from pytest_tfdocker.settings.load import Options, SettingsError, load_settings
 
+COMPOSE = "compose.yaml"
+OWN = "tfdocker.toml"
+ASKED = 'compose = "compose.yaml"\n'
+
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
@@ -22,12 +26,35 @@ def load(tmp_path, monkeypatch):
 
 @pytest.fixture
 def problems(load):
-    """The mistakes that loading tells, as lines; the temporary folder reads as TMP."""
+    """The mistakes that loading tells, as lines."""
 
     def run(*arguments, **options):
         with pytest.raises(SettingsError) as caught:
             load(*arguments, **options)
         assert str(caught.value) == "\n".join(caught.value.problems)
         return caught.value.problems
+
+    return run
+
+
+@pytest.fixture
+def service(load):
+    """The image's settings that the keys of a service give."""
+
+    def run(*lines, toml=ASKED, **options):
+        text = "services:\n  app:\n    build: .\n" + "".join(f"    {line}\n" for line in lines)
+        (image,) = load({COMPOSE: text, OWN: toml}, **options).images
+        return image
+
+    return run
+
+
+@pytest.fixture
+def refused(problems):
+    """The mistakes in the keys of a service; the first of its lines is line 4."""
+
+    def run(*lines, toml=ASKED, **options):
+        text = "services:\n  app:\n    build: .\n" + "".join(f"    {line}\n" for line in lines)
+        return problems({COMPOSE: text, OWN: toml}, **options)
 
     return run
