@@ -79,4 +79,6 @@ def test_a_run_that_could_not_be_is_an_error(facts):
 
 
 def test_as_many_cpus_as_the_engine_has_are_judged(facts, run):
-    assert judge(facts, run(), run={"cpus": 4.0}).outcome == "passed"
+    smoke = [{"name": "embed", "script": "a.py", "duration": 30.0}]
+    judged = facts({"smoke": smoke, "run": {"cpus": 4.0}}, run=run())
+    assert CHECK.judge(judged, "embed").outcome == "passed"
