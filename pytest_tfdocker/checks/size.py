@@ -1,5 +1,6 @@
 """`size[total]`, `size[layer]` and `size[wasted]`: bytes of the image against a budget."""
 
+import re
 from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
@@ -16,6 +17,9 @@ INSTRUCTION_WIDTH = 72
 ROWS = 10
 REWRITING = ("rm -", "chown ", "chmod ", "mv ", "apt-get remove", "apt-get purge", "pip uninstall")
 """Commands that leave the bytes of an earlier layer behind, or copy them up into their own."""
+
+_SHELL = re.compile(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
+"""Build arguments stand in it too, which may be secret."""
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -47,10 +51,17 @@ def layer_rows(image: Image, layers: Sequence[Layer]) -> list[tuple[str, str, st
         (
             format_size(layer.bytes),
             place(image, layer.line),
-            one_line(layer.instruction, INSTRUCTION_WIDTH),
+            one_line(as_written(layer.instruction), INSTRUCTION_WIDTH),
         )
         for layer in layers
     ]
+
+
+def as_written(instruction: str) -> str:
+    """An instruction of the history, less what the builder put round it."""
+    text = instruction.strip().removesuffix("# buildkit").rstrip()
+    nothing_run = text.partition("#(nop) ")[2].strip()
+    return nothing_run or _SHELL.sub("RUN ", text)
 
 
 def _judge_total(facts: Facts) -> Verdict:

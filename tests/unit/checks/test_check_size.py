@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from pytest_tfdocker.checks.size import CHECK
+from pytest_tfdocker.checks.size import CHECK, as_written
 from pytest_tfdocker.evidence.records import Absent, Layer
 
 MB = 10**6
@@ -146,3 +146,18 @@ def test_more_files_than_history_is_no_negative_waste(facts, evidence):
         0,
         "0 B, 0 B under 0 B",
     )
+
+
+@pytest.mark.parametrize(
+    ("history", "written"),
+    [
+        ("RUN /bin/sh -c pip install torch # buildkit", "RUN pip install torch"),
+        ("RUN |2 TOKEN=abc A=b c /bin/sh -c pip install torch # buildkit", "RUN pip install torch"),
+        ("/bin/sh -c #(nop) COPY dir:0123 in /app ", "COPY dir:0123 in /app"),
+        ("/bin/sh -c apt-get update", "RUN apt-get update"),
+        ("COPY /opt/venv /opt/venv # buildkit", "COPY /opt/venv /opt/venv"),
+        ('RUN ["pip", "install", "torch"]', 'RUN ["pip", "install", "torch"]'),
+    ],
+)
+def test_instructions_are_told_as_they_were_written(history, written):
+    assert as_written(history) == written
