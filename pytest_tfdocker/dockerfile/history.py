@@ -46,7 +46,7 @@ def _comes_from(entry: str, instruction: Instruction) -> bool:
         return True
     if _NOP.match(entry) and keyword != "USER":
         return True  # the classic builder writes checksums and absolute paths instead
-    return text.endswith(_plain(instruction).strip("./"))
+    return text.endswith(_plain(instruction).lstrip("./"))
 
 
 def _entry(entry: str) -> tuple[str, str]:

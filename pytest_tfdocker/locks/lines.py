@@ -94,6 +94,8 @@ def _line(text: str, source: Source, variables: Mapping[str, str]) -> Line:
     if _list(options, "editables"):
         found = [requirement(one, source, editable=True) for one in _list(options, "editables")]
         return _with(*found)
+    if _list(options, "hashes"):
+        raise ValueError("a hash without a requirement: is the line above continued?")
     return Line(
         includes=tuple(_list(options, "requirements")),
         constraints=tuple(_list(options, "constraints")),

@@ -1,0 +1,200 @@
+"""Each check as a function for users' own tests: the same judgement, the same text."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks import (
+    conflicts,
+    gpu_visible,
+    imports,
+    limits,
+    package_size,
+    parity,
+    peak_memory,
+    pinned,
+    size,
+)
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.verdict import Verdict
+from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Distributions,
+    EngineFacts,
+    ImageConfig,
+    ImageEvidence,
+    Interpreter,
+    Run,
+)
+from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.locks.discover import read_declared
+from pytest_tfdocker.session import NotThereError
+from pytest_tfdocker.settings import schema
+from pytest_tfdocker.settings.units import parse_size
+
+
+def assert_image_size(
+    image: JudgedImage,
+    total: str | int | None = None,
+    *,
+    layer: str | int | None = None,
+    wasted: str | int | None = None,
+) -> None:
+    """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
+    given = {"total": total, "layer": layer, "wasted": wasted}
+    budgets = {name: _bytes(value) for name, value in given.items() if value is not None}
+    if not budgets:
+        raise TypeError("give a budget: total, layer or wasted")
+    settings = _with(image.settings, size=schema.Size(**budgets))
+    for name in budgets:
+        _carry(_judge(image, size.CHECK, name, settings))
+
+
+def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
+    """A distribution's files are within a budget: bytes, or text with a unit."""
+    settings = _with(image.settings, size=schema.Size(packages={name: _bytes(budget)}))
+    parameter = package_size.CHECK.plan(settings, Declared())[0]
+    _carry(_judge(image, package_size.CHECK, parameter, settings))
+
+
+def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
+    """Every requirement of these files is an exact pin.
+
+    With an image, its environment decides the markers, and the lines to write name its versions;
+    without one, every line counts.
+    """
+    root = image.settings.root if image else Path.cwd()
+    settings = _declaring(image.settings if image else _no_image(root), files)
+    if image is not None:
+        _carry(_judge(image, pinned.CHECK, None, settings))
+        return
+    _carry(pinned.CHECK.judge(_facts_of_text(settings), None))
+
+
+def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
+    """What these files declare is what is installed; without files, what the settings say."""
+    settings = _declaring(image.settings, files) if files else image.settings
+    _carry(_judge(image, parity.CHECK, None, settings))
+
+
+def assert_no_conflicts(image: JudgedImage) -> None:
+    """Every installed distribution's own requirements are met, and none stands twice."""
+    _carry(_judge(image, conflicts.CHECK, None, image.settings))
+
+
+def assert_importable(image: JudgedImage, *modules: str) -> None:
+    """Each module and its lazy core really import."""
+    session = image.session
+    settings = _with(image.settings, imports=schema.Imports(modules=list(modules)))
+    try:
+        found = session.import_modules(image.settings, list(modules))
+        facts = Facts(
+            image=settings,
+            declared=session.declared(image.settings),
+            evidence=image.evidence,
+            imports=found,
+        )
+    except EngineError as error:
+        pytest.fail(str(error), pytrace=False)
+    for module in modules:
+        _carry(imports.CHECK.judge(facts, module))
+
+
+def assert_gpu_visible(image: JudgedImage) -> None:
+    """Each framework of the image sees the device and runs a kernel on it."""
+    settings = _with(image.settings, gpu=schema.Gpu(expect="required"))
+    _carry(_judge(image, gpu_visible.CHECK, None, settings))
+
+
+def assert_limits(image: JudgedImage) -> None:
+    """The limits of [tool.tfdocker.run] are those in force inside."""
+    _carry(_judge(image, limits.CHECK, None, image.settings))
+
+
+def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:
+    """The run ended well, and its working peak is within a budget, else within its limit."""
+    _carry(peak_memory.judge_run(run, None if budget is None else _bytes(budget)))
+
+
+def _judge(
+    image: JudgedImage, check: Check, parameter: str | None, settings: schema.Image
+) -> Verdict:
+    """The verdict on evidence of the run, with settings of the call's own."""
+    session = image.session
+    try:
+        facts = session.facts(image.settings, check, parameter)
+    except (EngineError, NotThereError) as error:
+        pytest.fail(str(error), pytrace=False)
+    declared = (
+        session.declared(image.settings) if settings is image.settings else read_declared(settings)
+    )
+    return check.judge(msgspec.structs.replace(facts, image=settings, declared=declared), parameter)
+
+
+def _carry(verdict: Verdict) -> None:
+    __tracebackhide__ = True
+    if verdict.outcome in ("failed", "error"):
+        pytest.fail(verdict.text, pytrace=False)
+    if verdict.outcome == "skipped":
+        pytest.skip(verdict.headline)
+
+
+def _with(image: schema.Image, **changes: Any) -> schema.Image:
+    return msgspec.structs.replace(
+        image, settings=msgspec.structs.replace(image.settings, **changes)
+    )
+
+
+def _declaring(image: schema.Image, files: tuple[str | Path, ...]) -> schema.Image:
+    paths = [str(path) for path in files]
+    return _with(image, dependencies=schema.Dependencies(files=paths))
+
+
+def _bytes(value: str | int) -> schema.ByteSize:
+    return schema.ByteSize(parse_size(value) if isinstance(value, str) else value)
+
+
+def _no_image(root: Path) -> schema.Image:
+    return schema.Image(name="default", root=root, settings=schema.ImageSettings())
+
+
+def _facts_of_text(settings: schema.Image) -> Facts:
+    """Facts for a judgement of files alone: an empty environment, in which every marker holds."""
+    declared = read_declared(settings)
+    unmarked = [msgspec.structs.replace(one, marker=None) for one in declared.requirements]
+    absent = Absent(reason="no image was given")
+    evidence = ImageEvidence(
+        name=settings.name,
+        reference="",
+        id="",
+        digests=[],
+        platform="",
+        engine=EngineFacts(
+            name="",
+            version="",
+            id="",
+            cgroup_version="",
+            store="",
+            remote=False,
+            cpus=0,
+            memory_bytes=0,
+            gpu=False,
+        ),
+        config=ImageConfig(),
+        layers=[],
+        files=absent,
+        interpreter=Interpreter(
+            executable="", reason="", version="", platform="", environment={}, path=[]
+        ),
+        distributions=Distributions(installed=[]),
+        base=absent,
+    )
+    return Facts(
+        image=settings,
+        declared=msgspec.structs.replace(declared, requirements=tuple(unmarked)),
+        evidence=evidence,
+    )
