@@ -99,7 +99,8 @@ def test_up_beside_an_engine_that_answers_names_that_one_each_time(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
-# In a network and a mount namespace of its own, on an overlay of the root that is there: nobody's engine notices.
+# In network and mount namespaces of its own, on an overlay of the root that is there, so that no
+# engine that others use can notice.
 LIFE = """
 set -euo pipefail
 exec 2>&1
@@ -127,7 +128,7 @@ docker network create extra >/dev/null
 "$TOOL" down
 state >"$OUT/after"
 grep -l -e "--data-root=$TFDOCKER_ENGINE_HOME" /proc/[0-9]*/cmdline >"$OUT/left" || true
-grep "$TFDOCKER_ENGINE_HOME/" /proc/self/mountinfo | grep -v "$TFDOCKER_ENGINE_HOME/root " >>"$OUT/left" || true
+grep "$PWD/" /proc/self/mountinfo | grep -v "$PWD/root " >>"$OUT/left" || true
 "$TOOL" up >"$OUT/third"
 docker image inspect --format '{{.RepoTags}}' kept >"$OUT/kept"
 kill -KILL "$(cat "$TFDOCKER_ENGINE_HOME/engine.pid")"
@@ -144,7 +145,7 @@ def life(tmp_path_factory):
     """What a private engine's life left behind and said, file by file."""
     if os.geteuid() != 0 or not SHARED_ROOT.is_dir():
         pytest.skip(
-            f"needs root, and {SHARED_ROOT}, which tools/engine up makes where no other engine answers"
+            f"needs root, and {SHARED_ROOT}: tools/engine up makes it where no engine answers"
         )
     out = tmp_path_factory.mktemp("life")
     env = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
