@@ -46,7 +46,7 @@ def assert_image_size(
 ) -> None:
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     given = {"total": total, "layer": layer, "wasted": wasted}
-    budgets = {name: _bytes(value) for name, value in given.items() if value is not None}
+    budgets: dict[str, Any] = {n: _bytes(v) for n, v in given.items() if v is not None}
     if not budgets:
         raise TypeError("give a budget: total, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))

@@ -6,7 +6,6 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,13 +99,13 @@ class Host:
 
     def write_summary(self, reporter: Any) -> None:
         """The figures and the settings to paste, as a section of the terminal."""
-        from pytest_tfdocker.report.summary import render_summary  # noqa: PLC0415
+        from pytest_tfdocker.report.summary import render_figures  # noqa: PLC0415
         from pytest_tfdocker.reports import image_reports  # noqa: PLC0415
 
         if self.is_worker or not self.results:
             return
         reports = image_reports(self.session, self.results.values())
-        lines = render_summary(reports, self.config.get_terminal_writer().fullwidth)
+        lines = render_figures(reports, self.config.get_terminal_writer().fullwidth)
         if lines:
             reporter.section("tfdocker", sep="=")
             for line in lines:
@@ -117,17 +116,22 @@ class Host:
         if self.is_worker or self._finished:
             return
         self._finished = True
-        from pytest_tfdocker.report.json_report import render  # noqa: PLC0415
+        from pytest_tfdocker.report.json_report import write_json  # noqa: PLC0415
         from pytest_tfdocker.report.summary import last_line  # noqa: PLC0415
         from pytest_tfdocker.reports import image_reports  # noqa: PLC0415
 
         reports = image_reports(self.session, self.results.values())
-        if self.session.settings.json_path is not None:
-            self._write_json(render(reports, version("pytest-tfdocker")))
+        lines = [last_line(report) for report in reports]
+        path = self.session.settings.json_path
+        if path is not None:
+            try:
+                write_json(path, reports)
+            except OSError as error:
+                lines.insert(0, f"tfdocker: {path} can't be written: {error.strerror}")
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not self.config.option.collectonly:
-            for report in reports:
-                reporter.write_line(last_line(report))
+            for line in lines:
+                reporter.write_line(line)
         self.session.remove_pulled()
 
     def close(self) -> None:
@@ -135,15 +139,6 @@ class Host:
         self.session.close()
         if not self.is_worker:
             shutil.rmtree(self.session.store.run_folder, ignore_errors=True)
-
-    def _write_json(self, data: bytes) -> None:
-        path = self.session.settings.json_path
-        assert path is not None  # noqa: S101
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        except OSError as error:
-            raise pytest.UsageError(f"--tfdocker-json: {path}: {error.strerror}") from None
 
     @property
     def _has_node_id(self) -> bool:
@@ -169,16 +164,22 @@ class _Voice:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
-    def _progress(self, title: str) -> Any:
+    @contextmanager
+    def _progress(self, title: str) -> Iterator[Any]:
         from pytest_tfdocker.report.progress import Progress  # noqa: PLC0415
 
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        plugins = self._config.pluginmanager
+        reporter = plugins.get_plugin("terminalreporter")
         if reporter is None or self._config.option.verbose < 0:
-            return nullcontext()
-        reporter.ensure_newline()
-        writer = reporter._tw  # noqa: SLF001 - the one place that pytest's capture leaves alone
-        output = getattr(writer, "_file", None) or writer.write
-        return Progress(title, output, terminal=None if writer.hasmarkup else False)
+            yield None
+            return
+        capture = plugins.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            reporter.ensure_newline()
+            writer = self._config.get_terminal_writer()
+            output = getattr(writer, "_file", None) or writer.write
+            with Progress(title, output, terminal=None if writer.hasmarkup else False) as progress:
+                yield progress
 
     @contextmanager
     def building(self) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from pytest_tfdocker.checks.build import NOT_BUILT, judge_failed_build
 from pytest_tfdocker.checks.check import Check
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
+from pytest_tfdocker.checks.wording import split
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.prepare import Unprepared
 from pytest_tfdocker.session import NotThereError, Session
@@ -16,8 +17,7 @@ def judge(session: Session, image: Image, check: Check, parameter: str | None) -
     except NotThereError as missing:
         return _not_there(session, image, check, missing.cause)
     except EngineError as lost:
-        headline, *details = str(lost).splitlines() or ["the engine broke off"]
-        return error(headline, *details)
+        return error(*split(str(lost) or "the engine broke off"))
     return check.judge(facts, parameter)
 
 
@@ -34,7 +34,7 @@ def _not_there(session: Session, image: Image, check: Check, cause: Unprepared) 
             output=cause.log,
             seconds=cause.seconds,
         )
-    headline, *details = cause.reason.splitlines()
+    headline, *details = split(cause.reason)
     if session.store.claim(f"told {image.name}"):
         return error(headline, *details)
     return skipped(headline)

@@ -1,7 +1,8 @@
 """The commands that a RUN runs, each with its line, its folder and its variables."""
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -19,23 +20,24 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One command, where it stands, and what holds there."""
 
     command: Command
-    line: int
     instruction: Instruction
+    line_at: Callable[[int], int]
+    """The Dockerfile's line of an offset, which is where a word stands."""
     folder: str
     variables: dict[str, str]
     feeds: Command | None = None
     """The command whose output is its input."""
 
-    def line_of(self, arg: Arg) -> int:
-        """The word's own line; in a heredoc or `sh -c` the command's."""
-        direct = arg.offset and not self.instruction.heredocs
-        return self.instruction.line_at(arg.offset) if direct else self.line
+    @property
+    def line(self) -> int:
+        """Of its first word."""
+        return self.line_at(self.command.args[0].offset)
 
 
 def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
     """The commands of a RUN, `cd` and activated environments followed."""
     folder, variables, before = known.workdir, dict(known.variables), None
-    for command, line in _commands(instruction, known):
+    for command, line_at in _commands(instruction, known):
         words = [arg.text for arg in command.args]
         if words[0] in {"cd", "pushd"} and len(words) > 1:
             folder = posixpath.normpath(posixpath.join(folder, words[1]))
@@ -45,8 +47,8 @@ def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
         else:
             yield Call(
                 command=command,
-                line=line,
                 instruction=instruction,
+                line_at=line_at,
                 folder=folder,
                 variables=variables | command.environment,
                 feeds=before if command.piped else None,
@@ -54,28 +56,33 @@ def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
         before = command
 
 
-def _commands(instruction: Instruction, known: Surroundings) -> Iterator[tuple[Command, int]]:
+def _commands(
+    instruction: Instruction, known: Surroundings
+) -> Iterator[tuple[Command, Callable[[int], int]]]:
     words = instruction.exec_form
     if words:
         found = [Command(args=tuple(Arg(word, 0) for word in words))]
     else:
         found = commands(instruction.text, known.variables, known.escape)
     for command in found:
-        line = instruction.line_at(command.args[0].offset)
-        yield from ((one, line) for one in _opened(command, known))
+        yield from ((one, instruction.line_at) for one in _opened(command, known))
     if not found or posixpath.basename(found[0].args[0].text) in SHELLS:
         for heredoc in instruction.heredocs:
-            yield from _in_heredoc(heredoc, known)
+            line_at = partial(_line_in, heredoc)
+            yield from ((one, line_at) for one in _in_heredoc(heredoc, known))
 
 
-def _in_heredoc(heredoc: Heredoc, known: Surroundings) -> Iterator[tuple[Command, int]]:
+def _line_in(heredoc: Heredoc, offset: int) -> int:
+    return heredoc.line + heredoc.text.count("\n", 0, offset)
+
+
+def _in_heredoc(heredoc: Heredoc, known: Surroundings) -> Iterator[Command]:
     """Those of a body that a shell runs; a shebang may name another program."""
     first = heredoc.text.partition("\n")[0]
     if first.startswith("#!") and not first.rstrip().endswith("sh"):
         return
     for command in commands(heredoc.text, known.variables):
-        line = heredoc.line + heredoc.text.count("\n", 0, command.args[0].offset)
-        yield from ((one, line) for one in _opened(command, known))
+        yield from _opened(command, known)
 
 
 def _opened(command: Command, known: Surroundings, depth: int = 0) -> Iterator[Command]:

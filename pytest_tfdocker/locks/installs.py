@@ -77,7 +77,8 @@ class _Stage:
         for call in waiting:
             if _environment_made(call):
                 self.made_later.pop(0)
-            self.found += self._follow(call)
+            made = self._follow(call)  # an uninstall changes what was found so far
+            self.found += made
         return self.found
 
     def _calls(self) -> Iterator[Call]:
@@ -187,7 +188,7 @@ class _Stage:
         return self.build.files.find(absolute, self.stage, call.instruction)
 
     def _source(self, call: Call, arg: Arg) -> Source:
-        return Source(self.build.name, call.line_of(arg))
+        return Source(self.build.name, call.line_at(arg.offset))
 
     def _place(self, call: Call, arg: Arg) -> str:
         return str(self._source(call, arg))

@@ -188,6 +188,8 @@ def test_a_secret_handed_through_stays_a_bare_name(service):
     assert mapping.settings.run.env == ["TOKEN", "B=bc", "N="]
     listed = service("environment: ['TOKEN=$TOKEN', 'OTHER=$B']", environ=environ)
     assert listed.settings.run.env == ["TOKEN", "OTHER=b"]
+    unset = service("environment: {NOPE: '${NOPE}'}", environ=environ)
+    assert unset.settings.run.env == ["NOPE="]
 
 
 def test_anchors_and_merges_are_followed(load):
@@ -200,6 +202,7 @@ services:
     <<: *base
     user: b
     build: .
+  two: *one
   app:
     <<: *one
     cpus: 1

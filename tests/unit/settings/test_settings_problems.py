@@ -213,11 +213,12 @@ SMOKE = "smoke = [{ name = 's', request = { path = '/', port = 1 } }]"
 def test_a_smoke_is_held_to_its_ranges(load, old, new, problem):
     text = SMOKE.replace(old, new)
     try:
-        found = load({OWN: text}).images[0].settings.smoke[0]
+        load({OWN: text})
+        found = []
     except SettingsError as error:
         found = error.problems
     name = "s" * 129 if "s" * 129 in new else "s"
-    assert (found == [f"tfdocker.toml:1: smoke[{name}]{problem}"]) is (problem is not None)
+    assert found == ([f"tfdocker.toml:1: smoke[{name}]{problem}"] if problem else [])
 
 
 def test_a_settings_file_that_cannot_be_opened_is_named(problems, tmp_path):
