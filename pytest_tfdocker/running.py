@@ -10,7 +10,6 @@ import pytest
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.evidence.smoke import collect_run
-from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.settings.schema import ByteSize
 from pytest_tfdocker.settings.schema import Run as RunSettings
@@ -45,8 +44,7 @@ class Runner:
         what = self._what(command_or_script)
         session = self._image.session
         try:
-            evidence = self._image.evidence
-            supervised = Supervised(session.connect(), evidence, run, run_id=session.run_id)
+            supervised = session.supervised_as(self._image.settings, run)
             with session.measuring(f"run {name}"):
                 found = collect_run(supervised, name, timeout_seconds=seconds, **what)
         except EngineError as error:

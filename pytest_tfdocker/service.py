@@ -220,7 +220,7 @@ class ServiceFactory:
         run = changed(image.settings.settings.run, **settings)
         try:
             engine = session.connect()
-            supervised = Supervised(engine, image.evidence, run, run_id=session.run_id)
+            supervised = session.supervised_as(image.settings, run)
             network = run.network
             if network == "none":
                 network = self._stack.enter_context(PrivateNetwork(engine, session.run_id)).name

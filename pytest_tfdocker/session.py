@@ -8,21 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from filelock import FileLock
 
-from pytest_tfdocker import probe
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
 from pytest_tfdocker.dockerfile import Dockerfile, parse
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
+from pytest_tfdocker.engine.errors import EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
-from pytest_tfdocker.evidence.base import collect_base, with_base, with_lines
+from pytest_tfdocker.evidence.base import recall_base, with_base, with_lines
 from pytest_tfdocker.evidence.gpu import collect_gpu
-from pytest_tfdocker.evidence.image import collect_inventory, describe_image, image_config
-from pytest_tfdocker.evidence.imports import collect_imports
+from pytest_tfdocker.evidence.image import describe_image, image_config, recall_inventory
+from pytest_tfdocker.evidence.imports import import_or_recall
 from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -30,17 +28,16 @@ from pytest_tfdocker.evidence.records import (
     Effective,
     Gpu,
     ImageEvidence,
-    Import,
     Imports,
-    Inventory,
     Run,
 )
-from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.smoke import run_smoke
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
-from pytest_tfdocker.settings.schema import Image, Settings, Smoke
+from pytest_tfdocker.settings import schema
+from pytest_tfdocker.settings.schema import Image, Settings
 
 T = TypeVar("T")
 OnStep = Callable[[StepSeen], None]
@@ -124,12 +121,21 @@ class Session:
         def make() -> ImageEvidence:
             engine = self.connect()
             inspected = engine.inspect(there.id)
+            with self._doing("inventory"):
+                inventory = recall_inventory(
+                    self.store,
+                    engine,
+                    there.id,
+                    image_config(inspected),
+                    run_id=self.run_id,
+                    python=image.settings.python,
+                )
             evidence = describe_image(
                 engine,
                 image.name,
                 there.reference,
                 inspected=inspected,
-                inventory=self._inventory(engine, image, inspected),
+                inventory=inventory,
                 build=there.build,
             )
             return with_lines(evidence, image, self.dockerfile(image))
@@ -142,14 +148,9 @@ class Session:
 
         def make() -> Base | Absent:
             dockerfile = self.dockerfile(image)
-            key = f"base {evidence.engine.store} {evidence.id} {probe.inventory_hash()}"
-            known = self.store.recall(key, Base)
-            if known is not None:
-                return known
-            found = collect_base(self.connect(), evidence, image, dockerfile, run_id=self.run_id)
-            if isinstance(found, Base):
-                self.store.keep(key, found)
-            return found
+            return recall_base(
+                self.store, self.connect(), evidence, image, dockerfile, run_id=self.run_id
+            )
 
         return with_base(evidence, self._once(("base", image.name), Base | Absent, make))
 
@@ -158,14 +159,23 @@ class Session:
 
         def make() -> Imports | Absent:
             modules = modules_to_import(image, self.declared(image), self.evidence(image))
-            return self._imports(image, modules)
+            return self.import_modules(image, modules)
 
         return self._once(("imports", image.name), Imports | Absent, make)
 
     def import_modules(self, image: Image, modules: list[str]) -> Imports | Absent:
         """These modules, for a test of the user's."""
-        key = ("imports", image.name, *modules)
-        return self._once(key, Imports | Absent, lambda: self._imports(image, modules))
+        return self._once(
+            ("import", image.name, *modules),
+            Imports | Absent,
+            lambda: import_or_recall(
+                self.store,
+                self.supervised(image),
+                modules,
+                float(image.settings.imports.timeout),
+                measuring=self.measuring,
+            ),
+        )
 
     def effective(self, image: Image) -> Effective | Absent:
         """The limits in force in a container started as production would."""
@@ -188,14 +198,22 @@ class Session:
         def make() -> Run | Absent:
             supervised = self.supervised(image)
             with self.measuring(f"smoke {name}"):
-                return _run_smoke(supervised, image, smoke)
+                return run_smoke(supervised, image, smoke)
 
         return self._once(("smoke", image.name, name), Run | Absent, make)
 
     def supervised(self, image: Image) -> Supervised:
         """Starts containers of this image as production would."""
+        return self.supervised_as(image, image.settings.run)
+
+    def supervised_as(self, image: Image, run: schema.Run) -> Supervised:
+        """Starts containers of this image with settings of a test's own."""
         return Supervised(
-            self.connect(), self.evidence(image), image.settings.run, run_id=self.run_id
+            self.connect(),
+            self.evidence(image),
+            run,
+            run_id=self.run_id,
+            keep=self.settings.keep,
         )
 
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:
@@ -252,73 +270,3 @@ class Session:
     def _once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
         made: T = self._remember(key, lambda: self.store.once(" ".join(key), kind, make))
         return made
-
-    def _inventory(self, engine: Engine, image: Image, inspected: dict[str, Any]) -> Inventory:
-        python = image.settings.python
-        key = f"inventory {engine.info.get('Driver')} {inspected['Id']} {probe.inventory_hash()}"
-        key += f" {python or ''}"
-        found = self.store.recall(key, Inventory)
-        if found is None:
-            with self._doing("inventory"):
-                found = collect_inventory(
-                    engine,
-                    inspected["Id"],
-                    image_config(inspected),
-                    run_id=self.run_id,
-                    python=python,
-                )
-            if not isinstance(found.files, Absent):
-                self.store.keep(key, found)
-        return found
-
-    def _imports(self, image: Image, modules: list[str]) -> Imports | Absent:
-        """From earlier runs where they imported; the others now, in one container."""
-        supervised = self.supervised(image)
-        asked = msgspec.json.encode([image.settings.run, supervised.env], enc_hook=_plain).decode()
-        prefix = f"import {supervised.evidence.id} {probe.imports_hash()} "
-        keys = {
-            name: f"{prefix} {name} {self.connect().info.get('ID')} {asked}" for name in modules
-        }
-        known = {name: self.store.recall(key, Import) for name, key in keys.items()}
-        found = {name: one for name, one in known.items() if one is not None}
-        missing = [name for name in modules if name not in found]
-        if missing:
-            with self.measuring(f"import {', '.join(missing)}"):
-                tried = collect_imports(supervised, missing, float(image.settings.imports.timeout))
-            if isinstance(tried, Absent):
-                return tried
-            for name, one in tried.modules.items():
-                found[name] = one
-                if one.ok:
-                    self.store.keep(keys[name], one)
-        return Imports(modules=found)
-
-
-def _plain(value: object) -> object:
-    """ByteSize and Seconds as JSON holds them."""
-    return float(value) if isinstance(value, float) else int(value)  # type: ignore[call-overload]
-
-
-def _run_smoke(supervised: Supervised, image: Image, smoke: Smoke) -> Run | Absent:
-    timeout = float(smoke.timeout)
-    if smoke.script is not None:
-        path = image.root / smoke.script
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            return Absent(reason=f"{smoke.script} can't be read: {error.strerror}")
-        return collect_run(
-            supervised, smoke.name, timeout_seconds=timeout, script=data, script_name=path.name
-        )
-    if smoke.request is not None:
-        return collect_run(supervised, smoke.name, timeout_seconds=timeout, request=smoke.request)
-    command = smoke.command if isinstance(smoke.command, list) else _shell(smoke.command or "")
-    return collect_run(supervised, smoke.name, timeout_seconds=timeout, command=command)
-
-
-def _shell(text: str) -> list[str]:
-    """A command given as text is a shell's, as in a Dockerfile."""
-    return ["/bin/sh", "-c", text]
-
-
-__all__ = ["EngineError", "NotThereError", "Session"]

@@ -147,7 +147,8 @@ class Container:
                 stdin_open=True,
                 host_config=host_config(self.engine, spec),
                 ports=list(spec.ports) or None,
-                labels={LABEL: run_id, OWNER_LABEL: owner()},
+                # The next run sweeps up what a dead run owns; what is kept has no owner
+                labels={LABEL: run_id} | ({} if spec.keep else {OWNER_LABEL: owner()}),
                 healthcheck=None if spec.healthcheck else {"test": ["NONE"]},
                 **{k: value for k, value in spec.extra.items() if k in CREATE_KEYWORDS},
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_tfdocker import probe
 from pytest_tfdocker.dockerfile import Dockerfile, match_history, resolve_base
 from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_request import BuildRequest
@@ -13,6 +14,7 @@ from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, ImageNotFoundError
 from pytest_tfdocker.evidence.image import collect_inventory, image_config
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
+from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.settings.schema import Image
 
 
@@ -44,6 +46,26 @@ def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
             for index, layer in enumerate(layers)
         ]
     return msgspec.structs.replace(evidence, base=base, layers=layers)
+
+
+def recall_base(
+    store: Store,
+    engine: Engine,
+    evidence: ImageEvidence,
+    image: Image,
+    dockerfile: Dockerfile | None,
+    *,
+    run_id: str,
+) -> Base | Absent:
+    """The base that an earlier run has found under this image, else looked at now, and kept."""
+    key = f"base {evidence.engine.store} {evidence.id} {probe.inventory_hash()}"
+    known = store.recall(key, Base)
+    if known is not None:
+        return known
+    found = collect_base(engine, evidence, image, dockerfile, run_id=run_id)
+    if isinstance(found, Base):
+        store.keep(key, found)
+    return found
 
 
 def collect_base(

@@ -23,6 +23,7 @@ from pytest_tfdocker.evidence.records import (
     Inventory,
     Layer,
 )
+from pytest_tfdocker.evidence.store import Store
 
 INVENTORY_SECONDS = 300
 PYTHONS = (
@@ -152,6 +153,25 @@ def collect_inventory(
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     return _parts(found)
+
+
+def recall_inventory(
+    store: Store,
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    *,
+    run_id: str,
+    python: str | None,
+) -> Inventory:
+    """The inventory that an earlier run has left, else a new one, which is kept."""
+    key = f"inventory {engine.info.get('Driver')} {image_id} {python} {probe.inventory_hash()}"
+    found = store.recall(key, Inventory)
+    if found is None:
+        found = collect_inventory(engine, image_id, config, run_id=run_id, python=python)
+        if not isinstance(found.files, Absent):
+            store.keep(key, found)
+    return found
 
 
 def _first_that_starts(

@@ -1,10 +1,15 @@
 """Collects imports: each module in a process of its own, all in one container."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
+
+import msgspec
 
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.container import new_cookie
 from pytest_tfdocker.evidence.records import Absent, Import, Imports
+from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, answer_in, ending
 
 
@@ -48,3 +53,42 @@ def _import(record: dict[str, Any], cookie: str, limit: int | None) -> Import:
         rss_bytes=record["maxrss_bytes"],
         error=ending(record),
     )
+
+
+def import_or_recall(
+    store: Store,
+    supervised: Supervised,
+    modules: list[str],
+    timeout_seconds: float,
+    *,
+    measuring: Callable[[str], AbstractContextManager[None]],
+) -> Imports | Absent:
+    """From earlier runs where a module imported; the others now, in one container."""
+    keys = {name: _key(supervised, name) for name in modules}
+    known = {name: store.recall(key, Import) for name, key in keys.items()}
+    found = {name: one for name, one in known.items() if one is not None}
+    missing = [name for name in modules if name not in found]
+    if missing:
+        with measuring(f"import {', '.join(missing)}"):
+            tried = collect_imports(supervised, missing, timeout_seconds)
+        if isinstance(tried, Absent):
+            return tried
+        for name, one in tried.modules.items():
+            found[name] = one
+            if one.ok:
+                store.keep(keys[name], one)
+    return Imports(modules=found)
+
+
+def _key(supervised: Supervised, module: str) -> str:
+    """What an import's outcome hangs on: image, engine, program, and how it was started."""
+    settings = msgspec.json.encode([supervised.settings, supervised.env], enc_hook=_number)
+    evidence = supervised.evidence
+    return f"import {module} {evidence.id} {evidence.engine.id} {probe.imports_hash()} " + (
+        settings.decode()
+    )
+
+
+def _number(value: object) -> object:
+    """ByteSize and Seconds as JSON holds them."""
+    return float(value) if isinstance(value, float) else int(str(value))

@@ -123,3 +123,26 @@ def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str 
     if told["timed_out"]:
         return "no answer within the time limit"
     return f"the service ended with exit code {told['exit_code']} before it had answered"
+
+
+def run_smoke(supervised: Supervised, image: schema.Image, smoke: schema.Smoke) -> Run | Absent:
+    """The run of a smoke of the settings, of whichever of the three kinds it is."""
+    timeout = float(smoke.timeout)
+    if smoke.script is not None:
+        path = image.root / smoke.script
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            return Absent(reason=f"{smoke.script} can't be read: {error.strerror}")
+        return collect_run(
+            supervised, smoke.name, timeout_seconds=timeout, script=data, script_name=path.name
+        )
+    if smoke.request is not None:
+        return collect_run(supervised, smoke.name, timeout_seconds=timeout, request=smoke.request)
+    command = smoke.command if isinstance(smoke.command, list) else _shell(smoke.command or "")
+    return collect_run(supervised, smoke.name, timeout_seconds=timeout, command=command)
+
+
+def _shell(text: str) -> list[str]:
+    """A command given as text is a shell's, as in a Dockerfile."""
+    return ["/bin/sh", "-c", text]

@@ -59,9 +59,16 @@ class Supervised:
     """Starts containers of one image under the supervisor, as production would start them."""
 
     def __init__(
-        self, engine: Engine, evidence: ImageEvidence, run: schema.Run, *, run_id: str
+        self,
+        engine: Engine,
+        evidence: ImageEvidence,
+        run: schema.Run,
+        *,
+        run_id: str,
+        keep: bool = False,
     ) -> None:
-        """`run`: how production starts it."""
+        """`run`: how production starts it; `keep`: leave the containers for a look at them."""
+        self.keep = keep
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
         self.limits = asked_limits(run, evidence.engine.cpus)
         self.env, self.mask = environment(run.env)
@@ -89,6 +96,7 @@ class Supervised:
             "tmpfs": run.tmpfs,
             "volumes": run.volumes,
             "network": run.network,
+            "keep": self.keep,
         }
         return ContainerSpec(**{**values, **changes})
 
