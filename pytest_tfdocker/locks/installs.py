@@ -77,8 +77,8 @@ class _Stage:
         for call in waiting:
             if _environment_made(call):
                 self.made_later.pop(0)
-            made = self._follow(call)  # an uninstall changes what was found so far
-            self.found += made
+            contents = self._follow(call)  # an uninstall changes what was found so far
+            self.found += contents
         return self.found
 
     def _calls(self) -> Iterator[Call]:
