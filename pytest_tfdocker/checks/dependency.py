@@ -198,11 +198,14 @@ def is_own_project(one: Distribution) -> bool:
 
 def bare_url(url: str) -> str:
     """A URL without credentials, revision, fragment and .git, for comparison."""
-    bare = re.sub(r"^(git|hg|svn|bzr)\+", "", url.partition("#")[0])
+    text = url.partition("#")[0]
+    bare = re.sub(r"^(git|hg|svn|bzr)\+", "", text)
     scheme, _, rest = bare.partition("://")
-    rest = rest.rpartition("@")[2] if "@" in rest.partition("/")[0] else rest
-    path = rest.partition("@")[0] if bare != url.partition("#")[0] else rest
-    return f"{scheme}://{path}".lower().rstrip("/").removesuffix(".git")
+    host, _, path = rest.partition("/")
+    if bare != text:
+        path = path.partition("@")[0]
+    whole = f"{scheme}://{host.rpartition('@')[2]}/{path}"
+    return whole.lower().rstrip("/").removesuffix(".git")
 
 
 def shown(requirement: Requirement) -> str:

@@ -1,0 +1,251 @@
+"""`pinned`: every declared requirement is an exact pin."""
+
+import json
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks import pinned
+from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.checks.pinned import CHECK
+from pytest_tfdocker.evidence.records import Absent, Base, Distributions
+from pytest_tfdocker.locks.declared import Declared, Source
+from pytest_tfdocker.locks.lines import read_line
+
+COMMIT = "dcba3cb2e2827b402d2701e7e1c7d9fed8a20ef1"
+
+
+def asked(*lines, notes=()):
+    """What a requirements.txt of these lines declares."""
+    read = [read_line(line, Source("requirements.txt", at), {}) for at, line in enumerate(lines, 1)]
+    return Declared(
+        requirements=tuple(one for line in read for one in line.requirements),
+        problems=tuple(line.problem for line in read if line.problem),
+        sources=("requirements.txt",),
+        reason="dependencies.files",
+        notes=tuple(notes),
+    )
+
+
+@pytest.fixture
+def given(facts, evidence, distribution):
+    """Facts of lines and of installed distributions, "torch 2.13.0"."""
+
+    def make(lines, *installed, **changes):
+        here = [
+            one if not isinstance(one, str) else distribution(*one.split()) for one in installed
+        ]
+        there = evidence(distributions=Distributions(installed=here), **changes)
+        return facts(
+            declared=lines if isinstance(lines, Declared) else asked(*lines), evidence=there
+        )
+
+    return make
+
+
+def test_one_item_is_planned_whatever_is_declared(image, declared):
+    assert CHECK.plan(image(), declared()) == [None]
+    assert CHECK.needs == ("image",)
+
+
+def test_pins_pass(given):
+    verdict = CHECK.judge(given(["torch==2.13.0", "transformers===5.23.0"]), None)
+    assert verdict.outcome == "passed"
+    assert verdict.text == "2 of 2 are pinned\n  declared in: requirements.txt (dependencies.files)"
+
+
+def test_loose_lines_fail_with_the_lines_to_write(given):
+    lines = [
+        "uvicorn[standard] ; python_version >= '3.8'",
+        "numpy==2.*",
+        "transformers>=4",
+        "torch~=2.0",
+        "absent>1",
+    ]
+    installed = ["uvicorn 0.38.0", "numpy 2.4.6", "transformers 5.23.0", "torch 2.13.0+cpu"]
+    verdict = CHECK.judge(given(lines, *installed), None)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        "5 of 5 are not pinned: uvicorn, numpy, transformers, torch,…\n"
+        '  requirements.txt:1 uvicorn[standard] ; python_version >= "3.8" → '
+        'uvicorn[standard]==0.38.0 ; python_version >= "3.8"\n'
+        "  requirements.txt:2 numpy==2.* → numpy==2.4.6 (a prefix)\n"
+        "  requirements.txt:3 transformers>=4 → transformers==5.23.0\n"
+        "  requirements.txt:4 torch~=2.0 → torch==2.13.0+cpu\n"
+        "  requirements.txt:5 absent>1 → not in the image\n"
+        "  declared in: requirements.txt (dependencies.files)"
+    )
+    assert len(verdict.headline) == 60
+    assert (verdict.measured, verdict.budget) == (5, 0)
+
+
+def test_one_loose_line_is_named_whole(given):
+    facts = given(["torch==2.13.0", "transformers>=4"], "transformers 5.23.0")
+    assert CHECK.judge(facts, None).headline == "1 of 2 is not pinned: transformers>=4"
+    assert pinned.problems(facts) == [
+        DependencyProblem(
+            kind="unpinned",
+            name="transformers",
+            wanted="transformers>=4",
+            found="5.23.0",
+            source="requirements.txt",
+            line=2,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("torch==2.13.0", None),
+        ("torch==2.13.0,>=2", None),
+        ("torch===2.13.0", None),
+        ("torch==2.13.0+cpu", None),
+        ("torch", "no version"),
+        ("torch==2.*", "a prefix"),
+        ("torch>=2,<3", "a range"),
+        ("torch~=2.1", "a range"),
+        ("torch!=2.1", "a range"),
+        (f"x @ git+https://h/x@{COMMIT}", None),
+        (f"x @ git+https://h/x@{COMMIT}#subdirectory=y", None),
+        (f"x @ git+https://h/x@{COMMIT[:39]}", "not a full commit"),
+        (f"x @ git+https://h/x@{COMMIT}0", "not a full commit"),
+        ("x @ git+https://h/x@main", "not a full commit"),
+        ("x @ git+https://h/x", "not a full commit"),
+        ("x @ https://h/x-1.0.zip", "a URL without a hash"),
+        ("x @ https://h/x-1.0.zip#sha256=0123", None),
+        ("x @ https://h/x-1.0-py3-none-any.whl --hash=sha256:0123", None),
+        ("https://h/x-1.0-py3-none-any.whl", "a URL without a hash"),
+        ("./wheels/x-1.0-py3-none-any.whl", None),
+    ],
+)
+def test_what_is_a_pin(line, why):
+    (one,) = asked(line).requirements
+    assert pinned.why_loose(one) == why
+
+
+def test_a_vcs_reference_is_pinned_to_the_commit_that_was_installed(given, distribution):
+    direct = {"url": "https://h/tool.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
+    found = distribution("tool", "1.0", direct_url=json.dumps(direct))
+    verdict = CHECK.judge(given(["git+https://h/tool.git@main#egg=tool"], found), None)
+    assert verdict.details[0] == (
+        "requirements.txt:1 tool @ git+https://h/tool.git@main#egg=tool → "
+        f"tool @ git+https://h/tool.git@{COMMIT}#egg=tool (not a full commit)"
+    )
+
+
+def test_an_archive_is_pinned_by_the_hash_that_was_installed(given, distribution):
+    direct = {"url": "https://h/x-1.0.zip", "archive_info": {"hashes": {"sha256": "0123"}}}
+    found = distribution("x", "1.0", direct_url=json.dumps(direct))
+    verdict = CHECK.judge(given(["x @ https://h/x-1.0.zip"], found), None)
+    assert verdict.details[0] == (
+        "requirements.txt:1 x @ https://h/x-1.0.zip → "
+        "x @ https://h/x-1.0.zip#sha256=0123 (a URL without a hash)"
+    )
+
+
+def test_a_name_that_another_line_pins_is_pinned(given):
+    assert CHECK.judge(given(["torch", "torch==2.13.0"]), None).headline == "1 of 1 are pinned"
+
+
+def test_lines_whose_marker_does_not_hold_are_not_judged(given):
+    verdict = CHECK.judge(given(["torch==2.13.0", "pywin32 ; sys_platform == 'win32'"]), None)
+    assert verdict.outcome == "passed"
+    assert verdict.details[-1] == "not judged: 1 whose marker does not hold in the image"
+
+
+def test_unreadable_lines_fail(given):
+    facts = given(["torch==2.13.0", "numpy = 2"], "torch 2.13.0")
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        "1 line can't be read: requirements.txt:2\n"
+        "  requirements.txt:2 'numpy = 2': "
+        "Expected semicolon (after name with no version specifier) or end\n"
+        "  declared in: requirements.txt (dependencies.files)"
+    )
+    assert pinned.problems(facts) == [
+        DependencyProblem(
+            kind="unreadable",
+            name="",
+            wanted="Expected semicolon (after name with no version specifier) or end",
+            found="numpy = 2",
+            source="requirements.txt",
+            line=2,
+        )
+    ]
+
+
+def test_loose_and_unreadable_lines_stand_in_one_headline(given):
+    headline = CHECK.judge(given(["torch", "a b", "c d"]), None).headline
+    assert headline == "1 of 1 is not pinned, 2 lines can't be read: torch"
+
+
+@pytest.mark.parametrize(("lines", "more"), [(10, None), (11, "… and 1 more")])
+def test_ten_rows_are_shown(given, lines, more):
+    details = CHECK.judge(given([f"name-{n}" for n in range(lines)]), None).details
+    assert details[9] == "requirements.txt:10 name-9 → not in the image"
+    assert (details[10] if more else None) == more
+
+
+def test_what_others_bring_in_is_listed_and_not_failed(given, distribution):
+    facts = given(
+        ["torch==2.13.0"],
+        distribution("torch", "2.13.0", requires=["sympy>=1", "pip", "numpy ; extra == 'np'"]),
+        distribution("sympy", "1.14.0", requires=["mpmath"]),
+        "mpmath 1.3.0",
+        "pip 24.0",
+        "numpy 2.4.6",
+    )
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "passed"
+    assert verdict.details == (
+        "declared in: requirements.txt (dependencies.files)",
+        "pinned by no line, 2 that others bring in: sympy==1.14.0, mpmath==1.3.0",
+    )
+
+
+def test_what_the_base_has_is_not_listed_as_brought_in(given, distribution):
+    sympy = distribution("sympy", "1.14.0")
+    base = Base(reference="b", id="", layers=1, distributions=[sympy.path])
+    torch = distribution("torch", "2.13.0", requires=["sympy"])
+    details = CHECK.judge(given(["torch==2.13.0"], torch, sympy, base=base), None).details
+    assert details == ("declared in: requirements.txt (dependencies.files)",)
+
+
+def test_nothing_declared_skips(facts):
+    verdict = CHECK.judge(
+        facts(declared=Declared(reason="uv.lock: not read by this version")), None
+    )
+    assert (verdict.outcome, verdict.text) == ("skipped", "uv.lock: not read by this version")
+    assert CHECK.judge(facts(declared=Declared()), None).text == "nothing is declared"
+
+
+def test_what_could_not_be_followed_is_said(given):
+    lines = asked("torch==2.13.0", notes=["Dockerfile:7 install.sh: a script"])
+    assert CHECK.judge(given(lines), None).details[-1] == (
+        "not followed: Dockerfile:7 install.sh: a script"
+    )
+
+
+@pytest.mark.parametrize("part", ["interpreter", "distributions"])
+def test_without_evidence_it_is_an_error_with_the_reason(facts, evidence, part):
+    there = evidence(**{part: Absent(reason="the image has no Python")})
+    judged = facts(declared=asked("torch"), evidence=there)
+    verdict = CHECK.judge(judged, None)
+    assert (verdict.outcome, verdict.text) == ("error", "the image has no Python")
+    assert pinned.problems(judged) == []
+
+
+def test_control_characters_are_escaped(given):
+    facts = given(["torch", "bad \x1b[31m line"], "torch 1\x1b[0m")
+    text = CHECK.judge(facts, None).text
+    assert "\x1b" not in text
+    assert "torch==1\\x1b[0m" in text
+
+
+def test_a_file_of_thousands_of_lines_is_judged_at_once(given):
+    lines = [f"name-{n}>=1" for n in range(2_000)]
+    facts = given(lines, *(f"name-{n} 1.{n}" for n in range(2_000)))
+    assert CHECK.judge(facts, None).measured == 2_000
+    assert msgspec.json.encode(pinned.problems(facts)[0])
