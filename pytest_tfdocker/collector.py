@@ -17,6 +17,10 @@ from pytest_tfdocker.settings.schema import Image
 JUNIT = "tfdocker"
 
 
+class CheckFailedError(Exception):
+    """Carries the text of a failed verdict."""
+
+
 class CheckItem(pytest.Item):
     """One check of one image."""
 
@@ -43,7 +47,7 @@ class CheckItem(pytest.Item):
         assert verdict is not None  # noqa: S101
         outcome = outcome_at(verdict, self.level)
         if outcome == "failed":
-            pytest.fail(verdict.text, pytrace=False)
+            raise CheckFailedError(verdict.text)
         if outcome == "warned":
             pytest.xfail(verdict.text)
         if outcome == "skipped":

@@ -121,15 +121,15 @@ class Session:
         def make() -> ImageEvidence:
             engine = self.connect()
             inspected = engine.inspect(there.id)
-            with self._doing("inventory"):
-                inventory = recall_inventory(
-                    self.store,
-                    engine,
-                    there.id,
-                    image_config(inspected),
-                    run_id=self.run_id,
-                    python=image.settings.python,
-                )
+            inventory = recall_inventory(
+                self.store,
+                engine,
+                there.id,
+                image_config(inspected),
+                run_id=self.run_id,
+                python=image.settings.python,
+                doing=self._doing,
+            )
             evidence = describe_image(
                 engine,
                 image.name,

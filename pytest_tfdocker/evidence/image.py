@@ -1,5 +1,7 @@
 """Collects what is known of an image without running its program: one container start."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pytest_tfdocker import probe
@@ -163,12 +165,14 @@ def recall_inventory(
     *,
     run_id: str,
     python: str | None,
+    doing: Callable[[str], AbstractContextManager[None]],
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
     key = f"inventory {engine.info.get('Driver')} {image_id} {python} {probe.inventory_hash()}"
     found = store.recall(key, Inventory)
     if found is None:
-        found = collect_inventory(engine, image_id, config, run_id=run_id, python=python)
+        with doing("inventory of the image"):
+            found = collect_inventory(engine, image_id, config, run_id=run_id, python=python)
         if not isinstance(found.files, Absent):
             store.keep(key, found)
     return found
