@@ -53,6 +53,12 @@ class CheckItem(pytest.Item):
         if outcome == "skipped":
             raise pytest.skip.Exception(verdict.headline, _use_item_location=True)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The verdict's own text, so that the short summary begins with the figure."""
+        if isinstance(excinfo.value, CheckFailedError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
     def collected(self, report: pytest.TestReport, call: pytest.CallInfo[None]) -> Collected | None:
         """The verdict for the reports; None in a phase that decides nothing."""
         verdict = self.verdict
