@@ -70,9 +70,7 @@ def cuda_version(number: int) -> str:
 
 def _too_old(number: int, built_for: str | None, driver: str | None) -> str:
     host = f"driver {driver}" if driver else "the host's driver"
-    offers = (
-        f"{host} offers CUDA {cuda_version(number)} ({number} is no driver version)"
-    )
+    offers = f"{host} offers CUDA {cuda_version(number)} ({number} is no driver version)"
     if built_for is None:
         return offers
     minimum = FAMILY_MINIMUM_DRIVER.get(int(built_for.partition(".")[0] or 0))

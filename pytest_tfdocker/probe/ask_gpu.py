@@ -50,7 +50,9 @@ def ask_torch():
     import torch
 
     result = framework("torch", torch.__version__, torch.version.cuda, torch.cuda.get_arch_list())
-    return seeing(result, torch.cuda.is_available, lambda: torch.cuda.init(), lambda: run_torch(torch))
+    return seeing(
+        result, torch.cuda.is_available, lambda: torch.cuda.init(), lambda: run_torch(torch)
+    )
 
 
 def run_torch(torch):
@@ -87,8 +89,15 @@ def ask_jax():
 
 
 def framework(name, version, cuda, architectures):
-    return {"name": name, "version": str(version), "cuda": cuda, "architectures": list(architectures),
-            "sees": False, "kernel_ran": False, "error": None}
+    return {
+        "name": name,
+        "version": str(version),
+        "cuda": cuda,
+        "architectures": list(architectures),
+        "sees": False,
+        "kernel_ran": False,
+        "error": None,
+    }
 
 
 def seeing(result, sees, why_not, run):

@@ -3,7 +3,10 @@ import sys
 
 cookie = sys.argv[1]
 if sys.version_info < (3, 7):
-    sys.stdout.write('%s{"too_old": "%d.%d.%d"}%s\n' % ((cookie,) + tuple(sys.version_info[:3]) + (cookie[::-1],)))
+    sys.stdout.write(
+        '%s{"too_old": "%d.%d.%d"}%s\n'
+        % ((cookie,) + tuple(sys.version_info[:3]) + (cookie[::-1],))
+    )
     sys.stdout.flush()
     sys.exit(0)
 
@@ -25,7 +28,7 @@ def read_exactly(count):
 def report(value):
     data = (cookie + json.dumps(value) + cookie[::-1] + "\n").encode("ascii")
     while data:
-        data = data[os.write(1, data):]
+        data = data[os.write(1, data) :]
 
 
 header = b""

@@ -29,7 +29,7 @@ def folders():
 
 def place(root, point, path):
     # A container sees its own group mounted as the root of the tree, or the whole tree of the host
-    inside = path[len(root):] if root != "/" and path.startswith(root) else path
+    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
     folder = os.path.normpath(point + "/" + inside)
     return folder if os.path.isdir(folder) else point
 
@@ -51,7 +51,9 @@ def number(text):
 
 
 def pairs(text):
-    return {key: int(value) for key, value in (line.split()[:2] for line in (text or "").splitlines())}
+    return {
+        key: int(value) for key, value in (line.split()[:2] for line in (text or "").splitlines())
+    }
 
 
 def open_counters():
@@ -138,8 +140,18 @@ class Version1(object):
 
 class Version2(object):
     version = "2"
-    keys = (b"anon", b"shmem", b"file", b"kernel", b"slab", b"kernel_stack", b"pagetables",
-            b"percpu", b"sock", b"vmalloc")
+    keys = (
+        b"anon",
+        b"shmem",
+        b"file",
+        b"kernel",
+        b"slab",
+        b"kernel_stack",
+        b"pagetables",
+        b"percpu",
+        b"sock",
+        b"vmalloc",
+    )
 
     def __init__(self, folder):
         self.folder = folder
@@ -165,8 +177,11 @@ class Version2(object):
             "swap_known": swap is not None,
             "cpus": self.cpus(),
             "pids": number(read(self.folder, "pids.max")),
-            "unknown": [n for n, f in (("cpus", "cpu.max"), ("pids", "pids.max"))
-                        if read(self.folder, f) is None],
+            "unknown": [
+                n
+                for n, f in (("cpus", "cpu.max"), ("pids", "pids.max"))
+                if read(self.folder, f) is None
+            ],
             "cgroup_version": self.version,
         }
 

@@ -18,11 +18,11 @@ class Tail(object):
         self.pieces.append(data)
         self.held += len(data)
         if self.held > 4 * self.limit:
-            self.pieces = [b"".join(self.pieces)[-self.limit:]]
+            self.pieces = [b"".join(self.pieces)[-self.limit :]]
             self.held = len(self.pieces[0])
 
     def text(self):
-        return b"".join(self.pieces)[-self.limit:].decode("utf-8", "replace")
+        return b"".join(self.pieces)[-self.limit :].decode("utf-8", "replace")
 
 
 class Stream(object):
@@ -55,7 +55,7 @@ class Stream(object):
         if PHASE in data:
             for line in lines:
                 if line.startswith(PHASE):
-                    self.on_phase(line[len(PHASE):].decode("utf-8", "replace").strip()[:80])
+                    self.on_phase(line[len(PHASE) :].decode("utf-8", "replace").strip()[:80])
 
     def close(self):
         os.close(self.fd)
@@ -63,7 +63,7 @@ class Stream(object):
 
 def write_all(fd, data):
     while data:
-        data = data[os.write(fd, data):]
+        data = data[os.write(fd, data) :]
 
 
 class Child(object):
@@ -89,7 +89,9 @@ class Child(object):
         self.maxrss_bytes = None
 
     def ended(self, status, usage):
-        self.exit_code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        self.exit_code = (
+            128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        )
         self.maxrss_bytes = usage.ru_maxrss * 1024
 
     def signal(self, number):
@@ -115,7 +117,13 @@ def become(argv, environment, out, err, failed):
         os.dup2(out, 1)
         os.dup2(err, 2)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM, signal.SIGPIPE):
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGCHLD,
+            signal.SIGALRM,
+            signal.SIGPIPE,
+        ):
             signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], argv, environment)
     except OSError as error:

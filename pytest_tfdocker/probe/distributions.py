@@ -80,11 +80,16 @@ def read_one(location, folder, first):
 def read_headers(text, result):
     head = email.parser.HeaderParser().parsestr(text)
     if not head.get("Name") or not head.get("Version"):
-        result["problem"] = "%s names no %s" % (result["path"], "Version" if head.get("Name") else "Name")
+        result["problem"] = "%s names no %s" % (
+            result["path"],
+            "Version" if head.get("Name") else "Name",
+        )
         return
     result["name"] = canonical(clean(str(head["Name"])).strip())
     result["version"] = clean(str(head["Version"])).strip()
-    result["requires"] = [clean(" ".join(str(r).split())) for r in head.get_all("Requires-Dist", [])]
+    result["requires"] = [
+        clean(" ".join(str(r).split())) for r in head.get_all("Requires-Dist", [])
+    ]
     result["extras"] = [clean(str(e)) for e in head.get_all("Provides-Extra", [])]
     python = head.get("Requires-Python")
     result["requires_python"] = clean(str(python)).strip() if python else None

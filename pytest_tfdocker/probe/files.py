@@ -8,7 +8,12 @@ def mount_points():
     with open("/proc/self/mountinfo", "rb") as lines:
         for line in lines:
             point = line.split()[4]
-            for code, char in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
+            for code, char in (
+                (b"\\040", b" "),
+                (b"\\011", b"\t"),
+                (b"\\012", b"\n"),
+                (b"\\134", b"\\"),
+            ):
                 point = point.replace(code, char)
             points.add(os.fsdecode(point))
     points.discard("/")
@@ -87,4 +92,4 @@ class Walk:
 
 def source_of(cache_folder, name):
     # a/__pycache__/b.cpython-311.opt-1.pyc → a/b.py: pip lists the .pyc it writes, others don't
-    return cache_folder[:-len("__pycache__")] + name.partition(".")[0] + ".py"
+    return cache_folder[: -len("__pycache__")] + name.partition(".")[0] + ".py"

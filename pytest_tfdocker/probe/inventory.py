@@ -100,7 +100,7 @@ def ask(path, program, environment):
     start, end = text.find(cookie), text.find(cookie[::-1])
     if start < 0 or end < 0:
         raise ValueError(text.strip()[-400:] or "no answer within %d s" % ASK_SECONDS)
-    return json.loads(text[start + len(cookie):end])
+    return json.loads(text[start + len(cookie) : end])
 
 
 def read_until(reading, deadline):

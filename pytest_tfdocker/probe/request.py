@@ -74,7 +74,7 @@ class Request(object):
 
     def transfer(self):
         if self.to_send:
-            self.to_send = self.to_send[self.socket.send(self.to_send):]
+            self.to_send = self.to_send[self.socket.send(self.to_send) :]
             self.sent_at = self.sent_at or time.monotonic()
             return
         piece = self.socket.recv(1 << 16)
@@ -104,7 +104,10 @@ class Request(object):
         self.socket = None
         self.to_send = b""
         if self.answer:
-            self.error, self.done = "the connection broke in the middle of the answer: %s" % error, True
+            self.error, self.done = (
+                "the connection broke in the middle of the answer: %s" % error,
+                True,
+            )
         elif self.sent_at is not None:
             self.error, self.done = "the connection was closed without an answer: %s" % error, True
         self.retry_at = time.monotonic() + RETRY_SECONDS

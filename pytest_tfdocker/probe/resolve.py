@@ -111,7 +111,7 @@ def of_shell(argv):
         if word.startswith("-") and not word.startswith("--") and "c" in word:
             if index + 1 >= len(argv):
                 raise Unresolved("%s -c has no command" % argv[0])
-            return last_command(argv[index + 1], argv[index + 3:])
+            return last_command(argv[index + 1], argv[index + 3 :])
         if not word.startswith("-"):
             return of_file(argv[index:])
     raise Unresolved("%s starts an interactive shell" % argv[0])
@@ -191,14 +191,17 @@ def pipenv_environments():
 def conda_environments(argv):
     for index, word in enumerate(argv):
         if word in ("-p", "--prefix"):
-            return argv[index + 1:index + 2]
+            return argv[index + 1 : index + 2]
         if word in ("-n", "--name"):
-            return conda_named((argv[index + 1:index + 2] or ["base"])[0])
+            return conda_named((argv[index + 1 : index + 2] or ["base"])[0])
     return conda_named("base")
 
 
 def conda_named(name):
-    roots = [os.environ.get(key) for key in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT", "CONDA_PREFIX", "CONDA_DIR")]
+    roots = [
+        os.environ.get(key)
+        for key in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT", "CONDA_PREFIX", "CONDA_DIR")
+    ]
     roots += ["/opt/conda", "/opt/miniconda3", "/root/miniconda3", "/opt/micromamba", "/miniconda3"]
     roots = [root for root in roots if root]
     return roots if name == "base" else [os.path.join(root, "envs", name) for root in roots]

@@ -28,7 +28,9 @@ def largest_processes(count=5):
         if pid.isdigit() and pid != "1":
             try:
                 with open("/proc/%s/status" % pid) as lines:
-                    fields = dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+                    fields = dict(
+                        line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line
+                    )
             except OSError:
                 continue
             size = sum(int(fields.get(key, "0").split()[0]) for key in ("RssAnon", "RssShmem"))
@@ -103,25 +105,31 @@ class Meter(object):
         ends = [phase[1] for phase in self.phases[1:]] + [now]
         result = {
             "seconds": now - self.started,
-            "phases": [[p[0], end - p[1], p[2] if counters else None] for p, end in zip(self.phases, ends)],
+            "phases": [
+                [p[0], end - p[1], p[2] if counters else None] for p, end in zip(self.phases, ends)
+            ],
             "samples": self.samples,
             "processes": self.processes,
             "measured": counters is not None,
         }
         if counters:
             kills = counters.oom_kills()
-            result.update({
-                "working_bytes": self.working,
-                "cache_bytes": self.cache,
-                "kernel_bytes": self.kernel,
-                "own_bytes": self.own,
-                "kernel_peak_bytes": counters.kernel_peak(),
-                "kernel_peak_before_bytes": self.kernel_peak_before,
-                "gap_seconds": self.gap,
-                "oom_kills": None if kills is None or self.kills is None else kills - self.kills,
-                "cpu_seconds": difference(counters.cpu_seconds(), self.cpu),
-                "throttled_seconds": difference(counters.throttled_seconds(), self.throttled),
-            })
+            result.update(
+                {
+                    "working_bytes": self.working,
+                    "cache_bytes": self.cache,
+                    "kernel_bytes": self.kernel,
+                    "own_bytes": self.own,
+                    "kernel_peak_bytes": counters.kernel_peak(),
+                    "kernel_peak_before_bytes": self.kernel_peak_before,
+                    "gap_seconds": self.gap,
+                    "oom_kills": None
+                    if kills is None or self.kills is None
+                    else kills - self.kills,
+                    "cpu_seconds": difference(counters.cpu_seconds(), self.cpu),
+                    "throttled_seconds": difference(counters.throttled_seconds(), self.throttled),
+                }
+            )
         return result
 
 
@@ -154,7 +162,9 @@ class Supervisor(object):
         self.stopping_at, self.stopped, self.timed_out = None, False, False
         self.request = request_module.Request(spec["request"]) if spec.get("request") else None
         self.meter = Meter(self.counters, self.plan["interval_seconds"], self.files_bytes)
-        self.child = child_module.Child(spec["argv"], self.environment, relay, keep, self.meter.phase)
+        self.child = child_module.Child(
+            spec["argv"], self.environment, relay, keep, self.meter.phase
+        )
         deadline = self.meter.started + spec["timeout_seconds"] if spec["timeout_seconds"] else None
         while self.child.exit_code is None:
             self.step(deadline)
@@ -247,19 +257,26 @@ class Supervisor(object):
                 "answered": request.done and request.error is None,
                 "seconds": request.answered_at - request.sent_at if request.answered_at else None,
             }
-        record.update({
-            "name": spec["name"],
-            "exit_code": self.child.exit_code,
-            "error": self.child.error,
-            "stopped": self.stopped,
-            "timed_out": self.timed_out,
-            "maxrss_bytes": self.child.maxrss_bytes,
-        })
+        record.update(
+            {
+                "name": spec["name"],
+                "exit_code": self.child.exit_code,
+                "error": self.child.error,
+                "stopped": self.stopped,
+                "timed_out": self.timed_out,
+                "maxrss_bytes": self.child.maxrss_bytes,
+            }
+        )
         return record
 
     def output(self):
         out, err = self.child.stdout, self.child.stderr
-        return {"stdout": out.text(), "stderr": err.text(), "stdout_bytes": out.total, "stderr_bytes": err.total}
+        return {
+            "stdout": out.text(),
+            "stderr": err.text(),
+            "stdout_bytes": out.total,
+            "stderr_bytes": err.total,
+        }
 
 
 def memory_file(name, data):
@@ -289,6 +306,8 @@ def main(plan, files, report):
     report({"limits": counters.limits() if counters else None})
     records = []
     for spec in plan["children"]:
-        spec["argv"] = [paths.get(word[1:], word) if word.startswith("@") else word for word in spec["argv"]]
+        spec["argv"] = [
+            paths.get(word[1:], word) if word.startswith("@") else word for word in spec["argv"]
+        ]
         records.append(supervisor.run(spec))
     report({"children": records})

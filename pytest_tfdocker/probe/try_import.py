@@ -82,9 +82,13 @@ with warnings.catch_warnings(record=True) as caught:
         result["traceback"] = traceback.format_exc()[-4000:]
         cause = error.__cause__ or error.__context__
         if cause is not None and str(cause) not in result["error"]:
-            result["error"] += "\n" + "".join(traceback.format_exception_only(type(cause), cause)).strip()
+            result["error"] += (
+                "\n" + "".join(traceback.format_exception_only(type(cause), cause)).strip()
+            )
 result["seconds"] = time.monotonic() - started
 result["rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-result["warnings"] = ["%s: %s" % (w.category.__name__, w.message) for w in caught[:20]] + heard.texts
+result["warnings"] = [
+    "%s: %s" % (w.category.__name__, w.message) for w in caught[:20]
+] + heard.texts
 sys.stdout.write(cookie + json.dumps(result) + cookie[::-1] + "\n")
 sys.stdout.flush()
