@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
@@ -236,8 +236,16 @@ class Session:
         name = "".join(c for c in str(engine_id) if c.isalnum())[:32]
         user = os.getuid() if hasattr(os, "getuid") else "user"
         lock = FileLock(Path(tempfile.gettempdir()) / f"tfdocker-{user}-{name}.lock")
-        with lock, self._doing(what):
-            yield
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            with self._doing(f"wait for another measured run, then {what}"):
+                lock.acquire()
+        try:
+            with self._doing(what):
+                yield
+        finally:
+            lock.release()
 
     def peek(self, key: tuple[str, ...], kind: Any) -> Any:
         """A part that some worker has gathered in this run; None if none has."""

@@ -9,7 +9,7 @@ from pytest_tfdocker.engine.build_classic import build_classic
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.buildx import build_with_buildx, find_buildx
-from pytest_tfdocker.engine.client import LABEL, Engine
+from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import BuildFailedError, ImageNotFoundError
 
 
@@ -61,11 +61,10 @@ def _current(engine: Engine, tag: str) -> str | None:
 
 
 def _remove_replaced(engine: Engine, image_id: str) -> None:
-    """Removes an untagged image of ours; one that the user has tagged stays."""
+    """Removes the image that had the tag, unless another tag or a container still needs it."""
     try:
-        image = engine.inspect(image_id)
+        tags = engine.inspect(image_id).get("RepoTags")
     except ImageNotFoundError:
         return
-    ours = LABEL in ((image.get("Config") or {}).get("Labels") or {})
-    if not image.get("RepoTags") and not ours:
+    if not tags:
         engine.remove_image(image_id)

@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Self
 
 import docker.types
@@ -117,8 +118,22 @@ class Container:
             found = self.stream.wait_report("too_old", 0) or self.stream.wait_report("crash", 0)
         if found is None:
             said = (self.stream.stderr or self.stream.stdout).decode("utf-8", "replace")
-            raise ConnectionLostError(said.strip()[-800:])
+            raise ConnectionLostError(said.strip()[-800:], oom_killed=self.was_oom_killed())
         return found
+
+    def was_oom_killed(self) -> bool:
+        """Whether the engine saw an OOM kill in it: it keeps its last events for a while.
+
+        Tells of the case that nobody inside could report, PID 1 itself killed.
+        """
+        filters = {"container": [self.id], "event": ["oom"]}
+        with suppress(APIError, requests.RequestException):
+            # By the engine's own clock; without an end the stream would go on for ever
+            now = datetime.fromisoformat(self.engine.api.info()["SystemTime"])
+            until = int(now.timestamp()) + 1
+            events = self.engine.api.events(since=1, until=until, filters=filters, decode=True)
+            return any(True for _ in events)
+        return False
 
     def close(self) -> None:
         """Ends the lifeline and makes sure that the container is gone."""

@@ -20,6 +20,11 @@ class CommandNotFoundError(EngineError):
 class ConnectionLostError(EngineError):
     """The container ended, or the engine went away, before the program inside had reported."""
 
+    def __init__(self, said: str, *, oom_killed: bool = False) -> None:
+        """`said`: the last that it wrote; `oom_killed`: whether the engine saw an OOM kill."""
+        super().__init__(said)
+        self.oom_killed = oom_killed
+
 
 class BuildFailedError(EngineError):
     """The image could not be built."""

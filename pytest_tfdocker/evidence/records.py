@@ -12,6 +12,8 @@ class Absent(Record, tag="absent", frozen=True, kw_only=True):
 
     reason: str
     """One sentence, and what to do about it where something can be done."""
+    oom_killed: bool = False
+    """Of a run: whether the engine saw an OOM kill, of PID 1 itself, so that nobody reported."""
 
 
 class EngineFacts(Record, frozen=True, kw_only=True):

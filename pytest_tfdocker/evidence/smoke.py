@@ -1,5 +1,6 @@
 """Collects runs of the user's own program: a script, a command, or the service and a request."""
 
+import signal
 from typing import Any
 
 from pytest_tfdocker.evidence.records import Absent, Effective, Interpreter, Phase, Run
@@ -36,10 +37,22 @@ def collect_run(
         }
     files = {script_name: script} if script is not None else {}
     found = supervised.children([child], files=files, script=script is not None)
-    if isinstance(found, Absent):
-        return found
     told = [interpreter.executable, script_name] if script is not None else argv
+    if isinstance(found, Absent):
+        return _killed(supervised, name, told) if found.oom_killed else found
     return run_record(supervised, name, told, found[0], found[1][0])
+
+
+def _killed(supervised: Supervised, name: str, command: list[str]) -> Run:
+    """What is left to say where the kernel killed the supervisor too."""
+    return Run(
+        name=name,
+        command=command,
+        limits=supervised.limits,
+        effective=Absent(reason="the kernel killed the supervisor too"),
+        exit_code=128 + signal.SIGKILL,
+        oom_killed=True,
+    )
 
 
 def _argv(

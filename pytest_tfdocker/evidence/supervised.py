@@ -18,6 +18,7 @@ from pytest_tfdocker.evidence.records import (
     Limits,
 )
 from pytest_tfdocker.settings import schema
+from pytest_tfdocker.settings.units import format_memory
 
 SAMPLE_SECONDS = 0.02
 KEEP_OUTPUT_BYTES = 64 << 10
@@ -121,7 +122,7 @@ class Supervised:
                 container.start(probe.supervisor_payload(plan, dict(files or {})))
                 return _reports(container, seconds)
         except ConnectionLostError as error:
-            return Absent(reason=_lost(str(error), spec))
+            return Absent(reason=_lost(error, spec), oom_killed=error.oom_killed)
         except EngineError as error:
             return Absent(reason=f"the container could not be started: {error}")
 
@@ -169,11 +170,11 @@ def effective(told: dict[str, Any] | None) -> Effective | Absent:
     return Effective(**told)
 
 
-def _lost(said: str, spec: ContainerSpec) -> str:
-    text = "the container ended before the probe had reported"
-    if spec.memory_bytes is not None and spec.memory_bytes < 32 << 20:
-        text += f"; a limit of {spec.memory_bytes >> 20} MiB may leave no room for Python itself"
-    return f"{text}\n{said}" if said else text
+def _lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
+    if error.oom_killed:
+        limit = "" if spec.memory_bytes is None else f" under {format_memory(spec.memory_bytes)}"
+        return f"OOM-killed{limit}, the probe included: no figures are left"
+    return f"the container ended before the probe reported\n{error}".strip()
 
 
 def collect_limits(supervised: Supervised) -> Effective | Absent:
