@@ -20,6 +20,8 @@ KEPT_STEPS = 1000
 """Names of finished steps that are remembered, so that none is written twice."""
 
 PLAIN_WIDTH = 120
+HEARTBEAT_SECONDS = 20.0
+"""How long a log of CI stays silent while a step goes on and writes."""
 REFRESHES_PER_SECOND = 4
 
 
@@ -51,6 +53,7 @@ class Progress:
         self._told: OrderedDict[str, None] = OrderedDict()
         self._running: dict[str, float] = {}
         self._last_log = ""
+        self._written = clock()
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -84,8 +87,10 @@ class Progress:
         self._tell_once(name, state, seconds)
 
     def log(self, line: str) -> None:
-        """The last line that the step wrote; shown on a terminal only."""
+        """The last line that the step wrote; without a terminal, one from time to time."""
         self._last_log = line[:1000]
+        if self._live is None and self._clock() - self._written >= HEARTBEAT_SECONDS:
+            self._write(f"{self._status(PLAIN_WIDTH)}\n")
 
     def _tell_once(self, name: str, state: State, seconds: float | None) -> None:
         if name in self._told:
@@ -111,6 +116,7 @@ class Progress:
     def _write(self, text: str) -> None:
         write = self._output if callable(self._output) else self._output.write
         write(text)
+        self._written = self._clock()
         flush = getattr(self._output, "flush", None)
         if flush is not None:
             flush()

@@ -44,6 +44,16 @@ def test_without_a_terminal_each_step_is_one_line(clock):
     )
 
 
+def test_a_long_step_without_a_terminal_is_heard_of_now_and_then(clock):
+    out = io.StringIO()
+    with Progress("build", out, clock=clock) as progress:
+        progress.step("[2/3] RUN pip install torch", "started")
+        for line in ("Collecting torch", "Downloading", "Installing"):
+            clock.now += 15.0
+            progress.log(line)
+    assert out.getvalue() == "build: [2/3] RUN pip install torch 30.0 s\n  Downloading\n"
+
+
 def test_a_function_that_takes_text_will_do():
     written = []
     with Progress("run", written.append) as progress:
