@@ -39,6 +39,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Version, specifier, URL or commit."""
     seen: str | None
     """The same of what is installed; None where nothing is."""
+    replaced_by: Requirement | None = None
+    """Another requirement of that name, which what is installed does meet."""
 
 
 def plan(_image: Image, _declared: Declared) -> list[str | None]:
@@ -93,7 +95,17 @@ def problems(facts: Facts) -> list[DependencyProblem]:
 
 def _differences(active: Sequence[Requirement], installed: Installed) -> list[Difference]:
     found = (_difference(one, installed.find(one)) for one in active)
-    return [one for one in found if one is not None]
+    return [_with_rival(one, active) for one in found if one is not None]
+
+
+def _with_rival(one: Difference, active: Sequence[Requirement]) -> Difference:
+    """An exact pin elsewhere is what put the other version there."""
+    version = one.found.version if one.found else None
+    for other in active:
+        rival = other.name == one.requirement.name and exact_version(other.specifier)
+        if rival and version and satisfies(version, other.specifier):
+            return msgspec.structs.replace(one, replaced_by=other)
+    return one
 
 
 def _difference(one: Requirement, found: Distribution | None) -> Difference | None:
@@ -168,8 +180,10 @@ def _row(one: Difference) -> list[str]:
     lines = [f"wanted {name} {wanted}   {printable(str(one.requirement.source))}"]
     if one.found is None or one.seen is None:
         return [*lines, "found  nothing of that name"]
-    found = f"{one.found.name} {printable(one.seen)}"
-    return [*lines, f"found  {found} in {printable(one.found.location)}"]
+    found = f"{one.found.name} {printable(one.seen)} in {printable(one.found.location)}"
+    rival = one.replaced_by
+    by = f"; replaced by {printable(str(rival.source))}" if rival else ""
+    return [*lines, f"found  {found}{by}"]
 
 
 def _elsewhere(
@@ -198,6 +212,8 @@ def _mended(one: Difference) -> str:
     if one.found is None:
         return f"install {name}, or delete {place}"
     written = f"write {name}=={printable(one.found.version)} at {place}"
+    if one.replaced_by:
+        return f"{written}, or delete {printable(str(one.replaced_by.source))}"
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version
     if plain_wheel:
         return f"{written}, or install from the index that has {wanted}: PyPI has no local versions"

@@ -121,6 +121,8 @@ def _options(text: str) -> Values:
             words = words[1:]
         elif word.partition("=")[0] not in _DROPPED and not word.startswith("-C"):
             kept.append(word)
+    if all(word.startswith("--hash=") for word in kept):
+        return Values({"hashes": [word.removeprefix("--hash=") for word in kept]})
     parser = _parser()
     values, rest = parser.parse_args(kept, Values(copy.deepcopy(parser.defaults)))
     if rest:

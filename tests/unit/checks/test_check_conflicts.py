@@ -1,5 +1,7 @@
 """`conflicts`: requirements of what is installed, and second copies."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -232,3 +234,10 @@ def test_without_evidence_it_is_an_error_with_the_reason(facts, evidence):
 def test_control_characters_are_escaped(given, distribution):
     text = CHECK.judge(given(distribution("one", "1\x1b[31m", requires=["absent"])), None).text
     assert "\x1b" not in text
+
+
+def test_the_documents_example_is_what_the_check_says(given, distribution, copies):
+    one = distribution("transformers", "5.23.0", requires=["torch>=2.6"])
+    verdict = CHECK.judge(given(one, "torch 1.11.0+cu113", *copies()), None)
+    example = f"FAILED Dockerfile::conflicts - {verdict.text}"
+    assert example in (Path(__file__).parents[3] / "docs/checks/conflicts.md").read_text()

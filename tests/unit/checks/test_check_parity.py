@@ -1,6 +1,7 @@
 """`parity`: what is declared is what is installed."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -126,6 +127,16 @@ def test_what_is_missing_fails(given):
     )
     assert parity.problems(facts)[0] == DependencyProblem(
         kind="missing", name="torch", wanted="2.13.0", source="requirements.txt", line=1
+    )
+
+
+def test_a_pin_that_another_line_overrides_is_told_with_that_line(given):
+    verdict = CHECK.judge(given(["torch==2.9.0", "torch==2.8.0"], "torch 2.8.0"), None)
+    assert verdict.text == (
+        "1 of 1 differs: torch 2.8.0, not 2.9.0\n"
+        "  wanted torch 2.9.0   requirements.txt:1\n"
+        f"  found  torch 2.8.0 in {SITE}; replaced by requirements.txt:2\n"
+        "  mend: write torch==2.8.0 at requirements.txt:1, or delete requirements.txt:2"
     )
 
 
@@ -383,3 +394,12 @@ def test_the_copy_that_an_import_finds_is_judged(given, distribution):
     first = distribution("torch", "2.13.0")
     second = distribution("torch", "1.0", path="/usr/lib/torch", shadowed_by=first.path)
     assert parity.problems(given(["torch==2.13.0"], second, first)) == []
+
+
+def test_the_documents_example_is_what_the_check_says(given, distribution):
+    lines = ["torch==2.9.0+cpu", "transformers==5.23.0"]
+    installed = ["torch 2.9.0+cu128", "transformers 5.23.0", "accelerate 1.11.0", "pip 24.0"]
+    base = with_base(distribution, "apt-tools 1.0")
+    verdict = CHECK.judge(given(lines, *installed, "apt-tools 1.0", base=base), None)
+    example = f"FAILED Dockerfile::parity - {verdict.text}"
+    assert example in (Path(__file__).parents[3] / "docs/checks/parity.md").read_text()

@@ -1,6 +1,7 @@
 """`pinned`: every declared requirement is an exact pin."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -249,3 +250,12 @@ def test_a_file_of_thousands_of_lines_is_judged_at_once(given):
     facts = given(lines, *(f"name-{n} 1.{n}" for n in range(2_000)))
     assert CHECK.judge(facts, None).measured == 2_000
     assert msgspec.json.encode(pinned.problems(facts)[0])
+
+
+def test_the_documents_example_is_what_the_check_says(given, distribution):
+    lines = ["torch==2.13.0", "transformers>=4", "numpy==2.*", "tokenizers = 0.23"]
+    torch = distribution("torch", "2.13.0", requires=["sympy"])
+    facts = given(lines, torch, "transformers 5.23.0", "numpy 2.4.6", "sympy 1.14.0")
+    verdict = CHECK.judge(facts, None)
+    example = f"FAILED Dockerfile::pinned - {verdict.text}"
+    assert example in (Path(__file__).parents[3] / "docs/checks/pinned.md").read_text()
