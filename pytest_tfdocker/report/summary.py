@@ -14,11 +14,6 @@ LARGEST = 5
 REASONS = 3
 
 
-def render_summary(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
-    """Lines of plain text; the last ones, one an image, say what was judged."""
-    return [*render_figures(reports, width), *map(last_line, reports)]
-
-
 def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
     """All but the last lines; none where nothing was measured."""
     lines: list[str] = []
@@ -26,6 +21,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += suggest(report)
         lines += _not_judged(report)
+        lines += _not_honoured(report)
     return lines
 
 
@@ -85,6 +81,12 @@ def _not_judged(report: ImageReport) -> list[str]:
         return []
     rows = [f"  {one.id}: {one_line(one.headline)}" for one in unjudged]
     return [f"not judged in {report.image.name}:", *bounded(rows)]
+
+
+def _not_honoured(report: ImageReport) -> list[str]:
+    """What the Compose file asks for and this run did not have."""
+    notes = [f"  {one_line(note)}" for note in report.image.notes]
+    return [f"not honoured in {report.image.name}:", *bounded(notes)] if notes else []
 
 
 def _figures(report: ImageReport) -> list[str]:

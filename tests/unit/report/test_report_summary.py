@@ -9,7 +9,7 @@ import pytest
 from pytest_tfdocker.evidence.records import Absent, Import, Imports, Limits
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import rounded_up, suggest
-from pytest_tfdocker.report.summary import last_line, render_summary
+from pytest_tfdocker.report.summary import last_line, render_figures
 from pytest_tfdocker.settings.units import parse_size
 
 WHAT = (
@@ -17,6 +17,11 @@ WHAT = (
     "python /opt/venv/bin/python 3.11.2 (CMD python app.py)"
 )
 BUDGETS = {"size": {"total": 2 * 10**9, "layer": 10**9, "wasted": 10**7}}
+
+
+def render_summary(reports, width=80):
+    """What the terminal shows, pytest's own summary left out."""
+    return [*render_figures(reports, width), *map(last_line, reports)]
 
 
 def check(outcome, name="size[total]", message="1.0 GB, 1.0 GB under 2.0 GB"):
@@ -177,3 +182,13 @@ def test_several_images_end_with_a_line_each(report):
 
 def test_no_image_gives_no_line():
     assert render_summary([]) == []
+
+
+def test_what_compose_asks_for_and_the_run_did_not_have_is_told(report):
+    told = report()
+    noted = msgspec.structs.replace(told.image, notes=["compose.yaml:9: env_file is not read"])
+    lines = render_figures([msgspec.structs.replace(told, image=noted)])
+    assert lines[-2:] == [
+        "not honoured in default:",
+        "  compose.yaml:9: env_file is not read",
+    ]
