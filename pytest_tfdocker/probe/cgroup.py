@@ -4,16 +4,16 @@ import os
 UNLIMITED = 1 << 60  # v1 writes 2^63 - 4096 for "no limit", rounded to the page size
 
 
-def folders():
-    """Controller → folder, and the version that holds memory: 1, 2 or None."""
+def folders(proc):
+    """Controller → this process's folder, by what `proc` (/proc/self) says; "v2" → the unified one."""
     own = {}
-    with open("/proc/self/cgroup") as lines:
+    with open(proc + "/cgroup") as lines:
         for line in lines:
             _, controllers, path = line.rstrip("\n").split(":", 2)
             for controller in controllers.split(","):
                 own[controller] = path
     found = {}
-    with open("/proc/self/mountinfo") as lines:
+    with open(proc + "/mountinfo") as lines:
         for line in lines:
             left, _, right = line.partition(" - ")
             kind, _, options = right.split()[:3]
@@ -56,9 +56,9 @@ def pairs(text):
     }
 
 
-def open_counters():
+def open_counters(proc="/proc/self"):
     """The reader that fits, or None where no memory counter can be read."""
-    where = folders()
+    where = folders(proc)
     if "memory" in where and read(where["memory"], "memory.stat"):
         return Version1(where)
     if "v2" in where and read(where["v2"], "memory.current"):

@@ -35,11 +35,10 @@ class Walk:
         self.linked = set()
         self.mounts = mount_points()
 
-    def run(self):
+    def run(self, root="/"):
         started = time.monotonic()
-        folders = ["/"]
-        root = os.lstat("/")
-        self.blocks += root.st_blocks * 512
+        folders = [root]
+        self.blocks += os.lstat(root).st_blocks * 512
         while folders:
             self.folder(folders.pop(), folders)
         return {

@@ -237,10 +237,11 @@ class Supervisor(object):
 
     def sweep(self):
         """Ends what the child left behind, and reads its streams to their end."""
-        try:
-            os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        if os.getpid() == 1:  # elsewhere -1 would be every process of the user's
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # none is left, or another user's
+                pass
         until = time.monotonic() + KILL_AFTER_SECONDS
         while self.child.streams and time.monotonic() < until:
             fds = [stream.fd for stream in self.child.streams]
