@@ -31,7 +31,7 @@ def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen]
     started = time.monotonic()
     buildx = find_buildx()
     if buildx is not None:
-        image_id = build_with_buildx(buildx, request, on_step)
+        image_id = _known(engine, build_with_buildx(buildx, request, on_step))
     elif request.buildkit_reason is not None:
         raise BuildFailedError(
             "the docker CLI has no buildx, which this build needs",
@@ -51,6 +51,16 @@ def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen]
         seconds=time.monotonic() - started,
         cached=before == image_id,
     )
+
+
+def _known(engine: Engine, digests: list[str]) -> str:
+    """The digest that this engine knows the image by. Raises ImageNotFoundError."""
+    for digest in digests[:-1]:
+        try:
+            return str(engine.inspect(digest)["Id"])
+        except ImageNotFoundError:
+            continue
+    return str(engine.inspect(digests[-1])["Id"])
 
 
 def _current(engine: Engine, tag: str) -> str | None:

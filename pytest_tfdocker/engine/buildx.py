@@ -42,20 +42,26 @@ def find_buildx() -> str | None:
 
 def build_with_buildx(
     buildx: str, request: BuildRequest, on_step: Callable[[StepSeen], None]
-) -> str:
-    """The id of the built image. Raises BuildFailedError."""
-    with tempfile.TemporaryDirectory(prefix="tfdocker-") as folder:
-        iidfile = Path(folder) / "iid"
+) -> list[str]:
+    """The digests of the image's config and of its manifest: an engine takes one of them as id.
+
+    A containerd store calls an image by its manifest, other stores by its config. Raises
+    BuildFailedError.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfdocker-") as name:
+        folder = Path(name)
         progress = PlainProgress()
-        code = _run(_command(buildx, request, iidfile), progress, on_step)
-        if code == 0 and iidfile.exists():
-            return iidfile.read_text().strip()
-        raise _failure(code, progress)
+        code = _run(_command(buildx, request, folder), progress, on_step)
+        if code != 0:
+            raise _failure(code, progress)
+        told = json.loads((folder / "metadata").read_bytes())
+        return [(folder / "iid").read_text().strip(), str(told.get("containerimage.digest", ""))]
 
 
-def _command(buildx: str, request: BuildRequest, iidfile: Path) -> list[str]:
+def _command(buildx: str, request: BuildRequest, folder: Path) -> list[str]:
     command = [buildx, "build", "--load", "--progress=plain", "--provenance=false"]
-    command += [f"--iidfile={iidfile}", f"--tag={request.tag}", f"--file={request.dockerfile}"]
+    command += [f"--iidfile={folder / 'iid'}", f"--metadata-file={folder / 'metadata'}"]
+    command += [f"--tag={request.tag}", f"--file={request.dockerfile}"]
     for option, value in (
         ("target", request.target),
         ("platform", request.platform),
