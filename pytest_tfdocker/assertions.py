@@ -99,7 +99,7 @@ def assert_importable(image: JudgedImage, *modules: str) -> None:
             imports=found,
         )
     except EngineError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     for module in modules:
         _carry(imports.CHECK.judge(facts, module))
 
@@ -128,7 +128,7 @@ def _judge(
     try:
         facts = session.facts(image.settings, check, parameter)
     except (EngineError, NotThereError) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     declared = (
         session.declared(image.settings) if settings is image.settings else read_declared(settings)
     )

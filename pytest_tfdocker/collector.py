@@ -14,7 +14,8 @@ from pytest_tfdocker.keys import SESSION
 from pytest_tfdocker.outcome import Collected, level_of, outcome_at
 from pytest_tfdocker.settings.schema import Image
 
-JUNIT = "tfdocker"
+VIRTUAL = "tfdocker"
+"""Where the ids begin of checks that hang on no file."""
 
 
 class CheckFailedError(Exception):
@@ -81,12 +82,18 @@ class CheckItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """The Dockerfile, at the line to blame."""
         line = self.verdict.line if self.verdict and self.verdict.line else 1
-        return self.path, line - 1, f"{JUNIT}.{self.image.name}.{self.name}"
+        path, _, name = self.nodeid.partition("::")
+        return self.config.rootpath / path, line - 1, name
 
     def final_location(self) -> tuple[str, int | None, str]:
         """The location, now that the verdict names a line."""
         path, _, domain = self.location
         return path, self.reportinfo()[1], domain
+
+
+def tells_of_build(item: pytest.Item, image: str) -> bool:
+    """Whether this item is the `build` of that image."""
+    return isinstance(item, CheckItem) and (item.image.name, item.check.name) == (image, "build")
 
 
 def items_of(parent: pytest.Collector, image: Image) -> Iterator[pytest.Item]:

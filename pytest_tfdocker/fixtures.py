@@ -41,10 +41,12 @@ def tfdocker_settings(request: pytest.FixtureRequest) -> Settings:
 def tfdocker_image(request: pytest.FixtureRequest) -> JudgedImage:
     """The image, built or given, with its evidence; with several images, each in its turn."""
     session = _session(request)
+    from pytest_tfdocker.collector import tells_of_build  # noqa: PLC0415
     from pytest_tfdocker.judged import JudgedImage  # noqa: PLC0415
 
     name = getattr(request, "param", session.settings.images[0].name)
-    return JudgedImage.of(session, name)
+    told = any(tells_of_build(item, name) for item in request.session.items)
+    return JudgedImage.of(session, name, told=told)
 
 
 @pytest.fixture
@@ -52,7 +54,6 @@ def tfdocker_run(request: pytest.FixtureRequest, tfdocker_image: JudgedImage) ->
     """`tfdocker_run(command_or_script, memory="1 GiB", …)` gives a finished run."""
     from pytest_tfdocker.running import Runner  # noqa: PLC0415
 
-    request.node.add_marker(pytest.mark.tfdocker_run)
     return Runner(tfdocker_image, request.node)
 
 

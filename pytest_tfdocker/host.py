@@ -5,22 +5,26 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-from pytest_tfdocker.collector import CheckItem, DockerfileFile, VirtualCollector
+from pytest_tfdocker.collector import VIRTUAL, CheckItem, DockerfileFile, VirtualCollector
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
 from pytest_tfdocker.settings.load import load_settings
 from pytest_tfdocker.settings.source import SettingsError
 
+IMAGE = "tfdocker_image"
+"""The attribute of a report that carries the image's name; xdist sends all that is plain."""
 VERDICT = "tfdocker"
-"""The attribute of a report that carries the verdict; xdist sends all that is plain."""
+"""The attribute that carries the verdict."""
 
 
 class Host:
@@ -34,7 +38,7 @@ class Host:
 
     @classmethod
     def configure(cls, config: pytest.Config) -> Self:
-        """Reads the settings and adds the Dockerfiles to what is collected.
+        """Reads the settings.
 
         Raises pytest.UsageError with every mistake at once.
         """
@@ -49,18 +53,17 @@ class Host:
         except SettingsError as error:
             raise pytest.UsageError("\n".join(["tfdocker:", *error.problems])) from None
         run_id = given["id"] if given else uuid.uuid4().hex
+        kept = _kept_folder(config)
         folder = Path(given["folder"] if given else tempfile.mkdtemp(prefix="tfdocker-run-"))
         voice = _Voice(config)
         session = Session(
             settings,
-            Store(folder, _kept_folder(config)),
+            Store(folder, kept),
             run_id,
             building=voice.building,
             doing=voice.doing,
         )
-        host = cls(config, session, is_worker=given is not None)
-        host._add_arguments()
-        return host
+        return cls(config, session, is_worker=given is not None)
 
     def shared(self) -> dict[str, str]:
         """What a worker needs to take part in this run."""
@@ -70,29 +73,70 @@ class Host:
         """The collector of a Dockerfile that is to be judged; None for any other file."""
         if not any(image.dockerfile == path for image in self.session.settings.images):
             return None
-        collector: pytest.Collector = DockerfileFile.from_parent(parent, path=path)
+        # Outside of the root folder pytest would leave the path out of the ids.
+        nodeid = os.path.relpath(path, self.config.rootpath)
+        collector: pytest.Collector = DockerfileFile.from_parent(parent, path=path, nodeid=nodeid)
         return collector
 
-    def virtual_items(self, session: pytest.Session) -> list[pytest.Item]:
-        """Items of the images that have no file to collect; none where a node id was given."""
-        images = [i for i in self.session.settings.images if not i.dockerfile.is_file()]
-        if not images or self._has_node_id:
+    def added_items(self, session: pytest.Session, items: list[pytest.Item]) -> list[pytest.Item]:
+        """The checks that no argument has led to; none where a node id was given.
+
+        Not by an argument of our own: pytest drops those that lie in the folder of another,
+        and then never visits a Dockerfile in a folder of `norecursedirs`, such as "build".
+        """
+        if any("::" in str(argument) for argument in self.config.args):
             return []
-        collector = VirtualCollector.from_parent(session, name="tfdocker", images=images)
-        return list(session.genitems(collector))
+        images = self.session.settings.images
+        collected = {item.path for item in items if isinstance(item, CheckItem)}
+        paths = dict.fromkeys(one.dockerfile for one in images if one.dockerfile.is_file())
+        collectors = [
+            self.collect_file(path, session)
+            for path in paths
+            if path not in collected and not self._is_ignored(path)
+        ]
+        without = [image for image in images if not image.dockerfile.is_file()]
+        if without:
+            virtual = VirtualCollector.from_parent(
+                session, name=VIRTUAL, nodeid=VIRTUAL, images=without
+            )
+            collectors.append(virtual)
+        return [item for one in collectors if one is not None for item in session.genitems(one)]
+
+    def _is_ignored(self, path: Path) -> bool:
+        """Whether --ignore or a conftest names this file."""
+        hook = self.config.hook
+        return bool(hook.pytest_ignore_collect(collection_path=path, config=self.config))
+
+    def untime(self, item: pytest.Item) -> None:
+        """Lifts pytest-timeout's default, which is made for unit tests, from tests of the image.
+
+        Builds and runs have limits of their own. A test's own mark holds.
+        """
+        if (
+            "tfdocker_image" in getattr(item, "fixturenames", ())
+            and self.config.pluginmanager.hasplugin("timeout")
+            and item.get_closest_marker("timeout") is None
+        ):
+            item.add_marker(pytest.mark.timeout(0))
 
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
-        """Puts verdict and line on the report; what the user's runs printed goes on a failure."""
+        """Puts image, verdict and line on the report."""
         if isinstance(item, CheckItem):
             report.location = item.final_location()
+            setattr(report, IMAGE, item.image.name)
             collected = item.collected(report, call)
-            if collected is not None:
-                setattr(report, VERDICT, collected.to_dict())
+            if collected is None:
+                return
+            setattr(report, VERDICT, collected.to_dict())
+            if report.when == "setup":
+                # repr_failure is not asked there, and pytest's own text starts with "Failed: ".
+                report.longrepr = collected.message
 
     def note(self, report: pytest.TestReport) -> None:
         """Keeps a verdict; of a test that is run again, the last."""
+        name_junit_class(self.config, report, getattr(report, IMAGE, None))
         told = getattr(report, VERDICT, None)
         if told is not None and not self.is_worker:
             self.results[report.nodeid] = Collected.from_dict(told)
@@ -107,7 +151,7 @@ class Host:
         reports = image_reports(self.session, self.results.values())
         lines = render_figures(reports, self.config.get_terminal_writer().fullwidth)
         if lines:
-            reporter.section("tfdocker", sep="=")
+            reporter.write_sep("=", "tfdocker")
             for line in lines:
                 reporter.write_line(line)
 
@@ -140,23 +184,6 @@ class Host:
         if not self.is_worker:
             shutil.rmtree(self.session.store.run_folder, ignore_errors=True)
 
-    @property
-    def _has_node_id(self) -> bool:
-        return any("::" in str(argument) for argument in self.config.args)
-
-    def _add_arguments(self) -> None:
-        """Adds each Dockerfile that no argument covers."""
-        if self._has_node_id:
-            return
-        for image in self.session.settings.images:
-            path = image.dockerfile
-            if path.is_file() and not self._is_covered(path):
-                self.config.args.append(str(path))
-
-    def _is_covered(self, path: Path) -> bool:
-        folders = [self.config.invocation_params.dir / arg for arg in self.config.args]
-        return any(path == folder or path.is_relative_to(folder) for folder in folders)
-
 
 class _Voice:
     """Tells on the terminal what goes on; a worker of xdist has none and says nothing."""
@@ -183,10 +210,12 @@ class _Voice:
 
     @contextmanager
     def building(self) -> Iterator[Any]:
-        """Gives what takes the steps of a build."""
-        with self._progress("build") as progress:
+        """Gives what takes the steps of a build. Nothing is written before the first."""
+        with ExitStack() as stack:
+            begin = cache(lambda: stack.enter_context(self._progress("build")))
 
             def on_step(step: Any) -> None:
+                progress = begin()
                 if progress is None:
                     return
                 if step.state == "log":
@@ -227,4 +256,8 @@ def _start(config: pytest.Config) -> Path:
 
 def _kept_folder(config: pytest.Config) -> Path | None:
     cache = getattr(config, "cache", None)
-    return Path(cache.mkdir("tfdocker")) if cache is not None else None
+    try:
+        return Path(cache.mkdir("tfdocker")) if cache is not None else None
+    except OSError:
+        # pytest's own plugins warn of a cache that can't be written.
+        return None

@@ -4,8 +4,10 @@ from typing import Self
 
 import pytest
 
+from pytest_tfdocker.checks.build import NOT_BUILT
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import ImageEvidence
+from pytest_tfdocker.judging import failed_build
 from pytest_tfdocker.session import NotThereError, Session
 
 
@@ -22,15 +24,23 @@ class JudgedImage:
         """sha256:…, of the image's config or manifest."""
 
     @classmethod
-    def of(cls, session: Session, name: str) -> Self:
-        """The image of that name, built if need be; the test is told why where there is none."""
+    def of(cls, session: Session, name: str, *, told: bool) -> Self:
+        """The image of that name, built if need be; the test is told why where there is none.
+
+        `told`: whether a check of this run tells of a failed build, so that tests may skip.
+        """
+        image = session.image(name)
         try:
-            found = session.prepared(session.image(name))
+            found = session.prepared(image)
         except NotThereError as missing:
-            if missing.cause.failed_build:
-                raise pytest.skip.Exception("not built", _use_item_location=True) from None
-            pytest.fail(missing.cause.reason, pytrace=False)
-        return cls(session, name, found.reference, found.id)
+            cause = missing.cause
+        else:
+            return cls(session, name, found.reference, found.id)
+        if not cause.failed_build:
+            pytest.fail(cause.reason, pytrace=False)
+        if told:
+            raise pytest.skip.Exception(NOT_BUILT, _use_item_location=True)
+        pytest.fail(failed_build(image, cause).text, pytrace=False)
 
     @property
     def evidence(self) -> ImageEvidence:
@@ -38,7 +48,7 @@ class JudgedImage:
         try:
             return self.session.evidence(self.settings)
         except EngineError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def __repr__(self) -> str:
         """For pytest's own texts."""

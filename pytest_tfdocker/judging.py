@@ -1,7 +1,7 @@
 """From the run object to one verdict: what stands in the way of looking is told once."""
 
 from pytest_tfdocker.checks.build import NOT_BUILT, judge_failed_build
-from pytest_tfdocker.checks.check import Check
+from pytest_tfdocker.checks.check import Check, check_id
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import split
 from pytest_tfdocker.engine.errors import EngineError
@@ -15,26 +15,36 @@ def judge(session: Session, image: Image, check: Check, parameter: str | None) -
     try:
         facts = session.facts(image, check, parameter)
     except NotThereError as missing:
-        return _not_there(session, image, check, missing.cause)
+        return _not_there(
+            session, image, check, missing.cause, owner=check_id(check.name, parameter)
+        )
     except EngineError as lost:
         return error(*split(str(lost) or "the engine broke off"))
     return check.judge(facts, parameter)
 
 
-def _not_there(session: Session, image: Image, check: Check, cause: Unprepared) -> Verdict:
-    """A failed build fails `build` alone; any other cause is one error, and the others skip."""
+def failed_build(image: Image, cause: Unprepared) -> Verdict:
+    """What `build` says of a build that failed."""
+    return judge_failed_build(
+        cause.reason,
+        step=cause.step,
+        dockerfile=image.settings.dockerfile,
+        line=cause.line,
+        output=cause.log,
+        seconds=cause.seconds,
+    )
+
+
+def _not_there(
+    session: Session, image: Image, check: Check, cause: Unprepared, *, owner: str
+) -> Verdict:
+    """A failed build fails `build` alone; any other cause is one error, and the others skip.
+
+    The check that has told of it tells it again where it is run again: a rerun is no success.
+    """
     if cause.failed_build:
-        if check.name != "build":
-            return skipped(NOT_BUILT)
-        return judge_failed_build(
-            cause.reason,
-            step=cause.step,
-            dockerfile=image.settings.dockerfile,
-            line=cause.line,
-            output=cause.log,
-            seconds=cause.seconds,
-        )
+        return failed_build(image, cause) if check.name == "build" else skipped(NOT_BUILT)
     headline, *details = split(cause.reason)
-    if session.store.claim(f"told {image.name}"):
+    if session.store.claim(f"told {image.name}", owner):
         return error(headline, *details)
     return skipped(headline)

@@ -73,6 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{option} needs --tfdocker")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`-m "not tfdocker_run"` leaves out what starts containers, with and without --tfdocker."""
+    if {"tfdocker_run", "tfdocker_service"}.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.tfdocker_run)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With several images, `tfdocker_image` comes once for each, by name."""
     session = metafunc.config.stash.get(SESSION, None)
@@ -92,12 +98,16 @@ class Hooks:
         """The Dockerfile is a test file."""
         return self.host.collect_file(file_path, parent)
 
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """A test that may be the first to need the image is not timed for the build."""
+        self.host.untime(item)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        """Where there is no file to collect, the checks hang on a collector of our own."""
-        items.extend(self.host.virtual_items(session))
+        """`pytest tests --tfdocker` judges the image too."""
+        items.extend(self.host.added_items(session, items))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -108,8 +118,9 @@ class Hooks:
         self.host.annotate(item, call, report)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Where the reports are written, every verdict arrives."""
+        """Where the reports are written, every verdict arrives; before JUnit's file has it."""
         self.host.note(report)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

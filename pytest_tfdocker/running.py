@@ -48,7 +48,7 @@ class Runner:
             with session.measuring(f"run {name}"):
                 found = collect_run(supervised, name, timeout_seconds=seconds, **what)
         except EngineError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         if isinstance(found, Absent):
             pytest.fail(found.reason, pytrace=False)
         for stream in ("stdout", "stderr"):

@@ -233,7 +233,7 @@ class ServiceFactory:
             self._stack.callback(service.stop)
             return service.start()
         except EngineError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def __enter__(self) -> Self:
         """The factory itself."""

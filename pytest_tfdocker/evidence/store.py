@@ -39,12 +39,14 @@ class Store:
         """Keeps a value for later runs."""
         _write((self.kept_folder or self.run_folder) / _file_name(key), value)
 
-    def claim(self, key: str) -> bool:
-        """Whether nobody in this run has claimed this key before."""
+    def claim(self, key: str, owner: str = "") -> bool:
+        """Whether nobody in this run, but for the owner itself, has claimed this key before."""
+        path = self.run_folder / _file_name(key)
         try:
-            (self.run_folder / _file_name(key)).open("x").close()
+            with path.open("x", encoding="utf-8") as file:
+                file.write(owner)
         except FileExistsError:
-            return False
+            return bool(owner) and path.read_text(encoding="utf-8") == owner
         return True
 
     def lock(self, key: str) -> FileLock:

@@ -35,7 +35,8 @@ def _what(report: ImageReport) -> str:
     if evidence is None:
         name = report.image.given or report.image.settings.dockerfile
         reason = report.evidence.reason if isinstance(report.evidence, Absent) else "not built"
-        return f"{name} ({one_line(reason, 100)})"
+        headline, _, _ = reason.partition("\n")
+        return f"{name} ({one_line(headline, 100)})"
     return f"{evidence.reference} {evidence.id[:19]} {evidence.platform}, {_interpreter(evidence)}"
 
 

@@ -1,5 +1,6 @@
 """The settings of one image, typed. Field names are the keys of [tool.tfdocker], with - for _."""
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,8 +146,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dockerfile(self) -> Path:
-        """The Dockerfile, absolute; it need not exist."""
-        return self.root / self.settings.dockerfile
+        """The Dockerfile, absolute and without "..", as pytest names it; it need not exist."""
+        return Path(os.path.normpath(self.root / self.settings.dockerfile))
 
     @property
     def context(self) -> Path:
