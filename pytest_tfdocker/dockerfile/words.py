@@ -11,6 +11,8 @@ _SPECIAL = frozenset("@*#?$!-0123456789")
 _CLOSING = {"(": ")", "{": "}"}
 _DEEPEST = 20
 """`${A:-${B:-…}}` nested further than this is left unknown."""
+_LONGEST_VALUE = 32_768
+"""Characters; `A=$A$A` thirty times over would fill the memory."""
 
 
 class Expanded(msgspec.Struct, frozen=True):
@@ -189,8 +191,9 @@ class _Expansion:
         self._add(inner.text, split=not quoted)
 
     def _put(self, name: str, whole: str, *, quoted: bool) -> None:
-        if name in self.variables:
-            self._add(self.variables[name], split=not quoted)
+        value = self.variables.get(name)
+        if value is not None and len(value) <= _LONGEST_VALUE:
+            self._add(value, split=not quoted)
         else:
             self.unknown.append(name)
             self._add(whole)

@@ -32,6 +32,14 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None
     """Of --from; None: the build context."""
     line: int
+    mount: bool = False
+    """A mount holds for its own instruction, a copy for all below."""
+
+    def serves(self, instruction: Instruction | None) -> bool:
+        """Whether it is there when an instruction of its stage runs; None: when the stage ends."""
+        if instruction is None:
+            return not self.mount
+        return self.line == instruction.line if self.mount else self.line < instruction.line
 
 
 class CopiedFiles:
@@ -42,6 +50,7 @@ class CopiedFiles:
         self.context = context
         self.args = args
         self.lookups = 0
+        self.copies: dict[int, list[Copy]] = {}
 
     def find(self, path: str, stage: Stage, instruction: Instruction | None = None) -> Path | None:
         """The file of the context that `path` is when `instruction` runs; None: not copied.
@@ -54,12 +63,16 @@ class CopiedFiles:
             return None
         for one in stage_chain(self.dockerfile, str(stage.index), self.args):
             own = instruction if one is stage else None
-            made = copies(self.dockerfile, one, self.args, own)
-            for copy in reversed(list(made)):
-                found = self._through(path, one, copy)
+            for copy in reversed(self._copies(one)):
+                found = self._through(path, one, copy) if copy.serves(own) else None
                 if found is not None:
                     return found
         return None
+
+    def _copies(self, stage: Stage) -> list[Copy]:
+        if stage.index not in self.copies:
+            self.copies[stage.index] = list(copies(self.dockerfile, stage, self.args))
+        return self.copies[stage.index]
 
     def _through(self, path: str, stage: Stage, copy: Copy) -> Path | None:
         for source, named in _candidates(path, copy):
@@ -76,22 +89,15 @@ class CopiedFiles:
         return self.find(absolute, other) if other else None
 
 
-def copies(
-    dockerfile: Dockerfile,
-    stage: Stage,
-    args: Mapping[str, str],
-    last: Instruction | None = None,
-) -> Iterator[Copy]:
-    """Those above an instruction and its own mounts; without one all of the stage's."""
+def copies(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str]) -> Iterator[Copy]:
+    """Every COPY, ADD and bind mount of a stage, in their order."""
     known = surroundings(dockerfile, stage, args)
     for instruction in stage.instructions:
         known.take(instruction)
         if instruction.keyword in {"COPY", "ADD"}:
             yield from _copied(instruction, known)
-        elif last is None or instruction is last:
+        else:
             yield from _mounted(instruction, known)
-        if instruction is last:
-            return
 
 
 def _serves(path: Path, *, named: bool) -> bool:
@@ -129,6 +135,7 @@ def _mounted(instruction: Instruction, known: Surroundings) -> Iterator[Copy]:
                 into=False,
                 origin=fields.get("from"),
                 line=instruction.line,
+                mount=True,
             )
 
 

@@ -11,6 +11,7 @@ from pytest_tfdocker.locks.lines import Skipped, problem, requirement
 from pytest_tfdocker.locks.requirements import (
     Contents,
     constrain,
+    merged,
     read_requirements,
     shown_path,
 )
@@ -43,9 +44,7 @@ def read_files(
     paths: Sequence[Path], root: Path, *, variables: Mapping[str, str] | None = None
 ) -> Declared:
     """What the given files declare; constraints in one hold for all, as in one call of pip."""
-    found = Contents()
-    for path in paths:
-        found += _file(path, root, variables or {})
+    found = merged(_file(path, root, variables or {}) for path in paths)
     return _declared(found, "dependencies.files")
 
 
@@ -89,7 +88,7 @@ def _beside(image: Image, installed: Contents) -> Declared:
                 return Declared(reason=f"{name}: not read by this version", notes=installed.notes)
             found = _file(path, image.root, image.settings.build.args)
             if found.requirements or found.problems or name != "pyproject.toml":
-                return _declared(installed + found, "beside the Dockerfile")
+                return _declared(merged([installed, found]), "beside the Dockerfile")
     if installed.requirements:
         return _declared(installed, "the Dockerfile installs it")
     return Declared(reason="nothing is declared", notes=installed.notes)
@@ -107,10 +106,8 @@ def _project(path: Path, name: str) -> Contents:
         bad = problem(Source(name, 1), name, "[project] dependencies is no list")
         return Contents(problems=(bad,), sources=(name,))
     lines = text.splitlines()
-    found = Contents(sources=(name,) if dependencies else ())
-    for one in dependencies:
-        found += _dependency(str(one), Source(name, _line_of(str(one), lines)))
-    return found
+    found = (_dependency(str(one), Source(name, _line_of(str(one), lines))) for one in dependencies)
+    return merged([Contents(sources=(name,) if dependencies else ()), *found])
 
 
 def _dependency(text: str, source: Source) -> Contents:

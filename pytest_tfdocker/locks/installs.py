@@ -16,7 +16,13 @@ from pytest_tfdocker.locks.declared import Source
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement
 from pytest_tfdocker.locks.pip_command import PipCommand, Unread, pip_command, prefix_of
 from pytest_tfdocker.locks.reach import Reach
-from pytest_tfdocker.locks.requirements import Contents, beside, constrain, read_requirements
+from pytest_tfdocker.locks.requirements import (
+    Contents,
+    beside,
+    constrain,
+    merged,
+    read_requirements,
+)
 from pytest_tfdocker.locks.scripts import script_note
 
 
@@ -42,10 +48,10 @@ def read_installs(
         root=root,
         args=given,
     )
-    found = Contents()
+    found: list[Contents] = []
     for stage in sorted(sources(dockerfile, target, given), key=lambda stage: stage.index):
-        found = _Stage(build, stage, found).run()
-    return found
+        _Stage(build, stage, found).run()
+    return merged(found)
 
 
 class _Build(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,22 +70,20 @@ class _Build(msgspec.Struct, frozen=True, kw_only=True):
 class _Stage:
     """One stage, from its first instruction to its last."""
 
-    def __init__(self, build: _Build, stage: Stage, found: Contents) -> None:
+    def __init__(self, build: _Build, stage: Stage, found: list[Contents]) -> None:
         self.build = build
         self.stage = stage
         self.known = surroundings(build.dockerfile, stage, build.args)
         self.found = found
         self.made_later: list[str] = []
 
-    def run(self) -> Contents:
+    def run(self) -> None:
         waiting = list(self._calls())
         self.made_later = [made for call in waiting if (made := _environment_made(call))]
         for call in waiting:
             if _environment_made(call):
                 self.made_later.pop(0)
-            contents = self._follow(call)  # an uninstall changes what was found so far
-            self.found += contents
-        return self.found
+            self.found.append(self._follow(call))
 
     def _calls(self) -> Iterator[Call]:
         for instruction in self.stage.instructions:
@@ -119,22 +123,25 @@ class _Stage:
         return self.build.reach.holds(self.stage, prefix)
 
     def _uninstall(self, names: set[str]) -> None:
-        kept = tuple(one for one in self.found.requirements if one.name not in names)
-        self.found = msgspec.structs.replace(self.found, requirements=kept)
+        for at, part in enumerate(self.found):
+            kept = tuple(one for one in part.requirements if one.name not in names)
+            self.found[at] = msgspec.structs.replace(part, requirements=kept)
 
     def _contents(self, call: Call, pip: PipCommand) -> Contents:
-        found = Contents()
-        for arg in pip.files:
-            found += self._file(call, arg, f"{pip.shown} -r", constraint=False)
-        for arg in (*pip.constraints, *_from_environment(pip, call.variables)):
-            found += self._file(call, arg, f"{pip.shown} -c", constraint=True)
-        for arg in pip.names:
-            found += self._named(call, arg, editable=False)
-        for arg in pip.editables:
-            found += self._named(call, arg, editable=True)
-        for option in ("--group", "--extra"):
-            if option in pip.options:
-                found += self._note(call, f"{pip.shown} {option}: not read by this version")
+        limits = (*pip.constraints, *_from_environment(pip, call.variables))
+        found = merged(
+            [
+                *(self._file(call, arg, f"{pip.shown} -r", constraint=False) for arg in pip.files),
+                *(self._file(call, arg, f"{pip.shown} -c", constraint=True) for arg in limits),
+                *(self._named(call, arg, editable=False) for arg in pip.names),
+                *(self._named(call, arg, editable=True) for arg in pip.editables),
+                *(
+                    self._note(call, f"{pip.shown} {option}: not read by this version")
+                    for option in ("--group", "--extra")
+                    if option in pip.options
+                ),
+            ]
+        )
         pinned = constrain(found.requirements, found.constraints)
         return msgspec.structs.replace(found, requirements=pinned, constraints=())
 
@@ -156,7 +163,7 @@ class _Stage:
         """`pip install /wheels/*`: what `pip wheel` was asked for, in whichever stage."""
         if not self.build.wheels:
             return self._note(call, f"{arg.text}: which files that is can't be told", arg)
-        return sum(self.build.wheels.values(), Contents())
+        return merged(self.build.wheels.values())
 
     def _file(self, call: Call, arg: Arg, shown: str, *, constraint: bool) -> Contents:
         place = self._place(call, arg)

@@ -70,6 +70,7 @@ def requirement(
     text: str, source: Source, *, editable: bool = False, hashes: tuple[str, ...] = ()
 ) -> Requirement | Skipped:
     """One requirement as pip takes it; raises where it can't be read."""
+    text = " ".join(text.split())  # the patterns here and in packaging are quadratic in white space
     named_url = _NAMED_URL.fullmatch(text)
     if named_url and _URL.match(named_url.group(3)):
         name, extras, url = named_url.groups(default="")
@@ -173,7 +174,8 @@ def _direct(
     parsed = _library_requirement(url)
     guess = name or (parsed.name if parsed else None) or _name_in(url)
     if guess is None:
-        return Skipped()
+        folder = url.startswith("file:")
+        return Skipped(None if folder else f"{source} {redacted(url)}: its name can't be told")
     return Requirement(
         name=canonicalize_name(guess),
         source=source,

@@ -1,7 +1,7 @@
 """requirements.txt and the files that it names, to declared requirements. No line is lost."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -39,14 +39,17 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
-    def __add__(self, other: "Contents") -> "Contents":
-        return Contents(
-            requirements=self.requirements + other.requirements,
-            constraints=self.constraints + other.constraints,
-            problems=self.problems + other.problems,
-            notes=self.notes + other.notes,
-            sources=self.sources + other.sources,
-        )
+
+def merged(parts: Iterable[Contents]) -> Contents:
+    """All of them as one, in their order."""
+    every = list(parts)
+    return Contents(
+        requirements=tuple(one for part in every for one in part.requirements),
+        constraints=tuple(one for part in every for one in part.constraints),
+        problems=tuple(one for part in every for one in part.problems),
+        notes=tuple(one for part in every for one in part.notes),
+        sources=tuple(one for part in every for one in part.sources),
+    )
 
 
 def read_requirements(
@@ -129,7 +132,7 @@ class _Reader:
 
     def read(self, path: Path, asked_by: Source | None, *, constraint: bool) -> Contents:
         """Includes are walked with a list, not by recursion: chains may be of any length."""
-        found = Contents()
+        found: list[Contents] = []
         waiting = [(path, asked_by, constraint)]
         while waiting:
             path, asked_by, constraint = waiting.pop(0)
@@ -137,9 +140,9 @@ class _Reader:
             if key not in self.seen:
                 self.seen.add(key)
                 contents, includes = self._file(path, asked_by, constraint=constraint)
-                found += contents
+                found.append(contents)
                 waiting = includes + waiting
-        return found
+        return merged(found)
 
     def _file(
         self, path: Path, asked_by: Source | None, *, constraint: bool
@@ -149,7 +152,6 @@ class _Reader:
         if isinstance(text, _Unreadable):
             source = asked_by or Source(name, 1, self.installed_by)
             return Contents(problems=(problem(source, name, text.reason),), sources=(name,)), []
-        found = Contents(sources=(name,))
         includes: list[tuple[Path, Source | None, bool]] = []
         lines: list[Line] = []
         for number, body in _joined(text):
@@ -164,7 +166,8 @@ class _Reader:
                     else:
                         includes.append((self.nested(path, one), source, limits))
         requirements = tuple(one for line in lines for one in line.requirements)
-        return found + Contents(
+        return Contents(
+            sources=(name,),
             requirements=() if constraint else requirements,
             constraints=requirements if constraint else (),
             problems=tuple(line.problem for line in lines if line.problem),

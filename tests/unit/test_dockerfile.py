@@ -178,6 +178,11 @@ def test_variables_and_folder_of_a_stage_come_from_its_chain():
     assert known.absolute("/tmp/../x") == "/x"
 
 
+def test_a_variable_that_doubles_itself_is_given_up():
+    found = parse("FROM a\nENV A=ab\n" + "ENV A=$A$A\n" * 60 + "FROM 0\n")
+    assert "A" not in surroundings(found, found.stages[1], {}).variables
+
+
 def test_find_stage_takes_the_last_of_a_name():
     found = parse("FROM a AS x\nFROM b AS x\nFROM c")
     assert [find_stage(found, name).index for name in ("x", "0", None)] == [1, 0, 2]

@@ -272,6 +272,22 @@ def test_a_line_beyond_the_limit_is_a_problem(tmp_path, length, problems):
     assert len(contents.problems) == problems
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 250_000 + "x", "a " + "-x " * 80_000, "a ; " + "(" * 100_000]
+)
+def test_a_hostile_line_is_a_problem_soon(tmp_path, text):
+    assert len(written(tmp_path, text).problems) == 1
+
+
+def test_a_url_that_names_nothing_is_said(tmp_path):
+    contents = written(tmp_path, "https://user:secret@example.org/\nfile:///srv/project\n")
+    assert (contents.requirements, contents.problems) == ((), ())
+    assert contents.notes == (
+        "requirements.txt:1 https://****@example.org/: its name can't be told",
+    )
+
+
 def test_ten_thousand_different_lines_are_all_read(tmp_path):
     contents = written(tmp_path, "".join(f"name-{n}==1.{n}\n" for n in range(10_000)))
     assert len(contents.requirements) == 10_000
