@@ -1,7 +1,7 @@
 """Shell texts: their commands, words and conditions."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_tfdocker.dockerfile.shell import commands
@@ -114,6 +114,7 @@ def test_split_words_keeps_quotes_and_substitutions_whole():
 NOISE = st.text(alphabet="ab \\\"'`$(){}<>|&;#\n=-:+~A", max_size=40)
 
 
+@settings(deadline=None)
 @given(text=NOISE)
 def test_any_text_is_taken(text):
     for one in commands(text, {"A": "x y"}):
