@@ -40,10 +40,10 @@ def of_path(path):
     found, first, seen = [], {}, set()
     for entry in path:
         real = os.path.realpath(entry)
-        if real in seen or not os.path.isdir(real):
+        if real in seen:
             continue
         seen.add(real)
-        for name in sorted(os.listdir(real)):
+        for name in names_in(real):
             if name.startswith("~") or not name.endswith((".dist-info", ".egg-info")):
                 continue
             found.append(read_one(real, name, first))
@@ -53,26 +53,34 @@ def of_path(path):
     return found
 
 
+def names_in(folder):
+    """What a folder holds; nothing of a zip archive, or of a folder that can't be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def read_one(location, folder, first):
     path = os.path.join(location, folder)
     text = read_metadata(path)
     guessed, _, version = folder.rpartition(".")[0].partition("-")
     result = {
-        "name": canonical(guessed),
-        "version": version.partition("-py")[0],
+        "name": canonical(clean(guessed)),
+        "version": clean(version.partition("-py")[0]),
         "path": path,
         "location": location,
         "bytes": None,
         "problem": None,
     }
     if text is None:
-        result["problem"] = "%s has no METADATA" % path
+        result["problem"] = clean("%s has no METADATA" % path)
     else:
         read_headers(text, result)
     result["direct_url"] = read_text(os.path.join(path, "direct_url.json"))
     installer = read_text(os.path.join(path, "INSTALLER"))
     result["installer"] = clean(installer.strip()) if installer else None
-    result["editable"] = is_editable(result["direct_url"], location, guessed)
+    result["editable"] = is_editable(result["direct_url"], location, folder)
     result["_first"] = first.setdefault(result["name"], path)
     return result
 
@@ -80,10 +88,8 @@ def read_one(location, folder, first):
 def read_headers(text, result):
     head = email.parser.HeaderParser().parsestr(text)
     if not head.get("Name") or not head.get("Version"):
-        result["problem"] = "%s names no %s" % (
-            result["path"],
-            "Version" if head.get("Name") else "Name",
-        )
+        missing = "Version" if head.get("Name") else "Name"
+        result["problem"] = clean("%s names no %s" % (result["path"], missing))
         return
     result["name"] = canonical(clean(str(head["Name"])).strip())
     result["version"] = clean(str(head["Version"])).strip()
@@ -117,10 +123,11 @@ def read_requires_txt(text):
     return requires, extras
 
 
-def is_editable(direct_url, location, name):
+def is_editable(direct_url, location, folder):
     if direct_url and re.search(r'"editable"\s*:\s*true', direct_url):
         return True
-    return os.path.exists(os.path.join(location, "__editable__." + name + ".pth"))
+    pth = "__editable__.%s.pth" % folder.rpartition(".")[0]  # setuptools: foo-1.0
+    return os.path.exists(os.path.join(location, pth))
 
 
 def owned_files(distributions):

@@ -25,16 +25,16 @@ def main(plan, parts, report):
     for distribution, size in zip(installed, walk.owned):
         if distribution["bytes"] is not None:
             distribution["bytes"] = size
-        distribution["path"] = distributions.clean(distribution["path"])
-        distribution["location"] = distributions.clean(distribution["location"])
-        if distribution["direct_url"] is not None:
-            distribution["direct_url"] = distributions.clean(distribution["direct_url"])
     known = {distribution["location"] for distribution in installed}
     result["others"] = sorted(
         distributions.clean(folder)
         for folder in walk.site_packages
         if folder not in known and has_distributions(folder)
     )
+    for distribution in installed:
+        for key in ("path", "location", "shadowed_by", "direct_url"):
+            if distribution[key] is not None:
+                distribution[key] = distributions.clean(distribution[key])
     report(result)
 
 
@@ -45,7 +45,8 @@ def end_with_the_lifeline():
 
 
 def has_distributions(folder):
-    return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder))
+    names = distributions.names_in(folder)
+    return any(name.endswith((".dist-info", ".egg-info")) for name in names)
 
 
 def find_interpreter(plan, program):

@@ -25,6 +25,11 @@ WRAPPERS = {
 }
 USER_SWITCHERS = ("gosu", "su-exec", "chroot")
 ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
+WORD = r"""(?:[^\s;&|()<>'"\\]|\\[^\n]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+"""
+TOKEN = re.compile(  # of a shell's text
+    r"(?P<nothing>[ \t\r]+|\\\n|(?<!\S)\#[^\n]*|(?:[0-9]*|&)[<>]+[&|]?[ \t]*(?:%s)?)"
+    r"|(?P<end>[;&|()\n]+)|(?P<word>%s)" % (WORD, WORD)
+)
 
 
 class Unresolved(Exception):
@@ -107,32 +112,22 @@ def after_options(argv, with_value):
 
 
 def of_shell(argv):
-    for index, word in enumerate(argv[1:], 1):
+    words = iter(enumerate(argv[1:], 1))
+    for index, word in words:
+        if word[:1] not in ("-", "+"):
+            return of_file(argv[index:])
         if word.startswith("-") and not word.startswith("--") and "c" in word:
             if index + 1 >= len(argv):
                 raise Unresolved("%s -c has no command" % argv[0])
             return last_command(argv[index + 1], argv[index + 3 :])
-        if not word.startswith("-"):
-            return of_file(argv[index:])
+        if word[-1:] in ("o", "O") and not word.startswith("--"):  # -euo pipefail
+            next(words, None)
     raise Unresolved("%s starts an interactive shell" % argv[0])
 
 
 def last_command(text, arguments):
     """The last simple command of a shell text: what a container's shell waits for."""
-    commands = [[]]
-    lexer = shlex.shlex(text.replace("\\\n", " "), posix=True, punctuation_chars="();&|\n")
-    lexer.whitespace = " \t\r"
-    lexer.whitespace_split = True
-    lexer.commenters = "#"
-    try:
-        for word in lexer:
-            if word and not word.strip("();&|\n"):
-                commands.append([])
-            else:
-                commands[-1].append(os.path.expandvars(word))
-    except ValueError:
-        raise Unresolved("a quote is left open in its shell command")
-    commands = [c for c in commands if c and c[0] not in ("fi", "done", "esac", "}", "wait")]
+    commands = [command for command in map(without_keywords, simple_commands(text)) if command]
     if not commands:
         raise Unresolved("its shell command is empty")
     words = commands[-1]
@@ -142,6 +137,29 @@ def last_command(text, arguments):
     for word in words:
         result += arguments if word in ("$@", "$*") else [word]
     return result
+
+
+def simple_commands(text):
+    """Lists of words; shlex can't do it on 3.7, and takes `$#` for a comment on all."""
+    commands, at = [[]], 0
+    while at < len(text):
+        token = TOKEN.match(text, at)
+        if token is None:
+            raise Unresolved("a quote is left open in its shell command")
+        at = token.end()
+        if token.lastgroup == "end":
+            commands.append([])
+        elif token.lastgroup == "word":
+            commands[-1] += map(os.path.expandvars, shlex.split(token.group()))
+    return commands
+
+
+def without_keywords(words):
+    if words and words[0] in ("fi", "done", "esac", "}", "wait"):
+        return []
+    while words and words[0] in ("then", "else", "do", "{", "!", "time"):
+        words = words[1:]
+    return words
 
 
 def of_runner(name, argv):

@@ -1,0 +1,104 @@
+"""The walk: each file once, by what a stat says."""
+
+import os
+import subprocess
+
+import pytest
+
+QUESTION = """
+    import tfdocker_files
+
+    walk = tfdocker_files.Walk(plan["owners"], 2)
+    result = walk.run(plan["root"])
+    return [result, walk.owned, walk.site_packages]
+"""
+
+
+@pytest.fixture
+def walk(ask, end_python, tmp_path):
+    def run(owners=None, wrapper=()):
+        data = {"root": str(tmp_path), "owners": owners or {}}
+        return ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
+
+    return run
+
+
+def blocks(*paths):
+    return sum(os.lstat(path).st_blocks * 512 for path in paths)
+
+
+def test_files_links_and_folders_count_by_what_they_are(walk, tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 5000)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/c").write_bytes(b"y" * 70)
+    (tmp_path / "b/link").symlink_to("c")
+    result, _, _ = walk()
+    assert (result["count"], result["apparent_bytes"], result["unreadable"]) == (3, 5071, 0)
+    paths = [tmp_path, *(tmp_path / name for name in ("a", "b", "b/c", "b/link"))]
+    assert result["block_bytes"] == blocks(*paths)
+
+
+def test_a_sparse_file_has_more_bytes_than_blocks(walk, tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    result, _, _ = walk()
+    assert result["apparent_bytes"] == 1 << 30
+    assert result["block_bytes"] < 1 << 20
+
+
+def test_hard_links_are_counted_once(walk, tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    for name in ("b", "c"):
+        (tmp_path / name).hardlink_to(tmp_path / "a")
+    result, _, _ = walk()
+    assert (result["count"], result["apparent_bytes"]) == (3, 1000)
+
+
+def test_a_link_to_a_folder_is_not_followed(walk, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    result, _, _ = walk()
+    assert result["count"] == 1
+
+
+def test_bytes_go_to_their_distribution_its_byte_code_too(walk, tmp_path):
+    package = tmp_path / "site-packages/foo/__pycache__"
+    package.mkdir(parents=True)
+    (package.parent / "bar.py").write_bytes(b"x" * 100)
+    (package / "bar.cpython-311.opt-1.pyc").write_bytes(b"y" * 10)
+    (package / "other.cpython-311.pyc").write_bytes(b"z")
+    missing = str(package.parent / "gone.py")
+    _, owned, site_packages = walk({str(package.parent / "bar.py"): 1, missing: 0})
+    assert owned == [0, 110]
+    assert site_packages == [str(tmp_path / "site-packages")]
+
+
+def test_names_that_are_not_utf8_are_counted(walk, tmp_path):
+    with open(os.fsencode(tmp_path) + b"/f\xff", "wb") as file:  # noqa: PTH123
+        file.write(b"12345")
+    assert walk()[0]["apparent_bytes"] == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_that_can_not_be_listed_is_counted_as_such(walk, tmp_path):
+    (tmp_path / "secret").mkdir(mode=0o700)
+    (tmp_path / "secret/file").write_bytes(b"x")
+    os.chown(tmp_path / "secret", 65534, 65534)
+    other = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if subprocess.run([*other, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no setpriv here")
+    result, _, _ = walk(wrapper=other)
+    assert (result["count"], result["unreadable"]) == (0, 1)
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode != 0,
+    reason="mounting needs privileges",
+)
+def test_what_is_mounted_is_not_the_images(walk, tmp_path):
+    (tmp_path / "with space").mkdir()
+    (tmp_path / "hosts").write_bytes(b"image's own")
+    (tmp_path / "kept").write_bytes(b"123")
+    script = 'mount -t tmpfs none "$1/with space"; echo x >"$1/with space/file"\n'
+    script += 'mount --bind /etc/hostname "$1/hosts"; shift; exec "$@"'
+    result, _, _ = walk(wrapper=["unshare", "-m", "sh", "-ec", script, "sh", str(tmp_path)])
+    assert (result["count"], result["apparent_bytes"]) == (1, 3)
