@@ -1,12 +1,17 @@
 """Collects runs of the user's own program: a script, a command, or the service and a request."""
 
+import re
 import signal
 from typing import Any
+
+import msgspec
 
 from pytest_tfdocker.evidence.records import Absent, Effective, Interpreter, Phase, Run
 from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import working_peak
 from pytest_tfdocker.settings import schema
+
+_MEMORY_FILE = re.compile(r'File "/proc/1/fd/\d+"')
 
 
 def collect_run(
@@ -40,7 +45,17 @@ def collect_run(
     told = [interpreter.executable, script_name] if script is not None else argv
     if isinstance(found, Absent):
         return _killed(supervised, name, told) if found.oom_killed else found
-    return run_record(supervised, name, told, found[0], found[1][0])
+    run = run_record(supervised, name, told, found[0], found[1][0])
+    return _with_name(run, script_name) if script is not None else run
+
+
+def _with_name(run: Run, script_name: str) -> Run:
+    """A script runs from a memory file, which its tracebacks would name: the name instead."""
+    named = {
+        stream: _MEMORY_FILE.sub(f'File "{script_name}"', getattr(run, stream))
+        for stream in ("stdout", "stderr")
+    }
+    return msgspec.structs.replace(run, **named)
 
 
 def _killed(supervised: Supervised, name: str, command: list[str]) -> Run:
@@ -61,12 +76,13 @@ def _argv(
     command: list[str] | None,
     script: bytes | None,
     script_name: str,
-) -> list[str]:
+) -> list[Any]:
+    """What the supervisor starts; {"file": NAME} is a file that it is sent."""
     if script is not None:
         # -P: sys.path[0] would be the root folder, since a memory file has no folder of its own
         version = tuple(int(part) for part in interpreter.version.split(".")[:2])
         safe = ["-P"] if version >= (3, 11) else []
-        return [interpreter.executable, *safe, f"@{script_name}"]
+        return [interpreter.executable, *safe, {"file": script_name}]
     if command is not None:
         return command
     return service_argv(supervised)

@@ -43,8 +43,8 @@ def read(folder, name):
 
 
 def number(text):
-    """An int, or None for "max", "-1", an unlimited value or a file that isn't there."""
-    if text is None or text.strip() in ("max", "-1"):
+    """An int, or None for "max", "-1", an unlimited value or a file that is empty or isn't there."""
+    if text is None or text.strip() in ("", "max", "-1"):
         return None
     value = int(text.split()[0])
     return None if value >= UNLIMITED else value

@@ -87,16 +87,22 @@ class Request(object):
         if self.whole():
             self.finish()
 
-    def whole(self):
-        """Whether Content-Length says that all is here: some servers don't close."""
+    def body_bytes(self):
+        """How much of the body came, and how much the head announces: None where it says nothing."""
         head, found, _ = self.answer.partition(b"\r\n\r\n")
         if not found:
-            return False
+            return 0, None
+        length = None
         for line in head.split(b"\r\n")[1:]:
             key, _, value = line.partition(b":")
             if key.strip().lower() == b"content-length" and value.strip().isdigit():
-                return self.received >= len(head) + 4 + int(value)
-        return False
+                length = 0 if self.plan["method"] == "HEAD" else int(value)
+        return self.received - len(head) - 4, length
+
+    def whole(self):
+        """Whether Content-Length says that all is here: some servers don't close."""
+        came, length = self.body_bytes()
+        return length is not None and came >= length
 
     def fail(self, error):
         # Refused, or reset before a byte came: it does not listen yet
@@ -117,11 +123,16 @@ class Request(object):
         self.answered_at = time.monotonic()
         self.done = True
         first = self.answer.partition(b"\r\n")[0].split()
-        if len(first) < 2 or not first[0].startswith(b"HTTP/") or not first[1].isdigit():
+        came, length = self.body_bytes()
+        if not self.answer:
+            self.error = "the connection was closed without an answer"
+        elif len(first) < 2 or not first[0].startswith(b"HTTP/") or not first[1].isdigit():
             self.error = "no HTTP answer: %r" % self.answer[:80]
         elif int(first[1]) != self.plan["status"]:
             body = self.answer.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")[:400]
             self.error = "status %s, not %d: %s" % (first[1].decode(), self.plan["status"], body)
+        elif length is not None and came < length:
+            self.error = "the answer ended after %d of %d bytes" % (came, length)
 
     def close(self):
         if self.socket is not None and not self.done:

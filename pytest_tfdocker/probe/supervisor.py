@@ -307,8 +307,9 @@ def main(plan, files, report):
     report({"limits": counters.limits() if counters else None})
     records = []
     for spec in plan["children"]:
+        # {"file": NAME} stands for a file's path; a user's own words are text, and stay as they are
         spec["argv"] = [
-            paths.get(word[1:], word) if word.startswith("@") else word for word in spec["argv"]
+            paths[word["file"]] if isinstance(word, dict) else word for word in spec["argv"]
         ]
         records.append(supervisor.run(spec))
     report({"children": records})
