@@ -71,6 +71,10 @@ def _module(match: re.Match[str]) -> str:
     return f"{match['module']} is not installed for this interpreter"
 
 
+def _distribution(match: re.Match[str]) -> str:
+    return f"the distribution {match['wanted']} is not installed for this interpreter"
+
+
 Meaning = str | Callable[[re.Match[str]], str]
 
 MEANINGS: tuple[tuple[str, Meaning], ...] = (
@@ -121,6 +125,8 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
         "mend what it waits for (the container has no network), or raise imports.timeout",
     ),
     (r"No module named '(?P<module>[\w.]+)'", _module),
+    (r"The '(?P<wanted>[^']+)' distribution was not found", _distribution),
+    (r"No package metadata was found for (?P<wanted>[\w.-]+)", _distribution),
 )
 """Texts of errors and warnings → what they mean. The first that is found holds."""
 

@@ -19,6 +19,8 @@ from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_memory, format_seconds
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, last_lines, one_line, shorten
 
+_MODULE_OF_TYPE = re.compile(r"^(?:\w+\.)+(?=[A-Z]\w*:)")
+"""The headline has no room for it; "in full" below has."""
 _FRAME = re.compile(r"Traceback |During handling of|The above exception")
 
 
@@ -79,7 +81,7 @@ def _message(text: str) -> str:
     """The error from its type on, on one line, whether or not a traceback stands before it."""
     lines = text.split("\n")
     starts = (i for i, line in enumerate(lines) if line[:1].strip() and not _FRAME.match(line))
-    return one_line("\n".join(lines[next(starts, 0) :]))
+    return _MODULE_OF_TYPE.sub("", one_line("\n".join(lines[next(starts, 0) :])))
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -3,10 +3,12 @@
 import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.import_errors import meaning_of
 from pytest_tfdocker.checks.run_story import (
     exit_words,
     kernel_line,
     last_phase,
+    last_words,
     limit_line,
     output_lines,
     peak_phase,
@@ -125,13 +127,15 @@ def _advice(run: Run) -> str:
 def _exited(run: Run, limit_origin: str) -> Verdict:
     code = run.exit_code or 0
     name = signal_name(code)
-    last = next((line for line in reversed(run.stderr.split("\n")) if line.strip()), "")
-    said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {one_line(last)}" if last else "")
+    last = last_words(run)
+    said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
+    meaning = meaning_of(last)
     note = ["the kernel counted no OOM kill: something else sent it"] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
         f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
+        *([meaning] if meaning else []),
         *note,
         *phases_line(run, cut_off=True),
         limit_line(run, limit_origin),

@@ -102,6 +102,15 @@ def throttled_line(run: Run) -> list[str]:
     return [f"throttled {format_seconds(throttled)} by the limit{cpus}"]
 
 
+def last_words(run: Run) -> str:
+    """What the run said of its end: the error under the last traceback, else stderr's last line."""
+    lines = [line for line in run.stderr.split("\n") if line.strip()]
+    starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+    after = lines[starts[-1] + 1 :] if starts else []
+    error = next((line for line in after if not line[:1].isspace()), None)
+    return one_line(error or (lines[-1] if lines else ""))
+
+
 def output_lines(run: Run) -> list[str]:
     """The last lines of stderr, else of stdout."""
     for name, text in (("stderr", run.stderr), ("stdout", run.stdout)):

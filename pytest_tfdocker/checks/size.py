@@ -15,7 +15,9 @@ from pytest_tfdocker.text import bounded, one_line, table
 NO_HISTORY = "the image has no history"
 INSTRUCTION_WIDTH = 72
 ROWS = 10
-REWRITING = ("rm -", "chown ", "chmod ", "mv ", "apt-get remove", "apt-get purge", "pip uninstall")
+_REWRITING = re.compile(
+    r"(?<![\w./-])(rm|chown|chmod|mv|apt(-get)? (-\S+ )*(auto)?(remove|purge)|pip3? uninstall) "
+)
 """Commands that leave the bytes of an earlier layer behind, or copy them up into their own."""
 
 _SHELL = re.compile(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
@@ -127,7 +129,7 @@ def _wasted_line(evidence: ImageEvidence) -> list[str]:
 
 def _suspects(image: Image, evidence: ImageEvidence) -> list[str]:
     layers = [layer for layer in evidence.layers if layer.base is not True]
-    rewriting = [layer for layer in layers if any(w in layer.instruction for w in REWRITING)]
+    rewriting = [layer for layer in layers if _REWRITING.search(layer.instruction)]
     if not rewriting:
         return ["files of one layer stand again in a later one: write each file once"]
     rows = [row[1:] for row in layer_rows(image, rewriting)]

@@ -239,3 +239,16 @@ def test_without_an_interpreter_or_inventory_what_is_declared_is_imported(
     absent = Absent(reason="no Python in the image")
     bare = evidence(interpreter=absent, distributions=absent)
     assert modules_to_import(image(), declared("torch"), bare) == ["torch"]
+
+
+def test_a_missing_distribution_is_named_though_the_error_names_it_late(facts):
+    error = (
+        "importlib.metadata.PackageNotFoundError: No package metadata was found for The "
+        "'safetensors>=0.8.0' distribution was not found and is required by this application."
+    )
+    verdict = CHECK.judge(facts(imports=tried(ok=False, error=error)), "torch")
+    assert verdict.headline == "PackageNotFoundError: No package metadata was found for The…"
+    assert verdict.details[0] == (
+        "the distribution safetensors>=0.8.0 is not installed for this interpreter"
+    )
+    assert verdict.details[-1].startswith("  importlib.metadata.PackageNotFoundError: No package")

@@ -227,3 +227,18 @@ def test_an_oom_kill_without_counters_has_the_limits_figure(run):
         "limit 1.00 GiB, whether it is in force is not known (no Python in the image); "
         "page cache not counted"
     )
+
+
+def test_an_error_of_several_lines_is_told_from_its_type_on(facts, run):
+    stderr = (
+        "Traceback (most recent call last):\n"
+        '  File "smoke.py", line 1, in <module>\n'
+        "ImportError: libc10.so: cannot open shared object file: No such file or directory\n"
+        "Try: `pip install transformers -U`\n"
+    )
+    verdict = judge(facts, run(exit_code=1, stderr=stderr, phases=[]))
+    assert verdict.headline == "exit code 1: ImportError: libc10.so: cannot open shared obj…"
+    assert verdict.details[1] == (
+        "the shared library libc10.so is missing: it is torch's own: install torch again, "
+        "and delete nothing of it"
+    )

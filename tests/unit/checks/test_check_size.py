@@ -138,6 +138,19 @@ def test_wasted_names_the_instructions_that_may_have_done_it(facts, evidence):
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["rm /opt/dump", "cd /opt && rm dump", "apt-get -y purge gcc", "apt autoremove -y", "mv a b"],
+)
+def test_an_instruction_that_deletes_is_named(facts, evidence, command):
+    layers = [
+        Layer(instruction="COPY . /opt", bytes=1900 * MB, empty=False, base=False, line=8),
+        Layer(instruction=f"RUN {command}", bytes=0, empty=False, base=False, line=12),
+    ]
+    verdict = CHECK.judge(facts(size("wasted", 1), evidence=evidence(layers=layers)), "wasted")
+    assert verdict.details[1] == f"Dockerfile:12: RUN {command}"
+
+
 def test_more_files_than_history_is_no_negative_waste(facts, evidence):
     files = msgspec.structs.replace(evidence().files, apparent_bytes=1200 * MB)
     verdict = CHECK.judge(facts(size("wasted", 0), evidence=evidence(files=files)), "wasted")

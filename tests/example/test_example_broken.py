@@ -1,0 +1,123 @@
+"""The example, broken by hand one thing at a time: exactly what is broken fails, and says so."""
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("example")]
+
+SMOKES = {"peak-memory[embed]", "peak-memory[service]"}
+DURATIONS = {"duration[embed]", "duration[service]"}
+RUNS = SMOKES | DURATIONS
+WITHOUT_RUNS = ("-k", "not peak-memory and not duration", "Dockerfile")
+"""For what can't change a run: the image is the same, and so is how it is started."""
+MB = 10**6
+SITE_PACKAGES = "/opt/venv/lib/python3.11/site-packages"
+
+
+def headlines(judged):
+    return {one: text.partition("\n")[0] for one, text in judged.texts.items()}
+
+
+def test_nothing_broken_passes_every_check_and_the_users_own_tests(project):
+    judged = project.judge()
+    assert judged.exit_code == 0, judged.output
+    assert set(judged.outcomes.values()) == {"passed"}
+    assert {"build", "pinned", "parity", "conflicts", "limits"} < set(judged.outcomes)
+    assert {"import[torch]", "import[transformers]", "package-size[torch]"} < set(judged.outcomes)
+    assert {"size[total]", "size[layer]", "size[wasted]"} | RUNS < set(judged.outcomes)
+    assert "22 passed" in judged.output
+
+
+def test_a_changed_pin_fails_parity_alone(project, image):
+    project.edit("requirements.txt", r"^tqdm==.*", "tqdm==4.66.0")
+    judged = project.judge(f"--tfdocker-image={image}", *WITHOUT_RUNS)
+    assert judged.broken == {"parity"}
+    assert headlines(judged)["parity"] == "1 of 38 differs: tqdm 4.70.1, not 4.66.0"
+    assert "wanted tqdm 4.66.0   requirements.txt:" in judged.texts["parity"]
+    assert f"found  tqdm 4.70.1 in {SITE_PACKAGES}" in judged.texts["parity"]
+
+
+def test_a_dropped_package_fails_what_declares_what_requires_and_what_imports_it(project):
+    project.add_layers(f"rm -r {SITE_PACKAGES}/safetensors*")
+    judged = project.judge("Dockerfile")
+    assert judged.broken == {"parity", "conflicts", "import[transformers]"} | SMOKES
+    assert judged.skipped == DURATIONS
+    assert headlines(judged)["parity"] == "1 of 38 is missing: safetensors 0.8.0"
+    assert headlines(judged)["conflicts"].startswith("1 conflict: transformers wants safetensors")
+    for name in ("import[transformers]", *SMOKES):
+        assert "PackageNotFoundError: No package metadata" in headlines(judged)[name]
+        assert "safetensors>=0.8.0" in judged.texts[name]
+    assert "safetensors>=0.8.0 is not installed" in judged.texts["import[transformers]"]
+
+
+def test_a_file_added_and_deleted_again_fails_what_is_wasted_and_the_total(project):
+    project.add_layers("head -c 300000000 /dev/zero > /opt/dump", "rm /opt/dump")
+    judged = project.judge("Dockerfile")
+    assert judged.broken == {"size[wasted]", "size[total]"}
+    assert not judged.skipped
+    assert 300 * MB <= judged.measured["size[wasted]"] < 300 * MB + 4096
+    assert headlines(judged)["size[wasted]"] == "300 MB, 290 MB over 10 MB"
+    assert re.fullmatch(r"1\.5\d GB, 2\d\d MB over 1\.33 GB", headlines(judged)["size[total]"])
+    assert "rm /opt/dump" in judged.texts["size[wasted]"]
+    assert "300 MB  Dockerfile:" in judged.texts["size[total]"]
+    assert "head -c 300000000" in judged.texts["size[total]"]
+
+
+@pytest.mark.parametrize(
+    ("check", "pattern", "lowered"),
+    [
+        ("size[total]", r'^total = ".*"', 'total = "1.2 GB"'),
+        ("size[layer]", r'^layer = ".*"', 'layer = "900 MB"'),
+        ("package-size[torch]", r'torch = "770 MB"', 'torch = "700 MB"'),
+    ],
+)
+def test_a_lowered_size_budget_fails_that_one(project, image, check, pattern, lowered):
+    project.edit("pyproject.toml", pattern, lowered)
+    judged = project.judge(f"--tfdocker-image={image}", *WITHOUT_RUNS)
+    assert judged.broken == {check}
+    budget = lowered.partition('"')[2].rstrip('"')
+    assert headlines(judged)[check].endswith(f" over {budget}")
+
+
+def test_a_lowered_memory_budget_of_one_smoke_fails_that_one(project, image):
+    project.edit(
+        "pyproject.toml", r'(?s)(name = "embed".*?peak-memory = )"350 MiB"', r'\1"200 MiB"'
+    )
+    judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
+    assert judged.broken == {"peak-memory[embed]"}
+    assert not judged.skipped
+    assert " over 200 MiB" in headlines(judged)["peak-memory[embed]"]
+
+
+def test_a_lowered_time_budget_of_one_smoke_fails_that_one(project, image):
+    project.edit("pyproject.toml", r'(?s)(name = "service".*?duration = )"60 s"', r'\1"500 ms"')
+    judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
+    assert judged.broken == {"duration[service]"}
+    assert not judged.skipped
+    assert headlines(judged)["duration[service]"].endswith(" over 500 ms")
+
+
+def test_too_low_a_memory_limit_fails_what_takes_more(project, image):
+    project.edit("compose.yaml", "memory: 4G", "memory: 200M")
+    judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
+    assert judged.broken == {"import[transformers]"} | SMOKES
+    assert judged.skipped == DURATIONS
+    assert (
+        headlines(judged)["import[transformers]"]
+        == "out of memory under 200 MiB, killed by SIGKILL"
+    )
+    for name in SMOKES:
+        assert headlines(judged)[name].startswith("OOM-killed ")
+        assert "limit 200 MiB from compose.yaml:15, in force" in judged.texts[name]
+        assert "set run.memory to 400 MiB" in judged.texts[name]
+
+
+def test_a_library_of_torch_that_is_gone_fails_what_loads_it(project):
+    project.add_layers(f"rm {SITE_PACKAGES}/torch/lib/libc10.so")
+    judged = project.judge("Dockerfile")
+    assert judged.broken == {"import[torch]", "import[transformers]"} | SMOKES
+    assert judged.skipped == DURATIONS
+    for name in ("import[torch]", "import[transformers]", *SMOKES):
+        assert "libc10.so: cannot open shared object file" in judged.texts[name]
+    assert "it is torch's own" in judged.texts["import[torch]"]
