@@ -1,0 +1,104 @@
+"""Command line over environment over settings over defaults; mistakes end pytest with exit 4."""
+
+import pytest
+
+SHOW = """
+def test_show(tfdocker_settings):
+    settings = tfdocker_settings
+    image = settings.images[0]
+    print("given", image.given)
+    print("json", settings.json_path and settings.json_path.name)
+    print("keep", settings.keep)
+    print("dockerfile", image.settings.dockerfile)
+"""
+
+
+@pytest.fixture
+def shown(project):
+    """What the merged settings are, by a run of a test that prints them."""
+    project.write("test_show.py", SHOW)
+
+    def run(*arguments):
+        result = project.run("-rP", "test_show.py::test_show", "--tfdocker", *arguments)
+        assert result.ret == 0, result.outlines
+        words = [line.split(maxsplit=1) for line in result.outlines]
+        known = ("given", "json", "keep", "dockerfile")
+        return dict(pair for pair in words if len(pair) == 2 and pair[0] in known)
+
+    return run
+
+
+DEFAULTS = {"given": "None", "json": "None", "keep": "False", "dockerfile": "Dockerfile"}
+
+
+def test_defaults(shown):
+    assert shown() == DEFAULTS
+
+
+def test_settings_and_environment_alone(shown, project, monkeypatch):
+    project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
+    monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
+    monkeypatch.setenv("TFDOCKER_KEEP", "1")
+    assert shown() == {
+        "given": "app:environment",
+        "json": "environment.json",
+        "keep": "True",
+        "dockerfile": "docker/serve.Dockerfile",
+    }
+
+
+def test_the_command_line_over_both(shown, project, workers, monkeypatch):
+    project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
+    monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
+    monkeypatch.setenv("TFDOCKER_KEEP", "0")
+    line = ("--tfdocker-image", "app:line", "--tfdocker-json=line.json", "--tfdocker-keep")
+    assert shown(*line, *workers) == {
+        "given": "app:line",
+        "json": "line.json",
+        "keep": "True",
+        "dockerfile": "docker/serve.Dockerfile",
+    }
+
+
+def test_an_image_of_several_is_given_by_name(shown, project):
+    project.write("tfdocker.toml", "[images.serve]\n[images.train]\n")
+    assert shown("--tfdocker-image", "serve=app:ci")["given"] == "app:ci"
+
+
+def test_every_mistake_at_once_and_no_test_runs(project, workers, monkeypatch):
+    project.write("test_own.py", "def test_own(): pass\n")
+    project.write(
+        "tfdocker.toml",
+        '[size]\ntotl = "1 GB"\ntotal = 5\n\n[run]\nmemory = "4G"\n\n[checks]\nparity = "loud"\n',
+    )
+    monkeypatch.setenv("TFDOCKER_KEEP", "perhaps")
+    result = project.run("--tfdocker", "--tfdocker-image", "app=two words", *workers)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in result.errlines if line] == [
+        "ERROR: tfdocker:",
+        "tfdocker.toml:2: size.totl: unknown key; did you mean 'total'?",
+        "tfdocker.toml:3: size.total: a size needs a unit: write '5 B', or MB, GB, MiB, GiB",
+        "tfdocker.toml:6: run.memory: 4G is 4 GiB (Compose) or 4 GB = 4·10⁹ (Kubernetes): "
+        "write 4 GiB or 4 GB",
+        "tfdocker.toml:9: checks.parity: expected one of 'off', 'warn', 'fail', 'require', "
+        "found 'loud'",
+        "--tfdocker-image: no image is named 'app'; the settings name no images",
+        "--tfdocker-image: expected a tag, a digest or an id, found 'two words'",
+        "TFDOCKER_KEEP: expected 1 or 0, found 'perhaps'",
+    ]
+    result.stdout.no_fnmatch_line("*test_own*")
+
+
+def test_a_settings_file_that_is_no_toml(project):
+    project.write("pyproject.toml", "[tool.tfdocker\n")
+    result = project.run("--tfdocker")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_settings_of_the_folder_that_is_named_are_read(project):
+    project.write("services/embed/Dockerfile", "FROM scratch\n")
+    project.write("services/embed/tfdocker.toml", '[size]\ntotal = "1 GB"\n')
+    assert "services/embed/Dockerfile::size[total]" in project.ids("--tfdocker", "services/embed")
