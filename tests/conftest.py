@@ -11,6 +11,14 @@ OURS = ("TFDOCKER_IMAGE", "TFDOCKER_JSON", "TFDOCKER_KEEP", "TFDOCKER_REQUIRED")
 NO_ENGINE = 'no container engine answers; `eval "$(tools/engine up)"` gives one'
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What asks for an engine by a fixture is marked so, too: -m tells them apart."""
+    for item in items:
+        if "_answering_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("engine")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
     for name in OURS:

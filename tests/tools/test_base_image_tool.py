@@ -1,7 +1,6 @@
 """tools/base-image, run as a person runs it."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,15 +20,6 @@ def run_tool(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def engine():
-    answers = shutil.which("docker") and subprocess.run(
-        ["docker", "version"], capture_output=True, check=False
-    )
-    if not answers or answers.returncode:
-        pytest.skip('no engine answers; start one: eval "$(tools/engine up)"')
-
-
 @pytest.mark.parametrize("arguments", [["--big"], ["--small", "--small"], ["one", "two"]])
 def test_bad_arguments_exit_2_with_the_usage(arguments):
     result = run_tool(*arguments)
@@ -45,14 +35,14 @@ def test_without_an_engine_it_says_how_to_get_one(tmp_path):
     )
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.engine
 def test_a_python_that_debian_lacks_gets_no_tag():
     result = run_tool("python:3.99-slim")
     assert (result.returncode, result.stdout) == (1, "")
     assert "tools/base-image: can't pull python:3.99-slim, and " in result.stderr
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.engine
 @pytest.mark.parametrize("arguments", [[], ["--small"]], ids=["slim", "small"])
 def test_what_the_engine_has_is_not_made_again(arguments):
     if (first := run_tool(*arguments)).returncode:
@@ -62,7 +52,7 @@ def test_what_the_engine_has_is_not_made_again(arguments):
     assert second.stderr.startswith("tools/base-image: the engine has ")
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.engine
 def test_the_small_image_answers_to_python_and_to_python3():
     if (made := run_tool("--small")).returncode:
         pytest.skip(made.stderr.splitlines()[-1])
@@ -73,7 +63,7 @@ def test_the_small_image_answers_to_python_and_to_python3():
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "(3, 11)\n"
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.engine
 def test_the_slim_image_keeps_no_package_index_nor_download():
     if (made := run_tool()).returncode:
         pytest.skip(made.stderr.splitlines()[-1])

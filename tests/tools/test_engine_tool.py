@@ -88,6 +88,7 @@ def test_down_where_nothing_runs_says_so(tmp_path):
     assert result.stderr == "tools/engine: no private engine is there\n"
 
 
+@pytest.mark.engine
 def test_up_beside_an_engine_that_answers_names_that_one_each_time(tmp_path):
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     first = run_tool("up", home=tmp_path / "home", DOCKER_HOST=host)
@@ -159,6 +160,7 @@ def life(tmp_path_factory):
     return out
 
 
+@pytest.mark.engine
 def test_up_prints_the_same_exports_each_time(life):
     first = (life / "first").read_text()
     assert first.splitlines()[:2] == [
@@ -173,10 +175,12 @@ def test_up_prints_the_same_exports_each_time(life):
     )
 
 
+@pytest.mark.engine
 def test_up_beside_the_running_private_engine_takes_less_than_a_second(life):
     assert int((life / "microseconds").read_text()) < 1_000_000
 
 
+@pytest.mark.engine
 def test_status_names_the_private_engine(life):
     assert (
         (life / "status")
@@ -185,18 +189,22 @@ def test_status_names_the_private_engine(life):
     )
 
 
+@pytest.mark.engine
 def test_the_exported_config_brings_buildx(life):
     assert (life / "buildx").read_text().startswith("github.com/docker/buildx ")
 
 
+@pytest.mark.engine
 def test_down_leaves_no_process_no_mount_and_the_network_as_it_was(life):
     assert (life / "left").read_text() == ""
     assert (life / "after").read_text() == (life / "before").read_text()
 
 
+@pytest.mark.engine
 def test_images_outlive_down(life):
     assert (life / "kept").read_text() == "[kept:latest]\n"
 
 
+@pytest.mark.engine
 def test_purge_removes_the_folder(life):
     assert not (life / "home").exists()
