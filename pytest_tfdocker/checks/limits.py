@@ -1,5 +1,7 @@
 """`limits`: the limits asked for are those in force inside."""
 
+from math import inf
+
 import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
@@ -79,13 +81,14 @@ def _swap(image: Image, asked: int | None, effective: Effective, *, implied: boo
     if asked is None and not (implied and effective.swap_known):
         return None
     wanted, found = asked or 0, effective.swap_bytes
+    none_there = effective.swappable_bytes == wanted == 0
     place = "off by default" if asked is None else origin(image, "run.swap")
     return Limit(
         name="swap",
         asked=f"{format_memory(wanted)} ({place})",
         found=_swap_text(effective),
         # Two limits make it, memory and memory + swap, and each is rounded down.
-        holds=(found is not None and abs(found - wanted) < 2 * PAGE_BYTES)
+        holds=(none_there or (found is not None and abs(found - wanted) < 2 * PAGE_BYTES))
         if effective.swap_known
         else None,
     )
@@ -95,7 +98,7 @@ def _swap_text(effective: Effective) -> str:
     if not effective.swap_known:
         return "the kernel accounts none"
     if effective.swap_bytes is None:
-        return "unlimited"
+        return "unlimited" if effective.swappable_bytes != 0 else "none on this machine"
     return format_memory(effective.swap_bytes) if effective.swap_bytes else "off"
 
 
@@ -109,8 +112,8 @@ def _cpus(
     return Limit(
         name="cpus",
         asked=f"{asked:g} ({origin(image, 'run.cpus')})",
-        found="unlimited" if found is None else f"{found:g}",
-        holds=found is not None and abs(found - wanted) <= CPU_TOLERANCE,
+        found=_or_unlimited("cpus", found, effective),
+        holds=_unless_unknown("cpus", effective, abs((found or inf) - wanted) <= CPU_TOLERANCE),
         note=lowered,
     )
 
@@ -122,9 +125,19 @@ def _pids(image: Image, asked: int | None, effective: Effective) -> Limit | None
     return Limit(
         name="pids",
         asked=f"{asked} ({origin(image, 'run.pids')})",
-        found="unlimited" if found is None else str(found),
-        holds=found == asked,
+        found=_or_unlimited("pids", found, effective),
+        holds=_unless_unknown("pids", effective, found == asked),
     )
+
+
+def _or_unlimited(name: str, found: float | None, effective: Effective) -> str:
+    if name in effective.unknown:
+        return "its controller can't be read"
+    return "unlimited" if found is None else f"{found:g}"
+
+
+def _unless_unknown(name: str, effective: Effective, holds: bool) -> bool | None:  # noqa: FBT001
+    return None if name in effective.unknown else holds
 
 
 def _not_in_force(wrong: list[Limit], limits: list[Limit], effective: Effective) -> Verdict:

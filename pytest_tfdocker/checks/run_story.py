@@ -81,7 +81,7 @@ def _swap(effective: Effective) -> str:
     if not effective.swap_known:
         return "swap not accounted by the kernel"
     if effective.swap_bytes is None:
-        return "swap unlimited"
+        return "swap unlimited" if effective.swappable_bytes != 0 else "no swap on this machine"
     return f"swap {format_memory(effective.swap_bytes)}" if effective.swap_bytes else "swap off"
 
 

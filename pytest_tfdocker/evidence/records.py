@@ -227,8 +227,15 @@ class Effective(Record, tag="effective", frozen=True, kw_only=True):
     cgroup_version: str
     swap_known: bool = True
     """False where the kernel accounts no swap; swap_bytes tells nothing then."""
+    machine_swap_bytes: int | None = None
+    """The machine's swap space. None: it isn't told."""
     unknown: list[str] = []
     """"cpus" and "pids" where that controller can't be read: None means unknown there."""
+
+    @property
+    def swappable_bytes(self) -> int | None:
+        """How much can be swapped out: without a limit, all that the machine has. None: no end."""
+        return self.machine_swap_bytes if self.swap_bytes is None else self.swap_bytes
 
 
 class Phase(Record, frozen=True, kw_only=True):

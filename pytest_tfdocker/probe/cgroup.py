@@ -56,6 +56,14 @@ def pairs(text):
     }
 
 
+def machine_swap_bytes(proc="/proc"):
+    """What the machine can swap out at most; None where it doesn't say."""
+    for line in (read(proc, "meminfo") or "").splitlines():
+        if line.startswith("SwapTotal:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
 def open_counters(proc="/proc/self"):
     """The reader that fits, or None where no memory counter can be read."""
     where = folders(proc)
@@ -118,6 +126,7 @@ class Version1(object):
             "memory_bytes": memory,
             "swap_bytes": None if swap is None or memory is None else swap - memory,
             "swap_known": both is not None,
+            "machine_swap_bytes": machine_swap_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.pids, "pids.max")) if self.pids else None,
             "unknown": [name for name, at in (("cpus", self.cpu), ("pids", self.pids)) if not at],
@@ -175,6 +184,7 @@ class Version2(object):
             "memory_bytes": number(read(self.folder, "memory.max")),
             "swap_bytes": number(swap),
             "swap_known": swap is not None,
+            "machine_swap_bytes": machine_swap_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.folder, "pids.max")),
             "unknown": [

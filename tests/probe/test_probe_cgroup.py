@@ -147,7 +147,9 @@ def test_the_other_counters(version, kills, request):
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_limits_in_force(version, request):
-    assert request.getfixturevalue(version).open().limits() == {
+    limits = request.getfixturevalue(version).open().limits()
+    assert limits.pop("machine_swap_bytes") == cgroup.machine_swap_bytes()
+    assert limits == {
         "memory_bytes": 512 * MIB,
         "swap_bytes": 0,
         "swap_known": True,
@@ -264,3 +266,20 @@ def test_without_any_memory_counter_there_is_no_reader(tree, cgroups):
 )
 def test_numbers(text, value):
     assert cgroup.number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("MemTotal:  8 kB\nSwapTotal:       2048 kB\nSwapFree: 0 kB\n", 2 * MIB),
+        ("SwapTotal:             0 kB\n", 0),
+        ("MemTotal:  8 kB\n", None),
+    ],
+)
+def test_the_machines_swap(text, expected, tmp_path):
+    (tmp_path / "meminfo").write_text(text)
+    assert cgroup.machine_swap_bytes(str(tmp_path)) == expected
+
+
+def test_a_machine_that_does_not_tell_its_swap(tmp_path):
+    assert cgroup.machine_swap_bytes(str(tmp_path)) is None

@@ -83,6 +83,32 @@ def test_swap_left_on_fails(facts):
     assert CHECK.judge(judged, None).headline == "swap 4.00 GiB, 0 B asked for"
 
 
+def test_swap_without_a_limit_is_off_where_the_machine_has_none(facts):
+    none = effective(swap_bytes=None, machine_swap_bytes=0)
+    verdict = CHECK.judge(facts({"run": {"memory": 4 * GIB}}, effective=none), None)
+    assert (verdict.outcome, verdict.text) == (
+        "passed",
+        "memory 4.00 GiB, swap none on this machine",
+    )
+    asked = facts({"run": {"memory": 4 * GIB, "swap": GIB}}, effective=none)
+    assert CHECK.judge(asked, None).headline == "swap none on this machine, 1.00 GiB asked for"
+    some = effective(swap_bytes=None, machine_swap_bytes=GIB)
+    judged = facts({"run": {"memory": 4 * GIB}}, effective=some)
+    assert CHECK.judge(judged, None).headline == "swap unlimited, 0 B asked for"
+
+
+@pytest.mark.parametrize("name", ["cpus", "pids"])
+def test_a_controller_that_cannot_be_read_skips(facts, name):
+    blind = effective(unknown=[name], **{name: None})
+    verdict = CHECK.judge(
+        facts({"run": {name: 1.0 if name == "cpus" else 512}}, effective=blind), None
+    )
+    assert (verdict.outcome, verdict.headline) == (
+        "skipped",
+        f"{name}: its controller can't be read",
+    )
+
+
 def test_swap_that_the_kernel_does_not_account_skips_only_where_it_is_asked_for(facts):
     blind = effective(swap_known=False, swap_bytes=None)
     implied = facts({"run": {"memory": 4 * GIB}}, effective=blind)

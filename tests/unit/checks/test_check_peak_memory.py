@@ -207,6 +207,7 @@ def test_headlines_stay_within_sixty_characters(run, name):
     ("changes", "told"),
     [
         ({"swap_bytes": None}, "in force, swap unlimited"),
+        ({"swap_bytes": None, "machine_swap_bytes": 0}, "in force, no swap on this machine"),
         ({"swap_bytes": 512 * MIB}, "in force, swap 512 MiB"),
         ({"swap_known": False}, "in force, swap not accounted by the kernel"),
         ({"memory_bytes": 2048 * MIB}, "NOT in force: 2.00 GiB is"),
