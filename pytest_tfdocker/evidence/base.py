@@ -1,5 +1,6 @@
 """What came with the image of the final FROM, and which layers are its own."""
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.dockerfile import Dockerfile, match_history, resolve_base
+from pytest_tfdocker.dockerfile import Dockerfile, Instruction, match_history, resolve_base
 from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
@@ -16,6 +17,8 @@ from pytest_tfdocker.evidence.image import collect_inventory, image_config
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.settings.schema import Image
+
+_CHECKSUM = re.compile(r"#\(nop\) +(?:COPY|ADD) (?:file|dir|multi):[0-9a-f]+ in ")
 
 
 def with_lines(
@@ -30,11 +33,24 @@ def with_lines(
     own = [index for index, line in enumerate(lines) if line is not None]
     if not own:
         return evidence
+    written = {one.line: one for stage in dockerfile.stages for one in stage.instructions}
     layers = [
-        msgspec.structs.replace(layer, line=line, base=index < own[0])
+        msgspec.structs.replace(
+            layer,
+            line=line,
+            base=index < own[0],
+            instruction=_readable(layer.instruction, written.get(line) if line else None),
+        )
         for index, (layer, line) in enumerate(zip(evidence.layers, lines, strict=True))
     ]
     return msgspec.structs.replace(evidence, layers=layers)
+
+
+def _readable(entry: str, written: Instruction | None) -> str:
+    """The Dockerfile's own words, where the classic builder has put checksums for file names."""
+    if written is None or not _CHECKSUM.search(entry):
+        return entry
+    return " ".join([written.keyword, *written.text.split()])
 
 
 def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
