@@ -14,9 +14,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
+from pytest_tfdocker.checks.check import Facts
+from pytest_tfdocker.checks.verdict import Verdict, skipped
+from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Absent, Base, Distribution, ImageEvidence
 from pytest_tfdocker.locks.declared import Declared, Requirement
-from pytest_tfdocker.text import printable
+from pytest_tfdocker.text import bounded, printable
 
 Kind = Literal[
     "unpinned",
@@ -135,6 +138,15 @@ def absent_part(evidence: ImageEvidence) -> Absent | None:
     """The first part that is needed and not there."""
     parts = (evidence.interpreter, evidence.distributions)
     return next((part for part in parts if isinstance(part, Absent)), None)
+
+
+def cannot_compare(facts: Facts, what: str) -> Verdict | None:
+    """The verdict where nothing is declared, or the image's environment isn't known."""
+    declared = facts.declared
+    if declared.nothing:
+        return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
+    absent = absent_part(facts.evidence)
+    return None if absent is None else unknown(absent, what)
 
 
 @cache

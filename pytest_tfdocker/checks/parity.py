@@ -11,6 +11,7 @@ from pytest_tfdocker.checks.dependency import (
     Installed,
     Kind,
     absent_part,
+    cannot_compare,
     direct_url,
     exact_version,
     names_of,
@@ -20,7 +21,6 @@ from pytest_tfdocker.checks.dependency import (
 )
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
-from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.settings.schema import Image
@@ -51,11 +51,9 @@ def plan(_image: Image, _declared: Declared) -> list[str | None]:
 def judge(facts: Facts, _parameter: str | None) -> Verdict:
     """Fails for what is missing, for another version, and for what nothing declares."""
     declared = facts.declared
-    if declared.nothing:
-        return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
-    absent = absent_part(facts.evidence)
-    if absent is not None:
-        return unknown(absent, "what is installed")
+    unable = cannot_compare(facts, "what is installed")
+    if unable is not None:
+        return unable
     installed = Installed(facts.evidence)
     active = installed.active(declared.requirements)
     if not active and declared.problems:

@@ -11,6 +11,7 @@ from pytest_tfdocker.checks.dependency import (
     DependencyProblem,
     Installed,
     absent_part,
+    cannot_compare,
     direct_url,
     exact_version,
     is_own_project,
@@ -19,8 +20,7 @@ from pytest_tfdocker.checks.dependency import (
     not_followed,
     shown,
 )
-from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
-from pytest_tfdocker.checks.wording import unknown
+from pytest_tfdocker.checks.verdict import Verdict, failed
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared, Problem, Requirement
 from pytest_tfdocker.settings.schema import Image
@@ -39,11 +39,9 @@ def plan(_image: Image, _declared: Declared) -> list[str | None]:
 def judge(facts: Facts, _parameter: str | None) -> Verdict:
     """Fails with the exact line to write for each that is loose or can't be read."""
     declared = facts.declared
-    if declared.nothing:
-        return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
-    absent = absent_part(facts.evidence)
-    if absent is not None:
-        return unknown(absent, "the image's environment")
+    unable = cannot_compare(facts, "the image's environment")
+    if unable is not None:
+        return unable
     installed = Installed(facts.evidence)
     active = installed.active(declared.requirements)
     loose = _loose(active)

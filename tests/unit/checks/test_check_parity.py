@@ -5,45 +5,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from declaring import asked
 
 from pytest_tfdocker.checks import parity
 from pytest_tfdocker.checks.dependency import DependencyProblem, bare_url
 from pytest_tfdocker.checks.parity import CHECK
-from pytest_tfdocker.evidence.records import Absent, Base, Distributions
+from pytest_tfdocker.evidence.records import Absent, Base
 from pytest_tfdocker.locks.declared import Declared, Source
-from pytest_tfdocker.locks.lines import read_line
 
 COMMIT = "dcba3cb2e2827b402d2701e7e1c7d9fed8a20ef1"
 SITE = "/opt/venv/lib/python3.11/site-packages"
-
-
-def asked(*lines, notes=()):
-    """What a requirements.txt of these lines declares."""
-    read = [read_line(line, Source("requirements.txt", at), {}) for at, line in enumerate(lines, 1)]
-    return Declared(
-        requirements=tuple(one for line in read for one in line.requirements),
-        problems=tuple(line.problem for line in read if line.problem),
-        sources=("requirements.txt",),
-        reason="dependencies.files",
-        notes=tuple(notes),
-    )
-
-
-@pytest.fixture
-def given(facts, evidence, distribution):
-    """Facts of lines and of installed distributions, "torch 2.13.0"."""
-
-    def make(lines, *installed, settings=None, others=(), **changes):
-        here = [
-            one if not isinstance(one, str) else distribution(*one.split()) for one in installed
-        ]
-        there = evidence(
-            distributions=Distributions(installed=here, others=list(others)), **changes
-        )
-        declared = lines if isinstance(lines, Declared) else asked(*lines)
-        return facts({"dependencies": settings or {}}, declared=declared, evidence=there)
-
-    return make
 
 
 def test_one_item_is_planned_whatever_is_declared(image, declared):

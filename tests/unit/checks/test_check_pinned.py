@@ -5,43 +5,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from declaring import asked
 
 from pytest_tfdocker.checks import pinned
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.checks.pinned import CHECK
-from pytest_tfdocker.evidence.records import Absent, Base, Distributions
-from pytest_tfdocker.locks.declared import Declared, Source
-from pytest_tfdocker.locks.lines import read_line
+from pytest_tfdocker.evidence.records import Absent, Base
+from pytest_tfdocker.locks.declared import Declared
 
 COMMIT = "dcba3cb2e2827b402d2701e7e1c7d9fed8a20ef1"
-
-
-def asked(*lines, notes=()):
-    """What a requirements.txt of these lines declares."""
-    read = [read_line(line, Source("requirements.txt", at), {}) for at, line in enumerate(lines, 1)]
-    return Declared(
-        requirements=tuple(one for line in read for one in line.requirements),
-        problems=tuple(line.problem for line in read if line.problem),
-        sources=("requirements.txt",),
-        reason="dependencies.files",
-        notes=tuple(notes),
-    )
-
-
-@pytest.fixture
-def given(facts, evidence, distribution):
-    """Facts of lines and of installed distributions, "torch 2.13.0"."""
-
-    def make(lines, *installed, **changes):
-        here = [
-            one if not isinstance(one, str) else distribution(*one.split()) for one in installed
-        ]
-        there = evidence(distributions=Distributions(installed=here), **changes)
-        return facts(
-            declared=lines if isinstance(lines, Declared) else asked(*lines), evidence=there
-        )
-
-    return make
 
 
 def test_one_item_is_planned_whatever_is_declared(image, declared):
