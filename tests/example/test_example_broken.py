@@ -15,10 +15,6 @@ MB = 10**6
 SITE_PACKAGES = "/opt/venv/lib/python3.11/site-packages"
 
 
-def headlines(judged):
-    return {one: text.partition("\n")[0] for one, text in judged.texts.items()}
-
-
 def test_nothing_broken_passes_every_check_and_the_users_own_tests(project):
     judged = project.judge()
     assert judged.exit_code == 0, judged.output
@@ -33,7 +29,7 @@ def test_a_changed_pin_fails_parity_alone(project, image):
     project.edit("requirements.txt", r"^tqdm==.*", "tqdm==4.66.0")
     judged = project.judge(f"--tfdocker-image={image}", *WITHOUT_RUNS)
     assert judged.broken == {"parity"}
-    assert headlines(judged)["parity"] == "1 of 38 differs: tqdm 4.70.1, not 4.66.0"
+    assert judged.headlines["parity"] == "1 of 38 differs: tqdm 4.70.1, not 4.66.0"
     assert "wanted tqdm 4.66.0   requirements.txt:" in judged.texts["parity"]
     assert f"found  tqdm 4.70.1 in {SITE_PACKAGES}" in judged.texts["parity"]
 
@@ -43,10 +39,10 @@ def test_a_dropped_package_fails_what_declares_what_requires_and_what_imports_it
     judged = project.judge("Dockerfile")
     assert judged.broken == {"parity", "conflicts", "import[transformers]"} | SMOKES
     assert judged.skipped == DURATIONS
-    assert headlines(judged)["parity"] == "1 of 38 is missing: safetensors 0.8.0"
-    assert headlines(judged)["conflicts"].startswith("1 conflict: transformers wants safetensors")
+    assert judged.headlines["parity"] == "1 of 38 is missing: safetensors 0.8.0"
+    assert judged.headlines["conflicts"].startswith("1 conflict: transformers wants safetensors")
     for name in ("import[transformers]", *SMOKES):
-        assert "PackageNotFoundError: No package metadata" in headlines(judged)[name]
+        assert "PackageNotFoundError: No package metadata" in judged.headlines[name]
         assert "safetensors>=0.8.0" in judged.texts[name]
     assert "safetensors>=0.8.0 is not installed" in judged.texts["import[transformers]"]
 
@@ -57,8 +53,8 @@ def test_a_file_added_and_deleted_again_fails_what_is_wasted_and_the_total(proje
     assert judged.broken == {"size[wasted]", "size[total]"}
     assert not judged.skipped
     assert 300 * MB <= judged.measured["size[wasted]"] < 300 * MB + 4096
-    assert headlines(judged)["size[wasted]"] == "300 MB, 290 MB over 10 MB"
-    assert re.fullmatch(r"1\.5\d GB, 2\d\d MB over 1\.33 GB", headlines(judged)["size[total]"])
+    assert judged.headlines["size[wasted]"] == "300 MB, 290 MB over 10 MB"
+    assert re.fullmatch(r"1\.5\d GB, 2\d\d MB over 1\.33 GB", judged.headlines["size[total]"])
     assert "rm /opt/dump" in judged.texts["size[wasted]"]
     assert "300 MB  Dockerfile:" in judged.texts["size[total]"]
     assert "head -c 300000000" in judged.texts["size[total]"]
@@ -77,7 +73,7 @@ def test_a_lowered_size_budget_fails_that_one(project, image, check, pattern, lo
     judged = project.judge(f"--tfdocker-image={image}", *WITHOUT_RUNS)
     assert judged.broken == {check}
     budget = lowered.partition('"')[2].rstrip('"')
-    assert headlines(judged)[check].endswith(f" over {budget}")
+    assert judged.headlines[check].endswith(f" over {budget}")
 
 
 def test_a_lowered_memory_budget_of_one_smoke_fails_that_one(project, image):
@@ -87,7 +83,7 @@ def test_a_lowered_memory_budget_of_one_smoke_fails_that_one(project, image):
     judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
     assert judged.broken == {"peak-memory[embed]"}
     assert not judged.skipped
-    assert " over 200 MiB" in headlines(judged)["peak-memory[embed]"]
+    assert " over 200 MiB" in judged.headlines["peak-memory[embed]"]
 
 
 def test_a_lowered_time_budget_of_one_smoke_fails_that_one(project, image):
@@ -95,7 +91,7 @@ def test_a_lowered_time_budget_of_one_smoke_fails_that_one(project, image):
     judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
     assert judged.broken == {"duration[service]"}
     assert not judged.skipped
-    assert headlines(judged)["duration[service]"].endswith(" over 500 ms")
+    assert judged.headlines["duration[service]"].endswith(" over 500 ms")
 
 
 def test_too_low_a_memory_limit_fails_what_takes_more(project, image):
@@ -104,11 +100,10 @@ def test_too_low_a_memory_limit_fails_what_takes_more(project, image):
     assert judged.broken == {"import[transformers]"} | SMOKES
     assert judged.skipped == DURATIONS
     assert (
-        headlines(judged)["import[transformers]"]
-        == "out of memory under 200 MiB, killed by SIGKILL"
+        judged.headlines["import[transformers]"] == "out of memory under 200 MiB, killed by SIGKILL"
     )
     for name in SMOKES:
-        assert headlines(judged)[name].startswith("OOM-killed ")
+        assert judged.headlines[name].startswith("OOM-killed ")
         assert "limit 200 MiB from compose.yaml:15, in force" in judged.texts[name]
         assert "set run.memory to 400 MiB" in judged.texts[name]
 

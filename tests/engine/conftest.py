@@ -1,0 +1,75 @@
+"""A user's project with a Dockerfile, and runs of programs in the small image."""
+
+import os
+from contextlib import nullcontext
+from itertools import count
+
+import docker
+import pytest
+from user_project import OWN_TEST, UserProject
+
+from pytest_tfdocker.evidence.records import Run
+from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.running import changed
+from pytest_tfdocker.session import Session
+from pytest_tfdocker.settings.given import Options
+from pytest_tfdocker.settings.load import load_settings
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def docker_client():
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def user_project(tmp_path, docker_client):
+    """A folder with a test of the user's own; the image that it builds goes with it."""
+    folder = tmp_path / f"tfdocker-test-{os.getpid()}-{next(_numbers)}"
+    project = UserProject(folder, docker_client)
+    project.write("test_own.py", OWN_TEST)
+    yield project
+    project.remove_image()
+
+
+@pytest.fixture(scope="session")
+def judged_small_image(small_image, tmp_path_factory):
+    """The small image, as --tfdocker-image gives it to a user's test."""
+    options = Options(images=[small_image])
+    settings = load_settings(tmp_path_factory.mktemp("settings"), options=options, environ={})
+    store = Store(tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("kept"))
+    session = Session(
+        settings,
+        store,
+        f"test{os.getpid()}",
+        building=lambda: nullcontext(lambda _: None),
+        doing=lambda _: nullcontext(),
+    )
+    yield JudgedImage.of(session, "default", told=False)
+    session.close()
+
+
+@pytest.fixture(scope="session")
+def run(judged_small_image):
+    """Gives the record of a program in the small image, run as `tfdocker_run` does."""
+    session, image = judged_small_image.session, judged_small_image.settings
+
+    def run_code(code, *, timeout=60, **settings):
+        asked = changed(image.settings.run, **settings)
+        with session.measuring("a test's run"):
+            found = collect_run(
+                session.supervised_as(image, asked),
+                "test",
+                timeout_seconds=timeout,
+                script=code.encode(),
+                script_name="program.py",
+            )
+        assert isinstance(found, Run), found
+        return found
+
+    return run_code
