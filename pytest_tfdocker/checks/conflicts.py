@@ -16,7 +16,7 @@ from pytest_tfdocker.checks.dependency import (
     satisfies,
     shown_distribution,
 )
-from pytest_tfdocker.checks.verdict import Verdict, failed
+from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared
@@ -57,7 +57,11 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     if count:
         headline = _headline(conflicts, copies)
         return failed(headline, *details, measured=count, budget=0)
-    headline = f"{len(installed.by_name)} distributions, no conflict"
+    readable = sum(one.problem is None for one in installed.by_name.values())
+    if not readable:
+        none = "no distribution whose metadata can be read"
+        return skipped(none if installed.every else "no distribution is installed", *details)
+    headline = f"{readable} distribution{'s' if readable > 1 else ''}, no conflict"
     return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
 
 

@@ -45,17 +45,18 @@ def declared_frameworks(declared: Declared) -> list[str]:
     return [module for module, brought_by in FRAMEWORKS.items() if names.intersection(brought_by)]
 
 
-def undeclared_frameworks(declared: Declared, evidence: ImageEvidence) -> list[str]:
-    """Modules of the frameworks that are installed and that no requirement names."""
+def installed_frameworks(evidence: ImageEvidence) -> list[str]:
+    """Modules of the frameworks that are installed, in the table's order."""
     if isinstance(evidence.distributions, Absent):
         return []
-    installed = {one.name for one in evidence.distributions.installed}
+    names = {one.name for one in evidence.distributions.installed}
+    return [module for module, brought_by in FRAMEWORKS.items() if names.intersection(brought_by)]
+
+
+def undeclared_frameworks(declared: Declared, evidence: ImageEvidence) -> list[str]:
+    """Modules of the frameworks that are installed and that no requirement names."""
     known = declared_frameworks(declared)
-    return [
-        module
-        for module, brought_by in FRAMEWORKS.items()
-        if module not in known and installed.intersection(brought_by)
-    ]
+    return [module for module in installed_frameworks(evidence) if module not in known]
 
 
 def modules_to_import(image: Image, declared: Declared, evidence: ImageEvidence) -> list[str]:

@@ -6,6 +6,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import (
     UNDECLARED,
     declared_frameworks,
+    installed_frameworks,
     left_out_by,
     requirements_of,
     undeclared_frameworks,
@@ -117,6 +118,8 @@ def _hidden(facts: Facts, tried: Import, hidden: list[str]) -> Verdict:
 def _judge_undeclared(facts: Facts) -> Verdict:
     if isinstance(facts.evidence.distributions, Absent):
         return unknown(facts.evidence.distributions, "what is installed")
+    if not installed_frameworks(facts.evidence):
+        return skipped("no ML framework is installed")
     modules = undeclared_frameworks(facts.declared, facts.evidence)
     judged = [(module, judge_module(facts, module)) for module in modules]
     for outcome in ("failed", "error"):

@@ -223,6 +223,21 @@ def test_metadata_that_cannot_be_read_is_said(given, distribution):
     )
 
 
+def test_where_nothing_is_installed_nothing_is_judged(given):
+    verdict = CHECK.judge(given(), None)
+    assert (verdict.outcome, verdict.text) == ("skipped", "no distribution is installed")
+
+
+def test_where_no_metadata_can_be_read_nothing_is_judged(given, distribution):
+    broken = distribution("broken", problem="/x/broken.dist-info has no METADATA", path="/x")
+    verdict = CHECK.judge(given(broken), None)
+    assert (verdict.outcome, verdict.text) == (
+        "skipped",
+        "no distribution whose metadata can be read\n"
+        "  not judged: /x: /x/broken.dist-info has no METADATA",
+    )
+
+
 def test_without_evidence_it_is_an_error_with_the_reason(facts, evidence):
     there = evidence(interpreter=Absent(reason="the image has no Python"))
     judged = facts(evidence=there)

@@ -206,9 +206,13 @@ def test_nothing_undeclared_passes(facts, declared):
     assert verdict.text == "no framework is installed that isn't declared"
 
 
+def test_an_image_without_a_framework_is_not_judged(facts, evidence, distribution):
+    plain = evidence(distributions=Distributions(installed=[distribution("requests")]))
+    verdict = CHECK.judge(facts(evidence=plain), "undeclared")
+    assert (verdict.outcome, verdict.text) == ("skipped", "no ML framework is installed")
+
+
 def test_undeclared_without_an_inventory_is_an_error(facts, evidence):
-    unknown = evidence(distributions=Distributions(installed=[]))
-    assert CHECK.judge(facts(evidence=unknown), "undeclared").outcome == "passed"
     unknown = evidence(distributions=Absent(reason="no Python in the image"))
     verdict = CHECK.judge(facts(evidence=unknown), "undeclared")
     assert (verdict.outcome, verdict.text) == ("error", "no Python in the image")
