@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Callable
+from threading import Thread
 from typing import Any, Self
 
 import docker
@@ -28,6 +30,7 @@ class Engine:
         self.api: Any = client.api
         self.version: dict[str, Any] = client.version()
         self.info: dict[str, Any] = client.info()
+        self._at_work: list[Thread] = []
 
     @classmethod
     def connect(cls) -> Self:
@@ -86,14 +89,26 @@ class Engine:
 
     def remove_image(self, reference: str) -> None:
         """Removes a tag or image of ours; one that is gone or in use is left."""
+        self._settle()  # a container on its way out still counts as use
         try:
             self.api.remove_image(reference)
         except (APIError, requests.RequestException):
             return
 
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Starts what nobody needs the end of; `close` and `remove_image` wait for it."""
+        thread = Thread(target=work)
+        self._at_work.append(thread)
+        thread.start()
+
     def close(self) -> None:
-        """Ends every connection."""
+        """Ends every connection, once what goes on in the background is done."""
+        self._settle()
         self.client.close()
+
+    def _settle(self) -> None:
+        while self._at_work:
+            self._at_work.pop().join()
 
     def __enter__(self) -> Self:
         """The engine itself."""

@@ -1,7 +1,7 @@
 """Collects what is known of an image without running its program: one container start."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from pytest_tfdocker import probe
@@ -197,9 +197,13 @@ def _first_that_starts(
             capabilities=["DAC_READ_SEARCH"],
         )
         try:
-            with Container(engine, spec, run_id, cookie) as container:
+            with ExitStack() as stack:
+                container = stack.enter_context(Container(engine, spec, run_id, cookie))
                 container.start(payload)
-                return container.report("files", INVENTORY_SECONDS)
+                found = container.report("files", INVENTORY_SECONDS)
+                # The removal takes half as long as the walk, and nothing waits for it
+                engine.in_background(stack.pop_all().close)
+                return found
         except CommandNotFoundError:
             continue
         except ConnectionLostError as error:

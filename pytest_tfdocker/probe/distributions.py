@@ -146,6 +146,9 @@ def owned_files(distributions):
 def recorded(path, location):
     record = read_text(os.path.join(path, "RECORD"))
     if record is not None:
+        if '"' not in record:  # ten times as fast, and true of nearly all
+            lines = record.replace("\r\n", "\n").split("\n")
+            return [absolute(location, line.partition(",")[0]) for line in lines if line]
         rows = csv.reader(io.StringIO(record, newline=""))
         return [absolute(location, row[0]) for row in safe_rows(rows) if row]
     listed = read_text(os.path.join(path, "installed-files.txt"))

@@ -1,6 +1,9 @@
 # The walk: every file of the merged file system once, by what a stat says.
 import os
+import threading
 import time
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def mount_points():
@@ -32,61 +35,82 @@ class Walk:
         self.blocks = 0
         self.unreadable = 0
         self.site_packages = []
-        self.linked = set()
+        self.linked = {}
         self.mounts = mount_points()
+        self.mounted_in = {os.path.dirname(point) for point in self.mounts}
 
     def run(self, root="/"):
         started = time.monotonic()
         folders = [root]
-        self.blocks += os.lstat(root).st_blocks * 512
+        self.blocks += os.lstat(root).st_blocks
         while folders:
             self.folder(folders.pop(), folders)
+        for size, blocks, owner in self.linked.values():
+            self.add(size, blocks, owner)
         return {
             "count": self.count,
             "apparent_bytes": self.apparent,
-            "block_bytes": self.blocks,
+            "block_bytes": self.blocks * 512,
             "unreadable": self.unreadable,
             "seconds": time.monotonic() - started,
         }
 
     def folder(self, folder, folders):
-        owners, mounts = self.owners, self.mounts
+        try:
+            # By descriptor, each stat is spared the look-up of the whole path
+            opened = os.open(folder, FOLDER)
+        except OSError:
+            self.unreadable += 1
+            return
+        try:
+            with os.scandir(opened) as entries:
+                self.entries(folder, entries, folders)
+        finally:
+            os.close(opened)
+
+    def entries(self, folder, entries, folders):
+        owners = self.owners
+        mounts = self.mounts if folder in self.mounted_in else ()
         name = folder.rpartition("/")[2]
         compiled = name == "__pycache__"
         if name in ("site-packages", "dist-packages"):
             self.site_packages.append(folder)
-        try:
-            entries = os.scandir(folder)
-        except OSError:
-            self.unreadable += 1
-            return
-        with entries:
-            for entry in entries:
-                path = entry.path
-                if path in mounts:
-                    continue
-                try:
-                    stat = entry.stat(follow_symlinks=False)
-                except OSError:
-                    self.unreadable += 1
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    self.blocks += stat.st_blocks * 512
-                    folders.append(path)
-                    continue
-                self.count += 1
-                if stat.st_nlink > 1:
-                    inode = (stat.st_dev, stat.st_ino)
-                    if inode in self.linked:
-                        continue
-                    self.linked.add(inode)
-                self.apparent += stat.st_size
-                self.blocks += stat.st_blocks * 512
-                owner = owners.get(path)
-                if owner is None and compiled:
-                    owner = owners.get(source_of(folder, entry.name))
-                if owner is not None:
-                    self.owned[owner] += stat.st_size
+        start = folder.rstrip("/") + "/"
+        for entry in entries:
+            path = start + entry.name
+            if path in mounts:
+                continue
+            try:
+                stat = entry.stat(follow_symlinks=False)
+            except OSError:
+                self.unreadable += 1
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                self.blocks += stat.st_blocks
+                folders.append(path)
+                continue
+            self.count += 1
+            owner = owners.get(path)
+            if owner is None and compiled:
+                owner = owners.get(source_of(folder, entry.name))
+            if stat.st_nlink > 1:
+                self.link(stat, owner)
+            else:
+                self.add(stat.st_size, stat.st_blocks, owner)
+
+    def add(self, size, blocks, owner):
+        self.apparent += size
+        self.blocks += blocks
+        if owner is not None:
+            self.owned[owner] += size
+
+    def link(self, stat, owner):
+        """Keeps what has several names, to be counted once: a distribution's, if one name is."""
+        inode = (stat.st_dev, stat.st_ino)
+        known = self.linked.get(inode, (0, 0, None))[2]
+        if known is not None and (owner is None or known < owner):
+            owner = known
+        self.linked[inode] = (stat.st_size, stat.st_blocks, owner)
 
 
 def source_of(cache_folder, name):

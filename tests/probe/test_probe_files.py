@@ -54,6 +54,18 @@ def test_hard_links_are_counted_once(walk, tmp_path):
     assert (result["count"], result["apparent_bytes"]) == (3, 1000)
 
 
+def test_a_hard_link_belongs_to_the_distribution_that_lists_one_of_its_names(walk, tmp_path):
+    """As uv leaves them, with its cache beside the environment."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/a").write_bytes(b"x" * 1000)
+    names = [str(tmp_path / name) for name in ("b", "c")]
+    for name in names:
+        os.link(tmp_path / "cache/a", name)
+    result, owned, _ = walk({names[0]: 1, names[1]: 0})
+    assert (result["apparent_bytes"], owned) == (1000, [1000, 0])
+    assert walk({names[0]: 1})[1] == [0, 1000]
+
+
 def test_a_link_to_a_folder_is_not_followed(walk, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     result, _, _ = walk()
