@@ -30,6 +30,7 @@ def failed_build(image: Image, cause: Unprepared) -> Verdict:
         step=cause.step,
         dockerfile=image.settings.dockerfile,
         line=cause.line,
+        details=cause.details,
         output=cause.log,
         seconds=cause.seconds,
     )

@@ -38,17 +38,22 @@ def judge_failed_build(
     step: str | None = None,
     dockerfile: str = "Dockerfile",
     line: int | None = None,
+    details: Sequence[str] = (),
     output: Sequence[str] = (),
     seconds: float | None = None,
 ) -> Verdict:
-    """A build that failed: `reason` is the builder's word, `step` is "[3/7] RUN pip install …"."""
+    """A build that failed: `reason` is the builder's word, `step` is "[3/7] RUN pip install …".
+
+    `details` say more of the reason; `output` is the step's own.
+    """
     blame = "" if line is None else f"{dockerfile}:{line}"
     after = "" if seconds is None else f", after {format_seconds(seconds)}"
     headline = _headline(reason, step, blame)
     return failed(
         headline,
         *([f"step {one_line(step, 160)}{after}"] if step else []),
-        *([one_line(reason)] if one_line(reason) != headline else []),
+        *([] if headline.endswith(one_line(reason)) else [one_line(reason)]),
+        *map(one_line, details),
         *_output(output, of_step=step is not None),
         measured=seconds,
         line=line,
@@ -59,7 +64,7 @@ def _headline(reason: str, step: str | None, blame: str) -> str:
     """The exit code, the line and the instruction, where a step ran; else the builder's word."""
     code = _EXIT_CODE.search(reason)
     if code is None:
-        return shorten(one_line(reason), HEADLINE_WIDTH)
+        return shorten(": ".join(filter(None, [blame, one_line(reason)])), HEADLINE_WIDTH)
     instruction = one_line((step or "").rpartition("] ")[2])
     where = ", ".join(filter(None, [f"exit code {code[1] or code[2]}", blame]))
     return shorten(": ".join(filter(None, [where, instruction])), HEADLINE_WIDTH)

@@ -1,11 +1,13 @@
 """Builds an image: by buildx where the docker CLI has it, else by the API's classic builder."""
 
+import shutil
 import time
 from collections.abc import Callable
 
 import msgspec
 
 from pytest_tfdocker.engine.build_classic import build_classic
+from pytest_tfdocker.engine.build_failure import explained
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.buildx import build_with_buildx, find_buildx
@@ -30,19 +32,10 @@ def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen]
     before = _current(engine, request.tag)
     started = time.monotonic()
     buildx = find_buildx()
-    if buildx is not None:
-        image_id = _known(engine, build_with_buildx(buildx, request, on_step))
-    elif request.buildkit_reason is not None:
-        raise BuildFailedError(
-            "the docker CLI has no buildx, which this build needs",
-            (
-                f"{request.buildkit_reason} needs BuildKit, which the API's builder is not",
-                "install the buildx plugin of the docker CLI (package docker-buildx or "
-                "docker-buildx-plugin)",
-            ),
-        )
-    else:
-        image_id = build_classic(engine, request, on_step)
+    try:
+        image_id = _image_id(engine, request, buildx, on_step)
+    except BuildFailedError as error:
+        raise explained(error, request) from error
     if before is not None and before != image_id:
         _remove_replaced(engine, before)
     return Built(
@@ -50,6 +43,29 @@ def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen]
         builder="buildx" if buildx is not None else "classic",
         seconds=time.monotonic() - started,
         cached=before == image_id,
+    )
+
+
+def _image_id(
+    engine: Engine, request: BuildRequest, buildx: str | None, on_step: Callable[[StepSeen], None]
+) -> str:
+    if buildx is not None:
+        return _known(engine, build_with_buildx(buildx, request, on_step))
+    if request.buildkit_reason is not None:
+        raise _no_buildx(request.buildkit_reason)
+    return build_classic(engine, request, on_step)
+
+
+def _no_buildx(reason: str) -> BuildFailedError:
+    docker = shutil.which("docker")
+    what = "no docker CLI is on PATH" if docker is None else f"{docker} has no buildx plugin"
+    return BuildFailedError(
+        f"{reason} needs buildx, which isn't here",
+        details=(
+            f"{what}, and the API's own builder is not BuildKit",
+            "install the docker CLI with its buildx plugin (package docker-buildx or "
+            "docker-buildx-plugin)",
+        ),
     )
 
 

@@ -14,6 +14,11 @@ from pytest_tfdocker.engine.client import Engine, explain
 from pytest_tfdocker.engine.errors import BuildFailedError
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
+_NUMBER = re.compile(r"^\[(\d+)/")
+_COLOUR = re.compile(r"\x1b\[(91|0)m")
+"""What the builder itself puts round all that a step writes to stderr."""
+_NOTE = re.compile(r"^ ---> ")
+"""Its own word on layers and intermediate containers."""
 
 
 def build_classic(
@@ -39,18 +44,28 @@ def build_classic(
         )
         for event in events:
             if "error" in event:
-                raise BuildFailedError(str(event["error"]).strip(), tuple(log), step)
+                raise _failure(str(event["error"]).strip(), log, step, request)
             image_id = (event.get("aux") or {}).get("ID", image_id)
             for line in str(event.get("stream", "")).splitlines():
                 step = _take(line, step, log, on_step)
     except (APIError, requests.RequestException, TypeError) as error:
-        raise BuildFailedError(explain(error), tuple(log), step) from error
+        raise _failure(explain(error), log, step, request) from error
     return image_id or str(engine.inspect(request.tag)["Id"])
+
+
+def _failure(
+    headline: str, log: deque[str], step: str | None, request: BuildRequest
+) -> BuildFailedError:
+    found = _NUMBER.match(step or "")
+    at = int(found[1]) - 1 if found else len(request.lines)
+    line = request.lines[at] if at < len(request.lines) else None
+    return BuildFailedError(headline, tuple(log), step, line)
 
 
 def _take(
     line: str, step: str | None, log: deque[str], on_step: Callable[[StepSeen], None]
 ) -> str | None:
+    line = _COLOUR.sub("", line)
     found: Any = _STEP.match(line)
     if found:
         if step is not None:
@@ -58,7 +73,7 @@ def _take(
         log.clear()
         step = f"[{found[1]}/{found[2]}] {found[3]}"
         on_step(StepSeen(name=step, state="started"))
-    elif line.strip():
+    elif line.strip() and not _NOTE.match(line):
         log.append(line)
         on_step(StepSeen(name=step or "", state="log", line=line))
     return step

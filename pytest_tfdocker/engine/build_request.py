@@ -21,6 +21,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     cache_to: list[str] = []
     contexts: dict[str, str] = {}
     options: list[str] = []
+    lines: list[int] = []
+    """Of the Dockerfile's instructions, in their order: the classic builder tells no line."""
     needs_buildkit: str | None = None
     """Why the classic builder can't: "Dockerfile:7 RUN --mount"."""
 

@@ -35,7 +35,13 @@ class BuildFailedError(EngineError):
         log: tuple[str, ...] = (),
         step: str | None = None,
         line: int | None = None,
+        *,
+        details: tuple[str, ...] = (),
     ) -> None:
-        """`log`: the last lines of the failing step; `line`: of the Dockerfile, from 1."""
+        """`log`: the last lines of the failing step; `line`: of the Dockerfile, from 1.
+
+        `details`: the builder's own words where the headline is ours, and what to do about it.
+        """
         super().__init__(headline)
         self.headline, self.log, self.step, self.line = headline, log, step, line
+        self.details = details

@@ -38,6 +38,7 @@ class Unprepared(msgspec.Struct, frozen=True, kw_only=True, tag="unprepared"):
     """The Dockerfile's own failure: `build` fails, and the others skip with "not built"."""
     step: str | None = None
     line: int | None = None
+    details: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     seconds: float | None = None
 
@@ -64,6 +65,7 @@ def prepare(
             failed_build=True,
             step=error.step,
             line=error.line,
+            details=error.details,
             log=error.log,
             seconds=time.monotonic() - started,
         )
@@ -93,11 +95,13 @@ def _build(
     engine: Engine, project: str, image: Image, on_step: Callable[[StepSeen], None]
 ) -> Prepared:
     settings = image.settings.build
-    needs = needs_buildkit(parse(image.dockerfile.read_text(encoding="utf-8", errors="replace")))
+    written = parse(image.dockerfile.read_text(encoding="utf-8", errors="replace"))
+    needs = needs_buildkit(written)
     request = BuildRequest(
         dockerfile=image.dockerfile,
         context=image.context,
         tag=tag_of(project, image),
+        lines=[instruction.line for instruction in written.instructions],
         needs_buildkit=f"{image.settings.dockerfile}:{needs[0]} {needs[1]}" if needs else None,
         **{name: getattr(settings, name) for name in settings.__struct_fields__},
     )

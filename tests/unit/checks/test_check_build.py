@@ -47,7 +47,7 @@ def test_a_build_that_never_ran_a_step_tells_its_reason():
         output=["ERROR: python:3.99-slim: not found"],
     )
     assert verdict.text == (
-        "python:3.99-slim: not found\n"
+        "Dockerfile:1: python:3.99-slim: not found\n"
         "  step [1/7] FROM python:3.99-slim\n"
         "  last lines of its output:\n"
         "    ERROR: python:3.99-slim: not found"
@@ -70,11 +70,22 @@ def test_a_classic_builders_word_gives_the_exit_code_too():
 
 def test_a_builder_that_is_not_there_is_told_with_what_to_do():
     verdict = judge_failed_build(
-        "the docker CLI has no buildx, which this build needs",
-        output=["Dockerfile:7 RUN --mount needs BuildKit", "install the buildx plugin"],
+        "Dockerfile:7 RUN --mount needs buildx, which isn't here",
+        details=["/usr/bin/docker has no buildx plugin", "install the docker CLI with it"],
     )
     assert verdict.text == (
-        "the docker CLI has no buildx, which this build needs\n"
-        "  Dockerfile:7 RUN --mount needs BuildKit\n"
-        "  install the buildx plugin"
+        "Dockerfile:7 RUN --mount needs buildx, which isn't here\n"
+        "  /usr/bin/docker has no buildx plugin\n"
+        "  install the docker CLI with it"
+    )
+
+
+def test_a_reason_that_is_cut_stands_below_in_full():
+    reason = "a-model-with-a-long-name.safetensors isn't in the build context"
+    verdict = judge_failed_build(reason, step="[2/2] COPY . /", line=2, details=["COPY failed"])
+    assert verdict.text == (
+        "Dockerfile:2: a-model-with-a-long-name.safetensors isn't in…\n"
+        "  step [2/2] COPY . /\n"
+        "  a-model-with-a-long-name.safetensors isn't in the build context\n"
+        "  COPY failed"
     )

@@ -1,0 +1,71 @@
+"""What a builder's complaint means: a base that can't be had, a file that isn't sent, a bad line."""
+
+import re
+from pathlib import Path
+
+from pytest_tfdocker.engine.build_request import BuildRequest
+from pytest_tfdocker.engine.errors import BuildFailedError
+
+_BASE = re.compile(r"^\[internal\] load metadata for (\S+)$|^\[\d+/\d+\] FROM (?:--\S+ )?(\S+)")
+"""The steps of BuildKit and of the classic builder that fetch a base, and do nothing else."""
+_FRONTEND = re.compile(r"^resolve image config for docker-image://(\S+)$")
+_PARSE = re.compile(r"^dockerfile parse error (?:on )?line (\d+): (.+)$", re.DOTALL)
+_NOT_SENT = re.compile(
+    r'failed to calculate checksum of ref \S+: "/?(.+)": not found$'
+    r"|file not found in build context or excluded by \.dockerignore: stat (.+?): "
+)
+_NOT_IN_STAGE = re.compile(
+    r'failed to calculate checksum of ref \S+: "(/?.+)": not found$'
+    r"|^lstat \S+?/buildkit-mount\d+(/.+): no such file"
+    r"|COPY failed: stat (.+?): file does not exist$"
+)
+_FROM_FLAG = re.compile(r"--from=(\S+)")
+_HUB = re.compile(r"^docker\.io/(library/)?")
+
+
+def explained(error: BuildFailedError, request: BuildRequest) -> BuildFailedError:
+    """The same failure with a cause that a user can act on, where the builder's words show one."""
+    step = error.step or ""
+    if found := _BASE.search(step):
+        return _with_cause(error, *_no_base(_HUB.sub("", found[1] or found[2])))
+    if found := _FRONTEND.search(step):
+        return _with_cause(error, *_no_frontend(_HUB.sub("", found[1])))
+    if found := _PARSE.search(error.headline):
+        return BuildFailedError(found[2].strip(), error.log, error.step, int(found[1]))
+    if stage := _FROM_FLAG.search(step):
+        missing = _NOT_IN_STAGE.search(error.headline)
+        return _with_cause(error, f"{stage[1]} has no {_first(missing)}") if missing else error
+    if found := _NOT_SENT.search(error.headline):
+        return _with_cause(error, *_not_sent(_first(found), request.context))
+    return error
+
+
+def _first(found: re.Match[str]) -> str:
+    return next(group for group in found.groups() if group)
+
+
+def _with_cause(error: BuildFailedError, cause: str, *advice: str) -> BuildFailedError:
+    details = (*error.details, error.headline, *advice)
+    return BuildFailedError(cause, error.log, error.step, error.line, details=details)
+
+
+def _no_base(name: str) -> tuple[str, str]:
+    return (
+        f"can't pull {name}",
+        f"`docker pull {name}` must work here: check the name, `docker login` for a private "
+        "registry, and the network; or name a base that the engine has",
+    )
+
+
+def _no_frontend(name: str) -> tuple[str, str]:
+    return (
+        f"can't pull {name}",
+        "a `# syntax=` line asks for it: without that line the builder's own frontend is taken",
+    )
+
+
+def _not_sent(name: str, context: Path) -> tuple[str, str]:
+    cause = f"{name} isn't in the build context"
+    if not any(letter in name for letter in "*?[") and (context / name).exists():
+        return cause, f"it is in {context}, so a line of .dockerignore leaves it out"
+    return cause, f"nor is it in {context}; `context` in [tool.tfdocker.build] names another folder"
