@@ -86,13 +86,14 @@ def _loose(active: list[Requirement]) -> list[Requirement]:
 
 def _headline(loose: list[Requirement], declared: Declared, total: int) -> str:
     names = names_of(loose)
-    lines = len(declared.problems)
+    unread = len(declared.problems)
     parts = []
     if names:
         verb = "is" if len(names) == 1 else "are"
         parts.append(f"{len(names)} of {total} {verb} not pinned")
-    if lines:
-        parts.append(f"{lines} line{'s' if lines > 1 else ''} can't be read")
+    if unread:
+        what = "file" if all(map(_is_file, declared.problems)) else "line"
+        parts.append(f"{unread} {what}{'s' if unread > 1 else ''} can't be read")
     told = [shown(loose[0])] if len(loose) == 1 else names
     told = told or [_place(one) for one in declared.problems]
     return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
@@ -100,7 +101,7 @@ def _headline(loose: list[Requirement], declared: Declared, total: int) -> str:
 
 def _rows(loose: list[Requirement], declared: Declared, installed: Installed) -> list[str]:
     lines = [_row(one, installed.find(one)) for one in loose]
-    lines += [f"{_place(one)} {one.text!r}: {printable(one.reason)}" for one in declared.problems]
+    lines += [_unread_row(one) for one in declared.problems]
     return bounded(lines)
 
 
@@ -179,7 +180,19 @@ def _unreadable(one: Problem) -> DependencyProblem:
     )
 
 
+def _unread_row(one: Problem) -> str:
+    what = _place(one) if _is_file(one) else f"{_place(one)} {one.text!r}"
+    return f"{what}: {printable(one.reason)}"
+
+
+def _is_file(one: Problem) -> bool:
+    """Whether it is a whole file, not a line of one, that can't be read."""
+    return one.text == one.source.file
+
+
 def _place(one: Problem) -> str:
+    if _is_file(one):
+        return printable(one.source.file)
     return f"{printable(one.source.file)}:{one.source.line}"
 
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from pytest_tfdocker.evidence.records import Effective, Phase, Run
+from pytest_tfdocker.evidence.records import WHOLE_RUN, Effective, Phase, Run
 from pytest_tfdocker.settings.units import format_memory, format_seconds
 from pytest_tfdocker.text import bounded, last_lines, one_line
 
@@ -27,16 +27,21 @@ def signal_name(exit_code: int) -> str | None:
 
 
 def last_phase(run: Run) -> str:
-    """`in "load"`, the phase in which the run ended; "" where it had but one."""
-    return in_phase(run.phases[-1]) if len(run.phases) > 1 else ""
+    """`in "load"`, the phase in which the run ended; "" where the program named none."""
+    return in_phase(run.phases[-1]) if _named(run) else ""
 
 
 def peak_phase(run: Run) -> str:
-    """`in "load"`, the phase of the largest peak; "" where there is but one."""
+    """`in "load"`, the phase of the largest peak; "" where the program named none."""
     told = [phase for phase in run.phases if phase.peak_bytes is not None]
-    if len(run.phases) < 2 or not told:  # noqa: PLR2004 (one phase is the whole run)
+    if not (_named(run) and told):
         return ""
     return in_phase(max(told, key=lambda phase: phase.peak_bytes or 0))
+
+
+def _named(run: Run) -> bool:
+    """Whether the program named a phase: else there is one, the whole run."""
+    return bool(run.phases) and [phase.name for phase in run.phases] != [WHOLE_RUN]
 
 
 def in_phase(phase: Phase) -> str:

@@ -238,6 +238,10 @@ class Effective(Record, tag="effective", frozen=True, kw_only=True):
         return self.machine_swap_bytes if self.swap_bytes is None else self.swap_bytes
 
 
+WHOLE_RUN = "run"
+"""The one phase of a run whose program named none."""
+
+
 class Phase(Record, frozen=True, kw_only=True):
     """A stretch of a run, begun by a line `tfdocker: phase NAME`."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.evidence.records import Absent, Effective, Interpreter, Phase, Run
+from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Interpreter, Phase, Run
 from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import working_peak
 from pytest_tfdocker.settings import schema
@@ -105,7 +105,8 @@ def run_record(
     told: dict[str, Any],
 ) -> Run:
     """The supervisor's record of one child as evidence."""
-    peak, source = working_peak(told)
+    # What never started has no peak, whatever the supervisor beside it took
+    peak, source = (None, None) if told["error"] else working_peak(told)
     request = told.get("request")
     mask = supervised.mask
     return Run(
@@ -140,7 +141,7 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
     """The phases that the program named; the stretch before the first only where it lasted."""
     phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
     if len(phases) == 1:
-        return [Phase(name="run", seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
+        return [Phase(name=WHOLE_RUN, seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
     return phases[1:] if phases[0].seconds < 0.5 else phases  # noqa: PLR2004
 
 

@@ -12,6 +12,7 @@ import tfdocker_request as request_module
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 KILL_AFTER_SECONDS = 2.0
+FIRST_SECONDS = 0.002
 
 
 def own_bytes():
@@ -49,7 +50,7 @@ class Meter(object):
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
         self.phases = [["start", self.started, 0]]
-        self.processes, self.processes_at, self.processes_working = [], 0.0, 0
+        self.processes, self.processes_next, self.processes_working = [], 0.0, 0
         self.kernel_peak_before = counters.kernel_peak() if counters else None
         self.kills = counters.oom_kills() if counters else None
         self.cpu = counters.cpu_seconds() if counters else None
@@ -60,7 +61,8 @@ class Meter(object):
     def sample(self, now):
         self.gap = max(self.gap, now - self.last)
         self.last = now
-        self.next = max(self.next + self.interval, now)
+        # Closer together at first: a run of 20 ms has a peak too
+        self.next = now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
         if self.until_own == 0:
             self.own, self.until_own = own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
         self.until_own -= 1
@@ -74,10 +76,11 @@ class Meter(object):
         self.keep(now - self.started, working, cache)
 
     def note_processes(self, now, working):
-        # Reading all of /proc costs more than a sample: only when the peak has grown by a twentieth
-        if working > self.processes_working * 1.05 and now - self.processes_at > 0.1:
-            self.processes, self.processes_at = largest_processes(), now
-            self.processes_working = working
+        # Reading all of /proc costs more than a sample: only when the peak has grown by a twentieth,
+        # and a tenth of the time at most
+        if working > self.processes_working * 1.05 and now >= self.processes_next:
+            self.processes, self.processes_working = largest_processes(), working
+            self.processes_next = now + 10 * (time.monotonic() - now)
 
     def keep(self, seconds, working, cache):
         self.skipped += 1
@@ -109,7 +112,8 @@ class Meter(object):
                 [p[0], end - p[1], p[2] if counters else None] for p, end in zip(self.phases, ends)
             ],
             "samples": self.samples,
-            "processes": self.processes,
+            # A list from long before the peak would name the wrong ones
+            "processes": self.processes if self.processes_working * 1.5 >= self.working else [],
             "measured": counters is not None,
         }
         if counters:

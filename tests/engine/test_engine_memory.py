@@ -95,9 +95,21 @@ for pid in children:
 
 def test_a_spike_between_two_samples_is_told_by_the_kernel(run, peak_is, monkeypatch):
     monkeypatch.setattr("pytest_tfdocker.evidence.supervised.SAMPLE_SECONDS", 60.0)
-    found = run(ANONYMOUS + "area = take(150); area.close()", memory=512 * MIB)
-    assert found.peak_source == "kernel"
-    peak_is(found, 150)
+    code = "time.sleep(1); area = take(150); area.close()"
+    peak_is(run(ANONYMOUS + code, memory=512 * MIB), 150)
+
+
+def test_a_run_of_a_few_milliseconds_has_a_peak(run, bare_peak):
+    found = run("pass")
+    assert found.seconds < 0.2
+    assert found.peak_bytes > bare_peak / 3
+
+
+def test_the_largest_processes_are_those_of_the_peak(run):
+    found = run(ANONYMOUS + "area = take(100); time.sleep(0.2)")
+    name, size = found.largest_processes[0].rsplit(" (pid ")
+    assert name.startswith("python3")
+    assert 90 <= int(size.split()[1]) <= 110
 
 
 def test_a_spike_while_the_cpu_limit_stops_everybody(run, peak_is):

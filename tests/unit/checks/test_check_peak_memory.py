@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.peak_memory import CHECK, judge_run
-from pytest_tfdocker.evidence.records import Absent, Limits, Phase
+from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Limits, Phase
 
 MIB = 2**20
 PHASES = "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference 390 MiB in 2.0 s\n"
@@ -243,3 +243,12 @@ def test_an_error_of_several_lines_is_told_from_its_type_on(facts, run):
         "the shared library libc10.so is missing: it is torch's own: install torch again, "
         "and delete nothing of it"
     )
+
+
+def test_the_one_phase_that_the_program_named_is_told(run):
+    phases = [Phase(name="load", seconds=3.0, peak_bytes=MIB)]
+    named = run(phases=phases, timed_out=True, exit_code=None)
+    assert judge_run(named, timeout_seconds=3.0).headline == '3.0 s are over, stopped in "load"'
+    phases = [Phase(name=WHOLE_RUN, seconds=3.0, peak_bytes=MIB)]
+    whole = run(phases=phases, timed_out=True, exit_code=None)
+    assert judge_run(whole, timeout_seconds=3.0).headline == "3.0 s are over, stopped"

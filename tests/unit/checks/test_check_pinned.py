@@ -11,7 +11,7 @@ from pytest_tfdocker.checks import pinned
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.checks.pinned import CHECK
 from pytest_tfdocker.evidence.records import Absent, Base
-from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.locks.declared import Declared, Problem, Source
 
 COMMIT = "dcba3cb2e2827b402d2701e7e1c7d9fed8a20ef1"
 
@@ -231,3 +231,13 @@ def test_the_documents_example_is_what_the_check_says(given, distribution):
     verdict = CHECK.judge(facts, None)
     example = f"FAILED Dockerfile::pinned - {verdict.text}"
     assert example in (Path(__file__).parents[3] / "docs/checks/pinned.md").read_text()
+
+
+def test_a_file_that_is_not_there_has_no_line(facts, declared):
+    problem = Problem(source=Source("req.txt", 1), text="req.txt", reason="no such file")
+    missing = msgspec.structs.replace(declared(), problems=(problem,), sources=("req.txt",))
+    verdict = CHECK.judge(facts(declared=missing), None)
+    assert verdict.outcome == "failed"
+    assert verdict.text.startswith(
+        "1 file can't be read: req.txt\n  req.txt: no such file\n  declared in: req.txt ("
+    )
