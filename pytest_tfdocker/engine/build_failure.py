@@ -1,4 +1,4 @@
-"""What a builder's complaint means: a base that can't be had, a file that isn't sent, a bad line."""
+"""What a builder's complaint means: a base that can't be had, a file that is not sent."""
 
 import re
 from pathlib import Path

@@ -84,7 +84,9 @@ class Engine:
             self.client.images.pull(reference)
         except (DockerException, requests.RequestException) as error:
             raise ImageNotFoundError(
-                f"no image {reference} in the engine, and it can't be pulled: {explain(error)}"
+                f"no image {reference}\n"
+                f"the engine has none of that name, and can't pull it: {explain(error)}\n"
+                "build or load it first, or mend the name: a tag, a digest or an id"
             ) from error
 
     def remove_image(self, reference: str) -> None:

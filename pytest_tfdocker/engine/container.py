@@ -183,6 +183,8 @@ def _start_error(error: Exception, program: str) -> EngineError:
     text = explain(error)
     if "executable file not found" in text or "no such file or directory" in text:
         return CommandNotFoundError(f"the image has no {program}")
+    if text.removesuffix(": unknown").endswith("permission denied"):
+        return CommandNotFoundError(f"{program} in the image is no program that may be run")
     return EngineError(text)
 
 

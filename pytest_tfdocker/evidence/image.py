@@ -147,11 +147,18 @@ def collect_inventory(
     try:
         found = _first_that_starts(engine, image_id, config, payload, run_id, python)
     except EngineError as error:
-        return _nothing(f"the inventory could not be taken: {error}")
+        return _nothing(f"no inventory: {error}")
     if found is None:
-        return _nothing("the image has no Python: the probe needs one, 3.7 or newer")
+        tried = ", ".join(_candidates(config, python))
+        return _nothing(
+            f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
+            "`python` in [tool.tfdocker] names one that stands elsewhere"
+        )
     if "too_old" in found:
-        return _nothing(f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer")
+        return _nothing(
+            f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
+            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+        )
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     return _parts(found)
@@ -186,7 +193,11 @@ def _first_that_starts(
     run_id: str,
     python: str | None,
 ) -> dict[str, Any] | None:
-    """The probe's report, from the first Python that starts; None where there is none."""
+    """The probe's report, from the first Python that starts and is new enough.
+
+    Else that it is too old; None where there is none.
+    """
+    too_old = None
     for candidate in _candidates(config, python):
         cookie = new_cookie()
         spec = ContainerSpec(
@@ -203,14 +214,23 @@ def _first_that_starts(
                 found = container.report("files", INVENTORY_SECONDS)
                 # The removal takes half as long as the walk, and nothing waits for it
                 engine.in_background(stack.pop_all().close)
+            if "too_old" not in found:
                 return found
+            too_old = too_old or found
         except CommandNotFoundError:
             continue
         except ConnectionLostError as error:
             if "Unknown option: -I" in str(error):
-                return {"too_old": "2"}
+                too_old = too_old or {"too_old": "2"}
+                continue
+            if "exec format error" in str(error):
+                raise EngineError(
+                    f"exec format error, {candidate} doesn't run here\n"
+                    "the image is built for another processor: set `platform` in "
+                    "[tool.tfdocker.build], or teach the engine's host to emulate it (binfmt)"
+                ) from error
             raise EngineError(f"{candidate} ended before it had reported: {error}") from error
-    return None
+    return too_old
 
 
 def _candidates(config: ImageConfig, python: str | None) -> list[str]:

@@ -87,6 +87,11 @@ def find(engine: Engine, reference: str) -> Prepared:
     try:
         return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]))
     except ImageNotFoundError:
+        if reference.startswith("sha256:"):  # an id, which no registry knows
+            raise ImageNotFoundError(
+                f"no image {reference}\n"
+                "the engine has none of that id: build or load it first, or name a tag"
+            ) from None
         engine.pull(reference)
         return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]), pulled=True)
 

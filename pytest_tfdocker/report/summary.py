@@ -43,7 +43,8 @@ def _what(report: ImageReport) -> str:
 def _interpreter(evidence: ImageEvidence) -> str:
     found = evidence.interpreter
     if isinstance(found, Absent):
-        return f"no interpreter ({one_line(found.reason, 100)})"
+        headline, _, _ = found.reason.partition("\n")
+        return f"no interpreter ({one_line(headline, 100)})"
     return f"python {found.executable} {found.version} ({one_line(found.reason, 80)})"
 
 
