@@ -237,6 +237,9 @@ class _Voice:
             progress.step(rest or title, "running")
             try:
                 yield
+            except KeyboardInterrupt:
+                # Progress itself tells of it: nothing has failed
+                raise
             except BaseException:
                 progress.step(rest or title, "failed")
                 raise

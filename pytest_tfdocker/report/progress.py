@@ -13,7 +13,7 @@ from pytest_tfdocker.text import one_line, shorten
 if TYPE_CHECKING:
     from rich.live import Live
 
-State = Literal["started", "running", "done", "cached", "failed"]
+State = Literal["started", "running", "done", "cached", "failed", "interrupted"]
 Clock = Callable[[], float]
 
 KEPT_STEPS = 1000
@@ -67,6 +67,9 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            for name in list(self._running):
+                self.step(name, "interrupted")
         live, self._live = self._live, None
         if live is not None:
             try:

@@ -54,6 +54,14 @@ def test_a_long_step_without_a_terminal_is_heard_of_now_and_then(clock):
     assert out.getvalue() == "build: [2/3] RUN pip install torch 30.0 s\n  Downloading\n"
 
 
+def test_ctrl_c_without_a_terminal_names_what_it_interrupted(clock):
+    out = io.StringIO()
+    progress = Progress("build", out, clock=clock)
+    with pytest.raises(KeyboardInterrupt), progress:
+        _interrupted(progress, KeyboardInterrupt)
+    assert out.getvalue() == "build: [1/2] RUN sleep interrupted, 0 ms\n"
+
+
 def test_a_function_that_takes_text_will_do():
     written = []
     with Progress("run", written.append) as progress:
