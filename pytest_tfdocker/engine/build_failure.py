@@ -15,8 +15,8 @@ _NOT_SENT = re.compile(
     r"|file not found in build context or excluded by \.dockerignore: stat (.+?): "
 )
 _NOT_IN_STAGE = re.compile(
-    r'failed to calculate checksum of ref \S+: "(/?.+)": not found$'
-    r"|^lstat \S+?/buildkit-mount\d+(/.+): no such file"
+    r'failed to calculate checksum of ref \S+: "/?(.+)": not found$'
+    r"|^lstat \S+?/buildkit-mount\d+/(.+): no such file"
     r"|COPY failed: stat (.+?): file does not exist$"
 )
 _FROM_FLAG = re.compile(r"--from=(\S+)")
@@ -34,7 +34,7 @@ def explained(error: BuildFailedError, request: BuildRequest) -> BuildFailedErro
         return BuildFailedError(found[2].strip(), error.log, error.step, int(found[1]))
     if stage := _FROM_FLAG.search(step):
         missing = _NOT_IN_STAGE.search(error.headline)
-        return _with_cause(error, f"{stage[1]} has no {_first(missing)}") if missing else error
+        return _with_cause(error, f"{stage[1]} has no /{_first(missing)}") if missing else error
     if found := _NOT_SENT.search(error.headline):
         return _with_cause(error, *_not_sent(_first(found), request.context))
     return error
@@ -50,9 +50,10 @@ def _with_cause(error: BuildFailedError, cause: str, *advice: str) -> BuildFaile
 
 
 def _no_base(name: str) -> tuple[str, str]:
+    pull = "`docker pull` of it" if "$" in name else f"`docker pull {name}`"
     return (
         f"can't pull {name}",
-        f"`docker pull {name}` must work here: check the name, `docker login` for a private "
+        f"{pull} must work here: check the name, `docker login` for a private "
         "registry, and the network; or name a base that the engine has",
     )
 

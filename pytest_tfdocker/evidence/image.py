@@ -229,7 +229,8 @@ def _first_that_starts(
                     "the image is built for another processor: set `platform` in "
                     "[tool.tfdocker.build], or teach the engine's host to emulate it (binfmt)"
                 ) from error
-            raise EngineError(f"{candidate} ended before it had reported: {error}") from error
+            said = str(error) or "it wrote nothing"
+            raise EngineError(f"{candidate} ended before it had reported\n{said}") from error
     return too_old
 
 

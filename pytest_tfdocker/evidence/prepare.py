@@ -76,7 +76,7 @@ def prepare(
 def no_dockerfile(image: Image) -> str:
     """What to do where there is no Dockerfile."""
     return (
-        f"no {image.settings.dockerfile} in {image.root}\n"
+        f"there is no {image.settings.dockerfile}\nlooked in {image.root}\n"
         "set `dockerfile` in [tool.tfdocker], or judge an image that is built already:\n"
         "pytest --tfdocker --tfdocker-image REFERENCE"
     )

@@ -79,7 +79,10 @@ class Meter(object):
         # Reading all of /proc costs more than a sample: only when the peak has grown by a twentieth,
         # and a tenth of the time at most
         if working > self.processes_working * 1.05 and now >= self.processes_next:
-            self.processes, self.processes_working = largest_processes(), working
+            found = largest_processes()
+            # A process that the kernel is killing has no memory left, though its group has
+            if sum(one[0] for one in found) >= sum(one[0] for one in self.processes):
+                self.processes, self.processes_working = found, working
             self.processes_next = now + 10 * (time.monotonic() - now)
 
     def keep(self, seconds, working, cache):
