@@ -1,10 +1,11 @@
 """Puts together what the reports tell of each image, from the run's evidence and its verdicts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pytest_tfdocker.checks import conflicts, parity, pinned
-from pytest_tfdocker.checks.check import Facts
+from pytest_tfdocker.checks.check import Facts, check_id
 from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.checks.registry import CHECKS
 from pytest_tfdocker.evidence.base import with_base
 from pytest_tfdocker.evidence.prepare import Prepared, Unprepared
 from pytest_tfdocker.evidence.records import (
@@ -19,6 +20,8 @@ from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.schema import Image
+
+UNSEEN = Absent(reason="no check has looked into it")
 
 
 def image_reports(session: Session, results: Iterable[Collected]) -> list[ImageReport]:
@@ -52,16 +55,26 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
                 measured=one.measured,
                 budget=one.budget,
             )
-            for one in results
+            for one in sorted(results, key=_place(session, image))
         ),
     )
+
+
+def _place(session: Session, image: Image) -> Callable[[Collected], int]:
+    """The order of collection: workers report in any other, and so do tests in random order."""
+    declared = session.declared(image)
+    ids = [check_id(one.name, part) for one in CHECKS for part in one.plan(image, declared)]
+    places = {one: place for place, one in enumerate(ids)}
+    return lambda result: places.get(result.id, len(places))
 
 
 def _evidence(session: Session, name: str) -> ImageEvidence | Absent | None:
     found: ImageEvidence | None = session.peek(("evidence", name), ImageEvidence)
     if found is None:
         prepared = session.peek(("prepared", name), Prepared | Unprepared)
-        return Absent(reason=prepared.reason) if isinstance(prepared, Unprepared) else None
+        if isinstance(prepared, Unprepared):
+            return Absent(reason=prepared.reason)
+        return None if prepared is None else UNSEEN
     base = session.peek(("base", name), Base | Absent)
     return found if base is None else with_base(found, base)
 
