@@ -1,6 +1,7 @@
 """Removes what a dead run of this machine left in the engine: containers and networks."""
 
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -11,29 +12,38 @@ from docker.errors import APIError
 from pytest_tfdocker.engine.client import LABEL, Engine
 
 OWNER_LABEL = f"{LABEL}.owner"
-"""HOST/PID/START of the process that a container or network belongs to."""
+"""HOST/PID/START/NAMESPACE of the process that a container or network belongs to."""
 
 
 def owner() -> str:
     """This process, told apart from a later one of the same number by its start."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_start(os.getpid())}"
+    return f"{socket.gethostname()}/{os.getpid()}/{_start(os.getpid())}/{_namespace()}"
 
 
 def _start(pid: int) -> str:
-    """Clock ticks from boot to the process's start, field 22 of /proc/PID/stat; "" elsewhere."""
+    """Clock ticks from boot to a living process's start, of /proc/PID/stat; "" elsewhere."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    # A container's PID 1 that reaps nobody keeps the dead as zombies
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _namespace() -> str:
+    """Where PIDs count: CI jobs in containers may share host name and engine, and see no other."""
+    try:
+        return re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:
         return ""
 
 
 def _is_dead(label: str) -> bool:
-    """Whether an owner of this machine is gone; one of another machine may well live."""
-    host, _, rest = label.partition("/")
-    pid, _, start = rest.partition("/")
-    if host != socket.gethostname() or not pid.isdigit() or not start:
+    """Whether an owner is gone; one of another machine or PID namespace may well live."""
+    host, pid, start, namespace = (label.split("/") + [""] * 3)[:4]
+    if (host, namespace) != (socket.gethostname(), _namespace()):
         return False
-    return _start(int(pid)) != start
+    return pid.isdigit() and bool(start) and _start(int(pid)) != start
 
 
 def sweep(engine: Engine) -> None:

@@ -141,6 +141,22 @@ class Judging:
             found |= {int(pid) for pid in path.read_text().split()}
         return found
 
+    def remove(self):
+        """Ends pytest, and what a test that fails has found to be left."""
+        self.process.kill()
+        self.process.wait()
+        for pid in processes(self.project.tag):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        api = self.client.api
+        for remove, ids in (
+            (lambda id_: api.remove_container(id_, force=True), self.containers()),
+            (api.remove_network, self.left()),
+        ):
+            for id_ in ids:
+                with suppress(APIError):
+                    remove(id_)
+
     def _running(self):
         found = {}
         for id_, pid in self.containers().items():
@@ -176,11 +192,7 @@ def begin(user_project, small_image, tmp_path):
 
     yield start
     for one in begun:
-        one.process.kill()
-        one.process.wait()
-        for id_ in one.left():
-            with suppress(APIError):
-                user_project.client.api.remove_container(id_, force=True)
+        one.remove()
 
 
 @pytest.fixture(params=["buildx", "classic"])
