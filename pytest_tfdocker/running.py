@@ -11,6 +11,7 @@ from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.settings.rules import run_problems
 from pytest_tfdocker.settings.schema import ByteSize
 from pytest_tfdocker.settings.schema import Run as RunSettings
 from pytest_tfdocker.settings.units import parse_seconds, parse_size
@@ -73,13 +74,20 @@ def changed(
     cpus: float | None = None,
     **settings: Any,
 ) -> RunSettings:
-    """The settings of a run with some of them changed. Raises TypeError on an unknown name."""
+    """The settings of a run with some of them changed.
+
+    Raises TypeError on an unknown name, ValueError on what the settings file may not say either.
+    """
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
         raise TypeError(f"no setting of a run: {', '.join(sorted(unknown))}")
-    if memory is not None:
-        size = parse_size(memory) if isinstance(memory, str) else memory
-        settings["memory"] = ByteSize(size)
+    for name, size in {"memory": memory, **settings}.items():
+        if name in ("memory", "swap", "shm_size") and size is not None:
+            settings[name] = ByteSize(parse_size(size) if isinstance(size, str) else size)
     if cpus is not None:
         settings["cpus"] = float(cpus)
+    given = {name.replace("_", "-"): value for name, value in settings.items() if value is not None}
+    problems = [f"{str(key[1]).replace('-', '_')}: {text}" for key, text in run_problems(given)]
+    if problems:
+        raise ValueError("; ".join(problems))
     return msgspec.structs.replace(run, **settings)

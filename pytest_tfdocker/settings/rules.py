@@ -26,7 +26,7 @@ Problems = Iterator[tuple[Path, str]]
 def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
     """Note what is wrong with the values of one layer: the tables at the top, or an image's."""
     problems = [
-        *_run_problems(values.get("run", {})),
+        *run_problems(values.get("run", {})),
         *_imports_problems(values.get("imports", {})),
         *_checks_problems(values.get("checks", {})),
         *_smoke_problems(reader, values.get("smoke", []), path),
@@ -51,7 +51,8 @@ def check_levels(reader: Reader, values: Values, smokes: set[str], path: Path = 
             reader.problem((*path, "checks", check), f"no smoke is named {smoke!r}{near}")
 
 
-def _run_problems(run: Values) -> Problems:
+def run_problems(run: Values) -> Problems:
+    """What is wrong with the values of [run], by key; keys are those of the file."""
     for key in ("memory", "cpus", "pids", "shm-size"):
         if key in run and not (run[key] > 0 and math.isfinite(run[key])):
             yield ("run", key), "must be more than 0"
