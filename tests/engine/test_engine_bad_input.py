@@ -268,8 +268,11 @@ def test_a_python_that_is_too_old_is_named(user_project, with_python, program, v
     }
 
 
-def test_a_newer_python_behind_one_that_is_too_old_serves_the_probe(user_project, with_python):
-    with_python(ANSWERS_AS_27, "RUN ln -s real-python3 /usr/bin/python")
+@pytest.mark.parametrize("program", [ANSWERS_AS_36, ANSWERS_AS_27], ids=["3.6", "2.7"])
+def test_a_newer_python_behind_one_that_is_too_old_serves_the_probe(
+    user_project, with_python, program
+):
+    with_python(program, "RUN ln -s real-python3 /usr/bin/python")
     user_project.write("pyproject.toml", '[tool.tfdocker.size]\nwasted = "50 MB"\n')
     said = user_project.judge()
     assert said.outcomes["size[wasted]"] == "passed"
