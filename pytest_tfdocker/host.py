@@ -247,14 +247,23 @@ class _Voice:
 
 
 def _start(config: pytest.Config) -> Path:
-    """Where the search for settings begins: an argument's folder that has them, else here."""
-    here = config.invocation_params.dir
-    for argument in config.args:
-        path = here / str(argument).partition("::")[0]
-        folder = path if path.is_dir() else path.parent
+    """Where the search for settings begins: the nearest folder that looks like a project.
+
+    Seen from the arguments first, then from the current folder, up to pytest's root.
+    """
+    here, root = config.invocation_params.dir, config.rootpath
+    named = [Path(os.path.normpath(here / str(one).partition("::")[0])) for one in config.args]
+    given = [*(path if path.is_dir() else path.parent for path in named), here]
+    above = [
+        up
+        for folder in given
+        for up in folder.parents
+        if up.is_relative_to(root) or here in up.parents
+    ]
+    for folder in [*given, *above, root]:
         if any((folder / name).is_file() for name in ("tfdocker.toml", "Dockerfile")):
             return folder
-    return here
+    return root if root.is_relative_to(here) else here
 
 
 def _kept_folder(config: pytest.Config) -> Path | None:

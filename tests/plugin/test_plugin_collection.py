@@ -74,6 +74,37 @@ def test_a_dockerfile_above_the_folder_of_the_settings(project, arguments, monke
     assert [one for one in found if one not in OWN] == ids_of("../../Dockerfile")
 
 
+PLACES = {
+    "a folder of the project": ("app/tests/deep", ()),
+    "the folder above": (".", ("app",)),
+    "the folder above, by the tests": (".", ("app/tests",)),
+    "the folder above, by a file": (".", ("app/tests/test_own.py",)),
+    "a folder beside it": ("other", ("../app/tests",)),
+}
+
+
+@pytest.mark.parametrize("ini", ["app/pytest.ini", "pytest.ini"])
+@pytest.mark.parametrize(("here", "arguments"), PLACES.values(), ids=PLACES)
+def test_the_project_is_found_from(project, here, arguments, ini, monkeypatch):
+    project.write(ini, "[pytest]\n")
+    project.write("app/Dockerfile", "FROM scratch\n")
+    project.write("app/tests/test_own.py", "def test_own(): pass\n")
+    for folder in ("app/tests/deep", "other"):
+        (project.folder / folder).mkdir()
+    monkeypatch.chdir(project.folder / here)
+    found = project.ids("--tfdocker", *arguments)
+    prefix = "Dockerfile" if ini.startswith("app") else "app/Dockerfile"
+    assert [one for one in found if "test_own" not in one] == ids_of(prefix)
+
+
+def test_settings_above_the_tests_of_a_project_without_a_dockerfile_of_its_own(project):
+    project.write("app/pyproject.toml", '[tool.tfdocker]\ndockerfile = "docker/serve"\n')
+    project.write("app/docker/serve", "FROM scratch\n")
+    project.write("app/pytest.ini", "[pytest]\n")
+    project.write("app/tests/test_own.py", "def test_own(): pass\n")
+    assert project.ids("--tfdocker", "app/tests") == [*OWN, *ids_of("docker/serve")]
+
+
 def test_a_project_reached_by_a_link(collected, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(collected.folder)
