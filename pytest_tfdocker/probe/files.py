@@ -1,6 +1,5 @@
 # The walk: every file of the merged file system once, by what a stat says.
 import os
-import threading
 import time
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
