@@ -1,8 +1,11 @@
 """The stream of an attached container: its output, the reports in it, and its lifeline."""
 
 import json
+import socket
 import threading
 from typing import Any
+
+from pytest_tfdocker.engine.forks import hold, let_go
 
 KEEP_BYTES = 4 << 20
 """Of stdout and of stderr each: the last that came, reports left out."""
@@ -22,6 +25,10 @@ class Attachment:
         self._socket = getattr(raw, "_sock", raw)
         if hasattr(self._socket, "settimeout"):
             self._socket.settimeout(None)
+        # Over ssh it is a channel, which has no descriptor of its own
+        self._fd = self._socket.fileno() if isinstance(self._socket, socket.socket) else None
+        if self._fd is not None:
+            hold(self._fd)
         self._start, self._end = cookie.encode(), cookie[::-1].encode()
         self._output = {True: bytearray(), False: bytearray()}
         self._pending = bytearray()
@@ -64,6 +71,9 @@ class Attachment:
 
     def close(self) -> None:
         """Ends the lifeline: PID 1 sees the end of its stdin and ends."""
+        if self._fd is not None:
+            let_go(self._fd)
+            self._fd = None
         for closing in (
             lambda: self._socket.shutdown(2),
             self._raw.close,

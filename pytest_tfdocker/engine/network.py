@@ -11,6 +11,7 @@ from docker.errors import APIError
 
 from pytest_tfdocker.engine.client import LABEL, Engine, explain
 from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.engine.forks import hold, let_go
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
 
 
@@ -41,6 +42,8 @@ class PrivateNetwork:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        assert self._helper.stdin is not None  # noqa: S101
+        hold(self._helper.stdin.fileno())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,6 +51,7 @@ class PrivateNetwork:
         remove_network(self.engine, self.name)
         self._helper.kill()
         if self._helper.stdin is not None:
+            let_go(self._helper.stdin.fileno())
             self._helper.stdin.close()
         self._helper.wait()
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -47,6 +46,30 @@ def service(tfdocker_service):
 
 def test_service(service):
     pass
+"""
+CONFTEST = """
+from types import SimpleNamespace
+
+from pytest_tfdocker.engine import sweep
+
+sweep.socket = SimpleNamespace(gethostname=lambda: "hostMARK")
+"""
+"""Another run on this machine would sweep up what a defect leaves, before a test sees it."""
+FORKING_SERVICE = """
+import os
+import time
+from pathlib import Path
+
+
+def fork_and_wait(_):
+    os.fork()
+    with Path("forked").open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+    time.sleep(600)
+
+
+def test_service(tfdocker_service):
+    tfdocker_service(command=["sleep", "MARK"], wait=fork_and_wait)
 """
 SLOW_MODULE = {
     "Dockerfile": "FROM IMAGE\nENV PYTHONPATH=/slow\nCOPY slowMARK.py /slow/\n",
@@ -101,18 +124,17 @@ class Judging:
                 # A shell that starts its jobs in the background has SIGINT ignored in them
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
-        self.pids = {self.process.pid}
 
     @property
     def said(self):
         return self._output.read_text()
 
     def containers(self):
-        """The containers that belong to our processes: id → owner's pid."""
+        """Its containers, those of its workers too: id → owner's pid."""
         return self._owned(self.client.api.containers(all=True, filters={"label": OWNER_LABEL}))
 
     def left(self):
-        """Ids of containers and networks that belong to our processes."""
+        """Its containers and networks: id → owner's pid."""
         networks = self.client.api.networks(filters={"label": OWNER_LABEL})
         return {**self.containers(), **self._owned(networks)}
 
@@ -170,7 +192,7 @@ class Judging:
         found = {}
         for record in records:
             host, pid = record["Labels"][OWNER_LABEL].split("/")[:2]
-            if host == socket.gethostname() and int(pid) in self.pids:
+            if host == f"host{self.mark}":
                 found[record["Id"]] = int(pid)
         return found
 
@@ -183,7 +205,7 @@ def begin(user_project, small_image, tmp_path):
 
     def start(files, *arguments):
         mark = f"8{os.getpid()}{next(_marks):02}"
-        for name, text in files.items():
+        for name, text in {**files, "conftest.py": CONFTEST}.items():
             written = text.replace("MARK", mark).replace("IMAGE", small_image)
             user_project.write(name.replace("MARK", mark), written)
         given = [] if "Dockerfile" in files else [f"--tfdocker-image={small_image}"]
@@ -237,6 +259,19 @@ def test_sigkill_leaves_no_container_and_no_network(begin, case):
     seconds_until(lambda: not begun.left(), GONE_SECONDS, "gone")
 
 
+def test_a_child_that_a_test_forked_does_not_keep_the_service_alive(begin):
+    begun = begin({"test_service.py": FORKING_SERVICE}, "-k", "test_service")
+    told = begun.project.folder / "forked"
+    begun.until(lambda: told.exists() and told.read_text().count("\n") == 2, "forked")
+    begun.until_running()
+    (child,) = {int(pid) for pid in told.read_text().split()} - {begun.process.pid}
+    begun.end(signal.SIGKILL)
+    try:
+        seconds_until(lambda: not begun.left(), GONE_SECONDS, "gone")
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
 def test_sigkill_leaves_no_helper_that_was_to_remove_the_network(begin):
     begun = begin(*CASES["service"])
     begun.until_running()
@@ -286,8 +321,6 @@ def begun_with_workers(begin):
     """Two workers of xdist, one in a smoke run, the other in a service's fixture."""
     files = {"tfdocker.toml": SMOKE, "test_service.py": SERVICE}
     begun = begin(files, "-n", "2", "-k", "peak-memory or test_service")
-    begun.until(lambda: len(begun.children()) == 2, "workers")
-    begun.pids |= begun.children()
     begun.until_running(programs=2)
     return begun
 
