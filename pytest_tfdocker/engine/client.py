@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
 )
 
 LABEL = "org.pytest-tfdocker.run"
-"""On every container, network and image of ours; its value is the id of the run."""
+"""On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
 
 
@@ -145,7 +145,7 @@ def _why_unavailable(error: BaseException) -> str:
     where = os.environ.get("DOCKER_HOST") or _context_name() or "/var/run/docker.sock"
     if "Permission denied" in text or "PermissionError" in text:
         return (
-            f"permission denied on the engine's socket ({where})\n"
+            f"permission denied on the engine's socket\n{where}\n"
             "add your user to the socket's group (`sudo usermod -aG docker $USER`, then log in "
             "again), or name an engine of your own in DOCKER_HOST"
         )

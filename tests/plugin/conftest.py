@@ -41,6 +41,10 @@ class Project:
         """In this process; the order of the tests is that of collection."""
         return self.pytester.runpytest_inprocess("-p", "no:randomly", *map(str, arguments))
 
+    def run_in_random_order(self, *arguments):
+        """In this process; an order other than that of collection."""
+        return self.pytester.runpytest_inprocess("--randomly-seed=3", *map(str, arguments))
+
     def run_apart(self, *arguments):
         """In a process of its own."""
         return self.pytester.runpytest_subprocess("-p", "no:randomly", *map(str, arguments))
