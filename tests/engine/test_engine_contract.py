@@ -10,6 +10,7 @@ from copy import copy
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 from pytest_tfdocker import probe, service
 from pytest_tfdocker.engine.client import LABEL
 from pytest_tfdocker.engine.container import Container, new_cookie
-from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
+from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
 from pytest_tfdocker.evidence import gpu, image, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
 from pytest_tfdocker.evidence.smoke import collect_run
@@ -118,6 +119,22 @@ def watched(engine):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine.api, "start", start_and_look)
         yield found
+
+
+@contextmanager
+def listened(engine):
+    """Gives what is asked of the API meanwhile: {"POST /containers/ID/start"}."""
+    asked, send = set(), engine.api.send
+
+    def send_and_note(request, **settings):
+        path = re.sub(r"^/v[\d.]+", "", urlsplit(request.url).path)
+        path = re.sub(r"^(/\w+)/(?!create$|json$)[^/]+", r"\1/ID", path)
+        asked.add(f"{request.method} {path}")
+        return send(request, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.api, "send", send_and_note)
+        yield asked
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +363,23 @@ def test_the_network_is_what_the_page_says(bare):
     lies = [path for path in page if not is_as_promised(json.loads(page[path][1:-1]), found[path])]
     assert page
     assert lies == [], found
+
+
+def test_a_proxy_that_lets_the_page_s_endpoints_through_will_do(judged_image):
+    session, settings = judged_image.session, judged_image.settings
+    engine = session.connect()
+    evidence = session.evidence(settings)
+    with listened(engine) as asked, service.ServiceFactory(judged_image) as start_service:
+        image.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
+        assert start_service().get_exposed_port(8000)
+        eats = {"command": ["python3", "-c", "x = b'x' * (64 << 20)"], "timeout_seconds": 60}
+        limited = session.supervised_as(settings, Run(memory=ByteSize(32 * MIB)))
+        assert collect_run(limited, "eats", **eats).oom_killed
+        sweep(engine)
+    rows = table("What the engine must be", "endpoints").values()
+    page = {one.strip("`") for row in rows for one in re.split(", |; (?:buildx: )?", row)}
+    assert {"POST /containers/ID/attach", "POST /networks/create"} <= asked
+    assert asked <= page
 
 
 def test_the_time_limits_are_what_the_page_says():
