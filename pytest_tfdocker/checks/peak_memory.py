@@ -130,7 +130,7 @@ def _exited(run: Run, limit_origin: str) -> Verdict:
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
     meaning = meaning_of(last)
-    note = ["the kernel counted no OOM kill: something else sent it"] if name == "SIGKILL" else []
+    note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
@@ -141,6 +141,12 @@ def _exited(run: Run, limit_origin: str) -> Verdict:
         limit_line(run, limit_origin),
         *output_lines(run),
     )
+
+
+def _who_killed(run: Run) -> str:
+    if run.oom_killed is None:
+        return "no counter of OOM kills can be read here: it may have been one"
+    return "the kernel counted no OOM kill: something else sent it"
 
 
 def _judge_peak(run: Run, budget_bytes: int | None, limit_origin: str) -> Verdict:

@@ -260,8 +260,9 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     exit_code: int | None
     """Of the user's process; 128 + signal where a signal ended it; None: never ended by itself."""
     timed_out: bool = False
-    oom_killed: bool = False
-    """From the kernel's oom_kill counter, read inside, else from the engine's `oom` event."""
+    oom_killed: bool | None = None
+    """From the kernel's oom_kill counter, read inside, else from the engine's `oom` event; None:
+    nobody could count."""
     peak_bytes: int | None = None
     """Working memory: anon + shmem, page cache, kernel memory and the supervisor excluded."""
     peak_source: str | None = None

@@ -116,7 +116,7 @@ def run_record(
         effective=effective_limits,
         exit_code=None if told["stopped"] else told["exit_code"],
         timed_out=told["timed_out"],
-        oom_killed=bool(told.get("oom_kills")),
+        oom_killed=None if told.get("oom_kills") is None else bool(told["oom_kills"]),
         peak_bytes=peak,
         peak_source=source,
         kernel_peak_bytes=told.get("kernel_peak_bytes"),

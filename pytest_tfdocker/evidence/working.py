@@ -4,7 +4,7 @@ from typing import Any
 
 LAG_BYTES = 4 << 20
 """What memory.stat may lag behind (tens of pages a CPU), and the supervisor's own short-lived
-memory: a floor that is above the samples by less says nothing."""
+memory: a figure that is above the samples by less says nothing."""
 
 
 def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
@@ -12,7 +12,9 @@ def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
 
     CPU throttling stops the sampler too, so that a spike may fall between two samples. The
     kernel's own peak misses none, but counts page cache and kernel memory; less the most that was
-    sampled of these, it is a floor of the working peak: used where it is clearly above the samples.
+    sampled of these, the rest was working memory, unless cache came and went between two samples,
+    as a temporary file's does. So it is used only where it is above the samples by more than the
+    cache has ever risen from one sample to the next.
     """
     if not told.get("measured"):
         return None, None
@@ -23,5 +25,6 @@ def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
     if kernel_peak == told["kernel_peak_before_bytes"]:
         return sampled, "samples"  # it was reached before the child was there
     others = told["cache_bytes"] + told["kernel_bytes"] + told["own_bytes"]
-    floor = int(kernel_peak) - int(others)
-    return (floor, "kernel") if floor > sampled + LAG_BYTES else (sampled, "samples")
+    rest = int(kernel_peak) - int(others)
+    unseen = LAG_BYTES + int(told["outside_rise_bytes"])
+    return (rest, "kernel") if rest > sampled + unseen else (sampled, "samples")

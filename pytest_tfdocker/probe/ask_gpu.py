@@ -77,7 +77,7 @@ def ask_tensorflow():
 def ask_jax():
     import jax
 
-    result = framework("jax", jax.__version__, None, [])
+    result = framework("jax", jax.__version__, cuda_of_jax(), [])
 
     def sees():
         return bool(jax.devices("gpu"))  # raises where there is none
@@ -86,6 +86,19 @@ def ask_jax():
         jax.device_put(jax.numpy.arange(8.0), jax.devices("gpu")[0]).sum().block_until_ready()
 
     return seeing(result, sees, None, run)
+
+
+def cuda_of_jax():
+    """The CUDA that it is built for, by its plugin: "12" of jax-cuda12-plugin; None: a CPU build."""
+    from importlib import metadata  # Python 3.8 and newer, as any jax that has plugins
+
+    for found in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", str(found.metadata["Name"])).lower()
+        plugin = re.match(r"jax-cuda(\d+)-plugin$", name)
+        local = re.search(r"\+cuda(\d{2})", str(found.version)) if name == "jaxlib" else None
+        if plugin or local:
+            return (plugin or local).group(1)
+    return None
 
 
 def framework(name, version, cuda, architectures):

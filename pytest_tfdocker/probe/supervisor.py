@@ -47,6 +47,8 @@ class Meter(object):
         self.started = self.last = time.monotonic()
         self.next = self.started
         self.working = self.cache = self.kernel = self.gap = 0
+        self.outside, self.outside_rise = None, 0
+        self.stopped_clock = None
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
         self.phases = [["start", self.started, 0]]
@@ -69,6 +71,9 @@ class Meter(object):
         working, cache, kernel = self.counters.sample()
         working = max(0, working - self.own)
         self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
+        if self.outside is not None:
+            self.outside_rise = max(self.outside_rise, cache + kernel - self.outside)
+        self.outside = cache + kernel
         self.phases[-1][2] = max(self.phases[-1][2], working)
         if working > self.working:
             self.working = working
@@ -104,9 +109,22 @@ class Meter(object):
         if self.counters:
             self.sample(now)
 
+    def clock(self):
+        """Now, in wall-clock time, CPU time and throttled time."""
+        counters = self.counters
+        return (
+            time.monotonic(),
+            counters.cpu_seconds() if counters else None,
+            counters.throttled_seconds() if counters else None,
+        )
+
+    def stop_clock(self):
+        """What comes after is not the run's time; memory goes on being measured."""
+        self.stopped_clock = self.stopped_clock or self.clock()
+
     def figures(self):
         """The record so far, as JSON holds it."""
-        now = time.monotonic()
+        now, cpu, throttled = self.stopped_clock or self.clock()
         counters = self.counters
         ends = [phase[1] for phase in self.phases[1:]] + [now]
         result = {
@@ -126,6 +144,7 @@ class Meter(object):
                     "working_bytes": self.working,
                     "cache_bytes": self.cache,
                     "kernel_bytes": self.kernel,
+                    "outside_rise_bytes": self.outside_rise,
                     "own_bytes": self.own,
                     "kernel_peak_bytes": counters.kernel_peak(),
                     "kernel_peak_before_bytes": self.kernel_peak_before,
@@ -133,8 +152,8 @@ class Meter(object):
                     "oom_kills": None
                     if kills is None or self.kills is None
                     else kills - self.kills,
-                    "cpu_seconds": difference(counters.cpu_seconds(), self.cpu),
-                    "throttled_seconds": difference(counters.throttled_seconds(), self.throttled),
+                    "cpu_seconds": difference(cpu, self.cpu),
+                    "throttled_seconds": difference(throttled, self.throttled),
                 }
             )
         return result
@@ -202,6 +221,7 @@ class Supervisor(object):
         if self.request:
             self.request.advance(readable + writable)
             if self.request.done:
+                self.meter.stop_clock()
                 self.stop()
         if deadline is not None and now >= deadline and self.stopping_at is None:
             self.timed_out = True
@@ -263,7 +283,6 @@ class Supervisor(object):
             record["request"] = {
                 "error": request.error,
                 "answered": request.done and request.error is None,
-                "seconds": request.answered_at - request.sent_at if request.answered_at else None,
             }
         record.update(
             {

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import time
 
@@ -243,6 +244,30 @@ def test_commands_on_stdin_report_and_stop(end_python):
     assert listens == {"listens": False}
     [told] = last["children"]
     assert (told["exit_code"], told["stopped"], told["timed_out"]) == (0, True, False)
+
+
+SLOW_TO_END = """
+import http.server, signal, sys, time
+
+def end(*_):
+    time.sleep(3)
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, end)
+http.server.HTTPServer(("127.0.0.1", PORT), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_the_time_of_a_request_ends_with_its_answer(end_python):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    request = {"path": "/", "port": port, "method": "GET", "headers": {}, "body": None}
+    request |= {"json": None, "status": 200}
+    began = time.monotonic()
+    told = one(end_python, SLOW_TO_END.replace("PORT", str(port)), request=request)
+    assert told["request"] == {"error": None, "answered": True}
+    assert told["seconds"] < time.monotonic() - began - 3
 
 
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):

@@ -184,6 +184,7 @@ def run():
                 cgroup_version="2",
             ),
             exit_code=0,
+            oom_killed=False,
             peak_bytes=400 * MIB,
             peak_source="samples",
             kernel_peak_bytes=640 * MIB,

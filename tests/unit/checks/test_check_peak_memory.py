@@ -125,6 +125,12 @@ def test_an_exit_code_tells_the_last_line_of_stderr(facts, run):
     )
 
 
+def test_a_sigkill_where_nobody_counts_oom_kills_may_be_one(facts, run):
+    verdict = judge(facts, run(exit_code=137, oom_killed=None))
+    assert verdict.headline == 'SIGKILL (exit code 137) in "inference"'
+    assert verdict.details[1] == "no counter of OOM kills can be read here: it may have been one"
+
+
 def test_a_sigkill_that_is_no_oom_kill_is_told_apart(facts, run):
     verdict = judge(facts, run(exit_code=137, phases=[]))
     assert verdict.text == (
