@@ -75,16 +75,15 @@ def test_a_dockerfile_above_the_folder_of_the_settings(project, arguments, monke
 
 
 PLACES = {
-    "a folder of the project": ("app/tests/deep", ()),
-    "the folder above": (".", ("app",)),
-    "the folder above, by the tests": (".", ("app/tests",)),
-    "the folder above, by a file": (".", ("app/tests/test_own.py",)),
-    "a folder beside it": ("other", ("../app/tests",)),
+    "a folder of the project": ("app/pytest.ini", "app/tests/deep", ()),
+    "a folder of the project in a larger one": ("pytest.ini", "app/tests/deep", ()),
+    "the folder above, by the tests": ("app/pytest.ini", ".", ("app/tests",)),
+    "the root above, by a file": ("pytest.ini", ".", ("app/tests/test_own.py",)),
+    "a folder beside it": ("pytest.ini", "other", ("../app/tests",)),
 }
 
 
-@pytest.mark.parametrize("ini", ["app/pytest.ini", "pytest.ini"])
-@pytest.mark.parametrize(("here", "arguments"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(("ini", "here", "arguments"), PLACES.values(), ids=PLACES)
 def test_the_project_is_found_from(project, here, arguments, ini, monkeypatch):
     project.write(ini, "[pytest]\n")
     project.write("app/Dockerfile", "FROM scratch\n")

@@ -1,11 +1,14 @@
 """Beside other plugins and options of pytest: the same verdicts, and no second build."""
 
+import gc
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +108,30 @@ def test_warnings_as_errors(small, workers):
     assert "ResourceWarning" not in result.stdout.str() + result.stderr.str()
     result.assert_outcomes(passed=4, skipped=5)
     assert result.ret == 0
+
+
+def open_sockets():
+    """What the sockets of this process are called by the kernel."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(entry.readlink()))
+    return {one for one in found if one.startswith("socket:")}
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for sockets in /proc")
+def test_every_connection_is_closed_and_not_left_to_the_garbage_collector(small):
+    small.write("tests/test_own.py", USES_ALL)
+    before = open_sockets()
+    gc.disable()
+    try:
+        # That plugin keeps a socket of its own.
+        result = small.run(*ASKED, "-p", "no:rerunfailures")
+        result.assert_outcomes(passed=4, skipped=5)
+        assert open_sockets() <= before
+    finally:
+        gc.enable()
 
 
 def test_warnings_as_errors_where_no_engine_answers(project):
