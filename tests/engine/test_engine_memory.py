@@ -101,7 +101,6 @@ def test_a_spike_between_two_samples_is_told_by_the_kernel(run, peak_is, monkeyp
 
 def test_a_run_of_a_few_milliseconds_has_a_peak(run, bare_peak):
     found = run("pass")
-    assert found.seconds < 0.2
     assert found.peak_bytes > bare_peak / 3
 
 
