@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error
 from pytest_tfdocker.checks.wording import place, unknown, weigh
-from pytest_tfdocker.evidence.records import Base, ImageEvidence, Layer
+from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import bounded, one_line, table
 
-NO_HISTORY = "the image has no history"
+NO_HISTORY = "the image has no history of every layer"
 INSTRUCTION_WIDTH = 72
 ROWS = 10
 _REWRITING = re.compile(
     r"(?<![\w./-])(rm|chown|chmod|mv|apt(-get)? (-\S+ )*(auto)?(remove|purge)|pip3? uninstall) "
 )
 """Commands that leave the bytes of an earlier layer behind, or copy them up into their own."""
-
-_SHELL = re.compile(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
-"""Build arguments stand in it too, which may be secret."""
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -53,17 +50,10 @@ def layer_rows(image: Image, layers: Sequence[Layer]) -> list[tuple[str, str, st
         (
             format_size(layer.bytes),
             place(image, layer.line),
-            one_line(as_written(layer.instruction), INSTRUCTION_WIDTH),
+            one_line(layer.instruction, INSTRUCTION_WIDTH),
         )
         for layer in layers
     ]
-
-
-def as_written(instruction: str) -> str:
-    """An instruction of the history, less what the builder put round it."""
-    text = instruction.strip().removesuffix("# buildkit").rstrip()
-    nothing_run = text.partition("#(nop) ")[2].strip()
-    return nothing_run or _SHELL.sub("RUN ", text)
 
 
 def _judge_total(facts: Facts) -> Verdict:
@@ -95,6 +85,17 @@ def _judge_wasted(facts: Facts) -> Verdict:
             NO_HISTORY,
             "what a later layer overwrites or deletes is told by the history's sizes;",
             "squashed, imported, kaniko's and Bazel's images have none",
+        )
+    if evidence.falls_short:
+        return error(
+            "the history tells of fewer bytes than the files hold",
+            "what stands in no entry of it can't be told from what a later layer hides",
+        )
+    unlisted = 0 if isinstance(evidence.files, Absent) else evidence.files.unreadable
+    if unlisted:
+        return error(
+            f"{unlisted} folders could not be listed",
+            "what is in them can't be told from what a later layer hides",
         )
     wasted = evidence.wasted_bytes
     if wasted is None:
@@ -145,6 +146,8 @@ def _notes(evidence: ImageEvidence) -> list[str]:
     notes = []
     if any(layer.base is None for layer in evidence.layers):
         notes.append("which layers are the base's can't be told: all are counted")
+    if not isinstance(evidence.files, Absent) and evidence.files.unreadable:
+        notes.append(f"{evidence.files.unreadable} folders could not be listed")
     if evidence.layers and evidence.engine.counts_blocks:
         notes.append("layers are counted in disk blocks, as this engine's image store has them")
     return notes

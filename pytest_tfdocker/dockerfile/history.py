@@ -10,6 +10,7 @@ _NOP = re.compile(r"/bin/sh -c #\(nop\)\s*")
 _ARGS = re.compile(r"(?:RUN )?\|\d+ ")
 _KEYWORD = re.compile(r"([A-Z]+)\b\s*")
 _SHELL = re.compile(r"(?:RUN )?/\S+ (?:-\S+ |pipefail )*-\S*c ")
+_RUN_BY_SHELL = re.compile(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
 _OPTIONAL = frozenset({"ONBUILD", "ARG", "SHELL", "MAINTAINER", ""})
 """BuildKit and the classic builder differ in which of these leave an entry."""
 _COMPARED = frozenset({"RUN", "COPY", "ADD", "WORKDIR", "USER"})
@@ -36,6 +37,16 @@ def match_history(
         elif instruction.keyword not in _OPTIONAL:
             return [None] * len(history)
     return lines
+
+
+def as_written(entry: str) -> str:
+    """An instruction of the history, less what the builder put round it.
+
+    Values of build arguments are among that, and may be secret.
+    """
+    text = entry.strip().removesuffix("# buildkit").rstrip()
+    nothing_run = text.partition("#(nop) ")[2].strip()
+    return nothing_run or _RUN_BY_SHELL.sub("RUN ", text)
 
 
 def _comes_from(entry: str, instruction: Instruction) -> bool:

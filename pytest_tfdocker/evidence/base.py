@@ -8,7 +8,13 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.dockerfile import Dockerfile, Instruction, match_history, resolve_base
+from pytest_tfdocker.dockerfile import (
+    Dockerfile,
+    Instruction,
+    as_written,
+    match_history,
+    resolve_base,
+)
 from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
@@ -24,21 +30,23 @@ _CHECKSUM = re.compile(r"#\(nop\) +(?:COPY|ADD) (?:file|dir|multi):[0-9a-f]+ in 
 def with_lines(
     evidence: ImageEvidence, image: Image, dockerfile: Dockerfile | None
 ) -> ImageEvidence:
-    """The layers with the Dockerfile's lines, where the history is that of this Dockerfile."""
-    if dockerfile is None or not evidence.layers:
-        return evidence
+    """The layers as the Dockerfile has them, with its lines where the history is that of it."""
+    history = [layer.instruction for layer in evidence.layers]
     build = image.settings.build
-    instructions = [layer.instruction for layer in evidence.layers]
-    lines = match_history(dockerfile, build.target, instructions, build.args)
+    lines: list[int | None] = [None] * len(history)
+    if dockerfile is not None:
+        lines = match_history(dockerfile, build.target, history, build.args)
     own = [index for index, line in enumerate(lines) if line is not None]
-    if not own:
-        return evidence
-    written = {one.line: one for stage in dockerfile.stages for one in stage.instructions}
+    written = {
+        one.line: one
+        for stage in (dockerfile.stages if dockerfile else ())
+        for one in stage.instructions
+    }
     layers = [
         msgspec.structs.replace(
             layer,
             line=line,
-            base=index < own[0],
+            base=index < own[0] if own else layer.base,
             instruction=_readable(layer.instruction, written.get(line) if line else None),
         )
         for index, (layer, line) in enumerate(zip(evidence.layers, lines, strict=True))
@@ -47,10 +55,10 @@ def with_lines(
 
 
 def _readable(entry: str, written: Instruction | None) -> str:
-    """The Dockerfile's own words, where the classic builder has put checksums for file names."""
-    if written is None or not _CHECKSUM.search(entry):
-        return entry
-    return " ".join([written.keyword, *written.text.split()])
+    """Without what the builder put round it, and file names for the classic one's checksums."""
+    if written is not None and _CHECKSUM.search(entry):
+        return " ".join([written.keyword, *written.text.split()])
+    return as_written(entry)
 
 
 def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:

@@ -78,6 +78,7 @@ def image_config(inspected: dict[str, Any]) -> ImageConfig:
         user=config.get("User") or "",
         workdir=config.get("WorkingDir") or "/",
         ports=sorted(config.get("ExposedPorts") or {}),
+        volumes=sorted(config.get("Volumes") or {}),
         healthcheck=health[0] != "NONE",
         stop_signal=config.get("StopSignal"),
     )
@@ -93,15 +94,17 @@ def describe_image(
     build: BuildFacts | None = None,
 ) -> ImageEvidence:
     """The engine's record of an image and its inventory, together. Its base is not looked at."""
+    facts = engine_facts(engine)
     return ImageEvidence(
         name=name,
         reference=reference,
         id=inspected["Id"],
         digests=list(inspected.get("RepoDigests") or []),
         platform=_platform(inspected),
-        engine=engine_facts(engine),
+        engine=facts,
         config=image_config(inspected),
         layers=_layers(engine.history(inspected["Id"]), inspected),
+        store_bytes=_store_bytes(facts, inspected),
         build=build,
         files=inventory.files,
         interpreter=inventory.interpreter,
@@ -110,14 +113,24 @@ def describe_image(
     )
 
 
+def _store_bytes(facts: EngineFacts, inspected: dict[str, Any]) -> int | None:
+    """What all layers hold; the containerd store's Size is that of the packed ones (moby#53398)."""
+    return None if facts.counts_blocks else inspected.get("Size")
+
+
 def _platform(inspected: dict[str, Any]) -> str:
     parts = (inspected.get("Os"), inspected.get("Architecture"), inspected.get("Variant"))
     return "/".join(part for part in parts if part)
 
 
 def _layers(history: list[dict[str, Any]], inspected: dict[str, Any]) -> list[Layer]:
-    """The history; an image that was imported without one shows its layers as unknown: []."""
-    if not any(entry.get("Size") for entry in history) and (inspected.get("Size") or 0) > 0:
+    """The history; [] where it does not tell of every layer.
+
+    Imported images have none, those of kaniko, jib and Bazel may have fewer entries than layers.
+    """
+    layers = (inspected.get("RootFS") or {}).get("Layers") or []
+    nothing_told = not any(entry.get("Size") for entry in history)
+    if len(history) < len(layers) or (nothing_told and (inspected.get("Size") or 0) > 0):
         return []
     return [
         Layer(
@@ -141,6 +154,7 @@ def collect_inventory(
         "entrypoint": config.entrypoint,
         "command": config.command,
         "user": config.user,
+        "volumes": config.volumes,
         "deadline_seconds": INVENTORY_SECONDS,
     }
     payload = probe.inventory_payload(plan)
@@ -180,7 +194,8 @@ def recall_inventory(
     if found is None:
         with doing("inventory of the image"):
             found = collect_inventory(engine, image_id, config, run_id=run_id, python=python)
-        if not isinstance(found.files, Absent):
+        # What is missing may have been missed: a start that took too long, an engine too busy
+        if Absent not in map(type, (found.files, found.interpreter, found.distributions)):
             store.keep(key, found)
     return found
 

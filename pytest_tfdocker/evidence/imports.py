@@ -81,11 +81,12 @@ def import_or_recall(
 
 
 def _key(supervised: Supervised, module: str) -> str:
-    """What an import's outcome hangs on: image, engine, program, and how it was started."""
+    """What an import's outcome hangs on: image, engine, interpreter, and how it was started."""
     settings = msgspec.json.encode([supervised.settings, supervised.env], enc_hook=_number)
     evidence = supervised.evidence
-    return f"import {module} {evidence.id} {evidence.engine.id} {probe.imports_hash()} " + (
-        settings.decode()
+    return (
+        f"import {module} {evidence.id} {evidence.engine.id} {supervised.python} "
+        f"{probe.imports_hash()} {settings.decode()}"
     )
 
 

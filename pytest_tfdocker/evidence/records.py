@@ -150,6 +150,8 @@ class ImageConfig(Record, frozen=True, kw_only=True):
     user: str = ""
     workdir: str = "/"
     ports: list[str] = []
+    volumes: list[str] = []
+    """Paths that the engine mounts a volume at, with a copy of what the image has there."""
     healthcheck: bool = False
     stop_signal: str | None = None
 
@@ -165,6 +167,9 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     engine: EngineFacts
     config: ImageConfig
     layers: list[Layer]
+    """The history, oldest first; [] where it does not tell of every layer."""
+    store_bytes: int | None = None
+    """The engine's own sum of all layers, in file bytes; None where it tells none."""
     build: BuildFacts | None = None
     files: Files | Absent
     interpreter: Interpreter | Absent
@@ -186,10 +191,25 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         return self.history_bytes - merged
 
     @property
-    def wasted_bytes(self) -> int | None:
-        """Bytes overwritten or deleted by a later layer; None without a history or a walk."""
+    def falls_short(self) -> bool:
+        """Whether the history tells of fewer bytes than the files hold: not of every layer."""
         above = self._above_merged
-        if above is None:
+        if above is None or isinstance(self.files, Absent):
+            return False
+        # Of disk blocks, those of folders may count on one side alone
+        blocks = self.files.block_bytes // 100 if self.engine.counts_blocks else 0
+        return -above > max(HIDDEN_BY_THE_ENGINE_BYTES, blocks)
+
+    @property
+    def wasted_bytes(self) -> int | None:
+        """Bytes overwritten or deleted by a later layer.
+
+        None without a history of every layer or a whole walk: what was not seen is not wasted.
+        """
+        above = self._above_merged
+        if above is None or self.falls_short:
+            return None
+        if isinstance(self.files, Absent) or self.files.unreadable:
             return None
         return above if above >= HIDDEN_BY_THE_ENGINE_BYTES else 0
 
@@ -197,11 +217,14 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     def total_bytes(self) -> int | None:
         """Uncompressed bytes of all layers: merged file bytes + wasted; None if neither is known.
 
-        On overlay2 that is the history's sum, to the byte.
+        On overlay2 that is the history's sum, to the byte; where it tells not of every layer, the
+        engine's own sum.
         """
+        if self.store_bytes is not None and (self.falls_short or not self.layers):
+            return self.store_bytes
         if isinstance(self.files, Absent):
             return None if self.engine.counts_blocks else self.history_bytes
-        return self.files.apparent_bytes + (self._above_merged or 0)
+        return self.files.apparent_bytes + (0 if self.falls_short else self._above_merged or 0)
 
 
 HIDDEN_BY_THE_ENGINE_BYTES = 4096

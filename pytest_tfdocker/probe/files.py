@@ -24,9 +24,10 @@ def mount_points():
 
 class Walk:
     """Counts the image's own files. `owners` maps paths to distributions, whose bytes add up in
-    `owned`; mounts (/proc, /etc/hosts, volumes) are the engine's, not the image's."""
+    `owned`; mounts (/proc, /etc/hosts) are the engine's, not the image's, but for those at
+    `volumes`, the image's VOLUMEs, which hold a copy of what the image has there."""
 
-    def __init__(self, owners, distributions):
+    def __init__(self, owners, distributions, volumes=()):
         self.owners = owners
         self.owned = [0] * distributions
         self.count = 0
@@ -35,7 +36,7 @@ class Walk:
         self.unreadable = 0
         self.site_packages = []
         self.linked = {}
-        self.mounts = mount_points()
+        self.mounts = mount_points() - {os.path.normpath(path) for path in volumes}
         self.mounted_in = {os.path.dirname(point) for point in self.mounts}
 
     def run(self, root="/"):

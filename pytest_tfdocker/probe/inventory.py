@@ -20,7 +20,8 @@ def main(plan, parts, report):
     interpreter = find_interpreter(plan, parts["ask_interpreter"].decode("utf-8"))
     installed = distributions.of_path(interpreter.get("path", []))
     distributions.mark_os_owned(installed)
-    walk = files.Walk(distributions.owned_files(installed), len(installed))
+    owners = distributions.owned_files(installed)
+    walk = files.Walk(owners, len(installed), plan["volumes"])
     result = {"interpreter": interpreter, "files": walk.run(), "distributions": installed}
     for distribution, size in zip(installed, walk.owned):
         if distribution["bytes"] is not None:

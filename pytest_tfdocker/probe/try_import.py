@@ -57,8 +57,16 @@ class Heard(logging.Handler):
         self.texts = []
 
     def emit(self, record):
-        if len(self.texts) < 20:
-            self.texts.append("%s: %s" % (record.name, record.getMessage()))
+        self.texts.append("%s: %s" % (record.name, record.getMessage()))
+
+
+def kept(texts):
+    """Each text once, cut; of very many the first and the last, those of deprecation last of all.
+
+    An error may hide in a warning, and behind any number of them."""
+    once = list(dict.fromkeys(text[:300] for text in texts))
+    once.sort(key=lambda text: "DeprecationWarning: " in text or "FutureWarning: " in text)
+    return once if len(once) <= 80 else once[:60] + once[-20:]
 
 
 heard = Heard()
@@ -87,8 +95,7 @@ with warnings.catch_warnings(record=True) as caught:
             )
 result["seconds"] = time.monotonic() - started
 result["rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-result["warnings"] = [
-    "%s: %s" % (w.category.__name__, w.message) for w in caught[:20]
-] + heard.texts
+result["warnings"] = kept(["%s: %s" % (w.category.__name__, w.message) for w in caught])
+result["warnings"] += kept(heard.texts)
 sys.stdout.write(cookie + json.dumps(result) + cookie[::-1] + "\n")
 sys.stdout.flush()

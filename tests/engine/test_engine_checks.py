@@ -1,6 +1,9 @@
 """What is declared, installed and stored, by checks that look at real images."""
 
+import hashlib
 import io
+import json
+import tarfile
 import zipfile
 
 import pytest
@@ -216,3 +219,82 @@ def test_nothing_installed_is_nothing_to_judge(user_project, with_installed):
     assert said.headlines["conflicts"] == "no distribution is installed"
     assert said.headlines["import[undeclared]"] == "no ML framework is installed"
     assert said.skipped == {"pinned", "parity", "conflicts", "import[undeclared]", "gpu-visible"}
+
+
+def test_what_stands_in_a_volume_of_the_image_is_not_wasted(
+    user_project, with_installed, engine_size
+):
+    """The engine mounts a copy of it there, which is the image's own content."""
+    budgets = '[tool.tfdocker.size]\ntotal = "1 GB"\nwasted = "0 B"\n'
+    fill = "RUN mkdir /models && head -c 5000000 /dev/zero >/models/w.bin"
+    with_installed(dist_files("left", "1.0"), settings=budgets, more=[fill, "VOLUME /models"])
+    said = user_project.judge("-k", "size")
+    assert said.measured == {"size[total]": engine_size(), "size[wasted]": 0}
+
+
+@pytest.fixture
+def loaded(docker_client, small_image):
+    """Loads an image of two layers whose history has one entry, as kaniko's and jib's may."""
+    tag = "tfdocker-test/short-history:latest"
+
+    def layer(files):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return buffer.getvalue()
+
+    saved = io.BytesIO(b"".join(docker_client.api.get_image(small_image)))
+    with tarfile.open(fileobj=saved) as tar:
+        (manifest,) = json.load(tar.extractfile("manifest.json"))
+        config = json.load(tar.extractfile(manifest["Config"]))
+        layers = [tar.extractfile(name).read() for name in manifest["Layers"]]
+    layers.append(layer({"opt/dump": bytes(40_000_000)}))
+    config["rootfs"]["diff_ids"] = ["sha256:" + hashlib.sha256(one).hexdigest() for one in layers]
+    config["history"] = config["history"][:1]
+    names = [f"{at}.tar" for at in range(len(layers))]
+    told = [{"Config": "config.json", "RepoTags": [tag], "Layers": names}]
+    archive = layer(
+        {
+            **dict(zip(names, layers, strict=True)),
+            "config.json": json.dumps(config).encode(),
+            "manifest.json": json.dumps(told).encode(),
+        }
+    )
+    docker_client.images.load(archive)
+    yield tag
+    docker_client.images.remove(tag)
+
+
+def test_a_history_that_tells_not_of_every_layer_hides_no_bytes(
+    user_project, loaded, docker_client
+):
+    if docker_client.info()["Driver"] != "overlay2":
+        pytest.skip("this engine's store counts in blocks")
+    budgets = '[tool.tfdocker.size]\ntotal = "1 GB"\nlayer = "1 GB"\nwasted = "0 B"\n'
+    user_project.write("pyproject.toml", budgets)
+    said = user_project.judge("--tfdocker-image", loaded, "-k", "size")
+    assert said.outcomes == {
+        "size[total]": "passed",
+        "size[layer]": "error",
+        "size[wasted]": "error",
+    }
+    assert said.measured["size[total]"] == docker_client.api.inspect_image(loaded)["Size"]
+    assert said.headlines["size[wasted]"] == "the image has no history of every layer"
+
+
+def test_an_import_is_tried_anew_with_another_interpreter(user_project, with_installed):
+    other = "RUN mkdir -p /opt/v/bin && ln -s /usr/bin/python3 /opt/v/bin/python3"
+    other += " && echo 'include-system-site-packages = false' >/opt/v/pyvenv.cfg"
+    settings = '[tool.tfdocker.imports]\nmodules = ["left"]\n'
+    with_installed(dist_files("left", "1.0"), settings=settings, more=[other])
+    assert user_project.judge("-k", "import").outcomes["import[left]"] == "passed"
+    with_installed(
+        dist_files("left", "1.0"),
+        settings='[tool.tfdocker]\npython = "/opt/v/bin/python3"\n' + settings,
+        more=[other],
+    )
+    said = user_project.judge("-k", "import")
+    assert said.headlines["import[left]"] == "ModuleNotFoundError: No module named 'left'"

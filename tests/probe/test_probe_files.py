@@ -8,7 +8,7 @@ import pytest
 QUESTION = """
     import tfdocker_files
 
-    walk = tfdocker_files.Walk(plan["owners"], 2)
+    walk = tfdocker_files.Walk(plan["owners"], 2, plan["volumes"])
     result = walk.run(plan["root"])
     return [result, walk.owned, walk.site_packages]
 """
@@ -16,8 +16,8 @@ QUESTION = """
 
 @pytest.fixture
 def walk(ask, end_python, tmp_path):
-    def run(owners=None, wrapper=()):
-        data = {"root": str(tmp_path), "owners": owners or {}}
+    def run(owners=None, wrapper=(), volumes=()):
+        data = {"root": str(tmp_path), "owners": owners or {}, "volumes": list(volumes)}
         return ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
 
     return run
@@ -112,5 +112,9 @@ def test_what_is_mounted_is_not_the_images(walk, tmp_path):
     (tmp_path / "kept").write_bytes(b"123")
     script = 'mount -t tmpfs none "$1/with space"; echo x >"$1/with space/file"\n'
     script += 'mount --bind /etc/hostname "$1/hosts"; shift; exec "$@"'
-    result, _, _ = walk(wrapper=["unshare", "-m", "sh", "-ec", script, "sh", str(tmp_path)])
+    mounted = ["unshare", "-m", "sh", "-ec", script, "sh", str(tmp_path)]
+    result, _, _ = walk(wrapper=mounted)
     assert (result["count"], result["apparent_bytes"]) == (1, 3)
+    volumes = [f"{tmp_path}/with space/"]
+    result, _, _ = walk(wrapper=mounted, volumes=volumes)
+    assert (result["count"], result["apparent_bytes"]) == (2, 5)  # a VOLUME has the image's own

@@ -37,20 +37,24 @@ def test_lines_and_what_is_the_bases(layers_of, history):
     ]
 
 
-def test_names_of_files_stand_for_the_classic_builders_checksums(layers_of):
-    assert [layer.instruction for layer in layers_of(CLASSIC)] == [
-        CLASSIC[0],
+@pytest.mark.parametrize("history", [CLASSIC, BUILDKIT], ids=["classic", "buildkit"])
+def test_instructions_are_told_as_the_dockerfile_has_them(layers_of, history):
+    """File names stand for the classic builder's checksums."""
+    assert [layer.instruction for layer in layers_of(history)] == [
+        "ADD file:0123456789ab in /",
         "COPY requirements.txt app.py /",
-        CLASSIC[2],
+        "RUN ./setup",
     ]
 
 
-def test_buildkits_entries_stay_as_they_are(layers_of):
-    assert [layer.instruction for layer in layers_of(BUILDKIT)] == BUILDKIT
+def test_build_arguments_are_neither_shown_nor_kept(layers_of):
+    history = [*BUILDKIT[:2], "RUN |1 TOKEN=secret /bin/sh -c ./setup # buildkit"]
+    layers = layers_of(history)
+    assert (layers[2].instruction, layers[2].line) == ("RUN ./setup", 4)
 
 
-def test_a_history_of_another_dockerfile_stays_as_it_is(layers_of):
-    history = [*CLASSIC[:2], "/bin/sh -c ./other"]
-    assert [(one.instruction, one.line) for one in layers_of(history)] == [
-        (entry, None) for entry in history
-    ]
+@pytest.mark.parametrize("dockerfile", [None, parse(DOCKERFILE)], ids=["none", "another's"])
+def test_without_the_images_dockerfile_they_are_neither(evidence, image, dockerfile):
+    layer = Layer(instruction="RUN |1 TOKEN=secret /bin/sh -c ./own", bytes=1, empty=False)
+    (found,) = with_lines(evidence(layers=[layer]), image(), dockerfile).layers
+    assert (found.instruction, found.line, found.base) == ("RUN ./own", None, None)
