@@ -47,6 +47,7 @@ def assert_image_size(
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     given = {"total": total, "layer": layer, "wasted": wasted}
     budgets: dict[str, Any] = {n: _bytes(v) for n, v in given.items() if v is not None}
+    __tracebackhide__ = True
     if not budgets:
         raise TypeError("give a budget: total, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))
@@ -67,6 +68,9 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
     With an image, its environment decides the markers, and the lines to write name its versions;
     without one, every line counts.
     """
+    __tracebackhide__ = True
+    if not files and image is None:
+        raise TypeError("give a file of requirements, or an image")
     root = image.settings.root if image else Path.cwd()
     settings = _declaring(image.settings if image else _no_image(root), files)
     if image is not None:
@@ -77,8 +81,7 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
 
 def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
     """What these files declare is what is installed; without files, what the settings say."""
-    settings = _declaring(image.settings, files) if files else image.settings
-    _carry(_judge(image, parity.CHECK, None, settings))
+    _carry(_judge(image, parity.CHECK, None, _declaring(image.settings, files)))
 
 
 def assert_no_conflicts(image: JudgedImage) -> None:
@@ -88,6 +91,9 @@ def assert_no_conflicts(image: JudgedImage) -> None:
 
 def assert_importable(image: JudgedImage, *modules: str) -> None:
     """Each module and its lazy core really import."""
+    __tracebackhide__ = True
+    if not modules:
+        raise TypeError("give the modules to import")
     session = image.session
     settings = _with(image.settings, imports=schema.Imports(modules=list(modules)))
     try:
@@ -140,7 +146,8 @@ def _carry(verdict: Verdict) -> None:
     if verdict.outcome in ("failed", "error"):
         pytest.fail(verdict.text, pytrace=False)
     if verdict.outcome == "skipped":
-        pytest.skip(verdict.headline)
+        # Else pytest folds the skips of many tests into one line of this file
+        raise pytest.skip.Exception(verdict.headline, _use_item_location=True)
 
 
 def _with(image: schema.Image, **changes: Any) -> schema.Image:
@@ -150,7 +157,13 @@ def _with(image: schema.Image, **changes: Any) -> schema.Image:
 
 
 def _declaring(image: schema.Image, files: tuple[str | Path, ...]) -> schema.Image:
+    """With these files as what declares; without any, what the settings say."""
+    if not files:
+        return image
     paths = [str(path) for path in files]
+    for path in paths:
+        if not (image.root / path).is_file():
+            pytest.fail(f"no file {path} in {image.root}", pytrace=False)
     return _with(image, dependencies=schema.Dependencies(files=paths))
 
 

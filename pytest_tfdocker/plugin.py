@@ -67,10 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(XdistHooks(host), "tfdocker-xdist")
         return
     typed = " ".join(map(str, config.invocation_params.args))
-    for name in OPTIONS:
-        option = "--" + name.replace("_", "-")
-        if getattr(config.option, name) and option in typed:
-            raise pytest.UsageError(f"{option} needs --tfdocker")
+    given = [name for name in OPTIONS if getattr(config.option, name)]
+    options = ["--" + name.replace("_", "-") for name in given]
+    lacking = [option for option in options if option in typed]
+    if lacking:
+        verb = "needs" if len(lacking) == 1 else "need"
+        raise pytest.UsageError(f"{', '.join(lacking)} {verb} --tfdocker")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -1,5 +1,6 @@
 """`tfdocker_run`: runs of the user's own tests, supervised as the smokes are."""
 
+import difflib
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pytest_tfdocker.settings.rules import run_problems
 from pytest_tfdocker.settings.schema import ByteSize
 from pytest_tfdocker.settings.schema import Run as RunSettings
 from pytest_tfdocker.settings.units import parse_seconds, parse_size
+from pytest_tfdocker.text import printable_lines
 
 
 class Runner:
@@ -55,7 +57,9 @@ class Runner:
         for stream in ("stdout", "stderr"):
             text = getattr(found, stream)
             if text:
-                self._node.add_report_section("call", f"tfdocker {name} {stream}", text)
+                self._node.add_report_section(
+                    "call", f"tfdocker {name} {stream}", printable_lines(text)
+                )
         return found
 
     def _what(self, given: str | Path | list[str]) -> dict[str, Any]:
@@ -65,6 +69,21 @@ class Runner:
         if isinstance(given, Path) or (given.endswith(".py") and path.is_file()):
             return {"script": path.read_bytes(), "script_name": path.name}
         return {"command": shlex.split(given)}
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, RunSettings.__struct_fields__, 1)
+    return f"no setting of a run: {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _check_types(given: dict[str, Any]) -> None:
+    """Raises TypeError where a value is of another type than the settings file may hold."""
+    sizes = {name: value for name, value in given.items() if isinstance(value, ByteSize)}
+    try:
+        msgspec.convert({k: v for k, v in given.items() if k not in sizes}, RunSettings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise TypeError(f"{where.rstrip('`').replace('-', '_')}: {what.lower()}") from None
 
 
 def changed(
@@ -80,13 +99,14 @@ def changed(
     """
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
-        raise TypeError(f"no setting of a run: {', '.join(sorted(unknown))}")
+        raise TypeError("; ".join(map(_unknown, sorted(unknown))))
     for name, size in {"memory": memory, **settings}.items():
         if name in ("memory", "swap", "shm_size") and size is not None:
             settings[name] = ByteSize(parse_size(size) if isinstance(size, str) else size)
     if cpus is not None:
         settings["cpus"] = float(cpus)
     given = {name.replace("_", "-"): value for name, value in settings.items() if value is not None}
+    _check_types(given)
     problems = [f"{str(key[1]).replace('-', '_')}: {text}" for key, text in run_problems(given)]
     if problems:
         raise ValueError("; ".join(problems))

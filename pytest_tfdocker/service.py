@@ -12,6 +12,8 @@ import pytest
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.checks.peak_memory import how_it_broke
+from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
 from pytest_tfdocker.engine.network import PrivateNetwork
@@ -25,6 +27,7 @@ from pytest_tfdocker.evidence.supervised import (
 )
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.running import changed
+from pytest_tfdocker.text import printable_lines
 
 READY_SECONDS = 120.0
 LIFE_SECONDS = 3600
@@ -42,13 +45,18 @@ class Service(DockerContainer):
         ports: Sequence[int],
         wait: Any = None,
         ready_seconds: float = READY_SECONDS,
+        limit_origin: str = "",
     ) -> None:
-        """`wait`: a wait strategy of testcontainers, or a function that takes the service."""
+        """`wait`: a wait strategy of testcontainers, or a function that takes the service.
+
+        `limit_origin`: where the memory limit was set, for the text of a service that breaks.
+        """
         with _unchanged_environment():
             super().__init__(supervised.evidence.reference)
         self.image = supervised.evidence.id
         self._supervised, self._network_name = supervised, network
         self._wait, self._ready_seconds = wait, ready_seconds
+        self._limit_origin = limit_origin
         self._ours: Container | None = None
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
@@ -78,17 +86,19 @@ class Service(DockerContainer):
         self._ours = Container(supervised.engine, spec, supervised.run_id, cookie)
         self._ours.start(probe.supervisor_payload(self._plan(), {}))
         self._effective = effective(self._ours.report("limits", SETTLE_SECONDS).get("limits"))
-        self._container = supervised.engine.client.containers.get(self._ours.id)
-        self._until_ready()
+        try:
+            self._container = supervised.engine.client.containers.get(self._ours.id)
+            self._until_ready()
+        except Exception as error:
+            raise EngineError(self._why_not_ready(error)) from error
         return self
 
     def stop(self, force: bool = True, delete_volume: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
         """Takes the last figures, then ends it. A container that is gone already is no error."""
-        if self._ours is not None and self._final is None:
-            self._ours.stream.send(b"stop\n")
-            told = self._ours.stream.wait_report("children", GRACE_SECONDS + SETTLE_SECONDS)
-            if told is not None:
-                self._final = self._record(told["children"][0])
+        if self._ours is not None:
+            if self._final is None:
+                self._ours.stream.send(b"stop\n")
+                self._take_final(GRACE_SECONDS + SETTLE_SECONDS)
             self._ours.close()
         self.get_docker_client().client.close()
 
@@ -102,12 +112,17 @@ class Service(DockerContainer):
         self._ours.stream.send(b"report\n")
         try:
             return self._record(self._ours.report("snapshot", SETTLE_SECONDS)["snapshot"])
-        except ConnectionLostError as error:
-            told = self._ours.stream.wait_report("children", 0)
-            if told is None:
+        except ConnectionLostError:
+            self._take_final(0)
+            if self._final is None:
                 raise
+            return self._final
+
+    def _take_final(self, timeout: float) -> None:
+        """The record of its whole life, if it comes within `timeout` seconds."""
+        told = self._ours.stream.wait_report("children", timeout) if self._ours else None
+        if told is not None:
             self._final = self._record(told["children"][0])
-            raise EngineError(f"the service has ended: {error}") from error
 
     def get_container_host_ip(self) -> str:
         """Where its published ports answer."""
@@ -154,29 +169,37 @@ class Service(DockerContainer):
         return ["/bin/sh", "-c", command] if isinstance(command, str) else list(command or [])
 
     def _record(self, told: dict[str, Any]) -> Run:
+        told = self._supervised.mask.throughout(told)
         return run_record(self._supervised, "service", self._argv(), self._effective, told)
 
     def _until_ready(self) -> None:
         strategy: Any = self._wait or self._wait_strategy
-        try:
-            if strategy is not None:
-                wait: Any = getattr(strategy, "wait_until_ready", strategy)
-                wait(self)
-            elif self._supervised.evidence.config.healthcheck:
-                self._poll(self._is_healthy, "its HEALTHCHECK did not succeed")
-            elif self.ports:
-                port = int(str(next(iter(self.ports))).partition("/")[0])
-                self._poll(lambda: self._listens(port), f"nothing listens on port {port}")
-        except Exception as error:
-            logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()[-2000:]
-            self.stop()
-            raise EngineError(f"the service is not ready: {error}\n{logs}") from error
+        if strategy is not None:
+            wait: Any = getattr(strategy, "wait_until_ready", strategy)
+            wait(self)
+        elif self._supervised.evidence.config.healthcheck:
+            self._poll(self._is_healthy, "its HEALTHCHECK did not succeed")
+        elif self.ports:
+            port = int(str(next(iter(self.ports))).partition("/")[0])
+            self._poll(lambda: self._listens(port), f"nothing listens on port {port}")
+
+    def _why_not_ready(self, error: Exception) -> str:
+        """Stops it; how it broke, where it ended by itself, else the complaint and its output."""
+        self.stop()
+        broken = None
+        if self._final is not None:
+            broken = how_it_broke(self._final, limit_origin=self._limit_origin)
+        if broken is not None:
+            return f"the service is not ready: {broken.text}"
+        logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()[-2000:]
+        shown = printable_lines(self._supervised.mask(logs))
+        return f"the service is not ready: {printable_lines(str(error))}\n{shown}".rstrip()
 
     def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
         until = time.monotonic() + self._ready_seconds
         while not is_ready():
             if self._ours is None or self._ours.stream.wait_end(POLL_SECONDS):
-                raise EngineError("it ended before it was ready")
+                raise EngineError("it ended before it was ready, with exit code 0")
             if time.monotonic() > until:
                 raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
 
@@ -225,7 +248,14 @@ class ServiceFactory:
             if network == "none":
                 network = self._stack.enter_context(PrivateNetwork(engine, session.run_id)).name
             service = Service(
-                supervised, network=network, ports=ports, wait=wait, ready_seconds=timeout
+                supervised,
+                network=network,
+                ports=ports,
+                wait=wait,
+                ready_seconds=timeout,
+                limit_origin="memory=…"
+                if "memory" in settings
+                else origin(image.settings, "run.memory"),
             )
             service.env.update(env or {})
             if command is not None:

@@ -15,6 +15,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def printable_lines(text: str) -> str:
+    """`text` with its lines as they are, and all else escaped that a terminal would act on."""
+    return "\n".join(printable(line.expandtabs().rstrip("\r")) for line in text.split("\n"))
+
+
 def one_line(text: str, width: int | None = None) -> str:
     """`text` with runs of white space folded into one space, escaped, and cut to `width`."""
     folded = printable(" ".join(text.split()))

@@ -9,7 +9,7 @@ LOG_LINES = 30
 _STEP = re.compile(r"^#(\d+) (\[.+?\] .+|.+)$")
 _LOG = re.compile(r"^#(\d+) (\d+\.\d+) (.*)$")
 _DONE = re.compile(r"^#(\d+) (DONE|CACHED|ERROR:?|CANCELED)\b ?(.*)$")
-_PLACE = re.compile(r"^\S*[Dd]ockerfile\S*:(\d+)$")
+_PLACE = re.compile(r"^(.+):(\d+)$")
 
 
 class StepSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +25,9 @@ class StepSeen(msgspec.Struct, frozen=True, kw_only=True):
 class PlainProgress:
     """Takes the lines of `--progress=plain` one by one."""
 
-    def __init__(self) -> None:
-        """Nothing is seen yet."""
+    def __init__(self, file_name: str) -> None:
+        """`file_name`: of the Dockerfile, by which BuildKit tells its lines."""
+        self._file_name = file_name
         self.names: dict[str, str] = {}
         self.logs: dict[str, deque[str]] = {}
         self.failed: str | None = None
@@ -42,8 +43,9 @@ class PlainProgress:
             return self._done(found[1], found[2].rstrip(":"), found[3])
         if found := _STEP.match(line):
             return self._step(found[1], found[2])
-        if found := _PLACE.match(line):
-            self.line = int(found[1])
+        found = _PLACE.match(line)
+        if found and found[1] == self._file_name:
+            self.line = int(found[2])
         elif line.startswith(("ERROR:", "error:")):
             self.errors.append(line.partition(":")[2].strip())
         return None

@@ -50,7 +50,7 @@ def build_with_buildx(
     """
     with tempfile.TemporaryDirectory(prefix="tfdocker-") as name:
         folder = Path(name)
-        progress = PlainProgress()
+        progress = PlainProgress(request.dockerfile.name)
         code = _run(_command(buildx, request, folder), progress, on_step)
         if code != 0:
             raise _failure(code, progress)

@@ -12,12 +12,13 @@ from docker.errors import APIError
 from pytest_tfdocker.engine.client import LABEL, Engine
 
 OWNER_LABEL = f"{LABEL}.owner"
-"""HOST/PID/START/NAMESPACE of the process that a container or network belongs to."""
+"""HOST/PID/START/NAMESPACE/BOOT of the process that a container or network belongs to."""
 
 
 def owner() -> str:
     """This process, told apart from a later one of the same number by its start."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_start(os.getpid())}/{_namespace()}"
+    host, pid = socket.gethostname(), os.getpid()
+    return f"{host}/{pid}/{_start(pid)}/{_namespace()}/{_boot()}"
 
 
 def _start(pid: int) -> str:
@@ -38,10 +39,20 @@ def _namespace() -> str:
         return ""
 
 
+def _boot() -> str:
+    """The running kernel: virtual machines may share host name and engine, and the first PID
+    namespace has the same number in each.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 def _is_dead(label: str) -> bool:
     """Whether an owner is gone; one of another machine or PID namespace may well live."""
-    host, pid, start, namespace = (label.split("/") + [""] * 3)[:4]
-    if (host, namespace) != (socket.gethostname(), _namespace()):
+    host, pid, start, namespace, boot = (label.split("/") + [""] * 4)[:5]
+    if (host, namespace, boot) != (socket.gethostname(), _namespace(), _boot()):
         return False
     return pid.isdigit() and bool(start) and _start(int(pid)) != start
 

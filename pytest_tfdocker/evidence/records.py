@@ -300,7 +300,7 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     samples: list[tuple[float, int, int]] = []
     """Seconds since the start, working bytes, cache bytes."""
     stdout: str = ""
-    """The last 64 KiB, control characters escaped."""
+    """The last 64 KiB, as they came: not for a terminal."""
     stderr: str = ""
     largest_processes: list[str] = []
     """Of the moment of the largest sample: "python (pid 9) 412 MiB"."""

@@ -104,14 +104,13 @@ def run_record(
     effective_limits: Effective | Absent,
     told: dict[str, Any],
 ) -> Run:
-    """The supervisor's record of one child as evidence."""
+    """The supervisor's record of one child as evidence; the command is masked here."""
     # What never started has no peak, whatever the supervisor beside it took
     peak, source = (None, None) if told["error"] else working_peak(told)
     request = told.get("request")
-    mask = supervised.mask
     return Run(
         name=name,
-        command=[mask(word) for word in command],
+        command=[supervised.mask(word) for word in command],
         limits=supervised.limits,
         effective=effective_limits,
         exit_code=None if told["stopped"] else told["exit_code"],
@@ -126,8 +125,8 @@ def run_record(
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
-        stdout=mask(told["stdout"]),
-        stderr=mask(told["stderr"]),
+        stdout=told["stdout"],
+        stderr=told["stderr"],
         largest_processes=[
             f"{process} (pid {pid}) {size / (1 << 20):.0f} MiB"
             for size, process, pid in told["processes"]

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,11 +34,17 @@ class Store:
 
     def recall(self, key: str, kind: type[T]) -> T | None:
         """What an earlier run, or this one, kept under this key."""
-        return _read((self.kept_folder or self.run_folder) / _file_name(key), kind)
+        folders = [self.kept_folder, self.run_folder]
+        found = (_read(folder / _file_name(key), kind) for folder in folders if folder)
+        return next((one for one in found if one is not None), None)
 
     def keep(self, key: str, value: object) -> None:
-        """Keeps a value for later runs."""
-        _write((self.kept_folder or self.run_folder) / _file_name(key), value)
+        """Keeps a value for later runs, or for this one where pytest's cache can't be written."""
+        with suppress(OSError):
+            if self.kept_folder is not None:
+                _write(self.kept_folder / _file_name(key), value)
+                return
+        _write(self.run_folder / _file_name(key), value)
 
     def claim(self, key: str, owner: str = "") -> bool:
         """Whether nobody in this run, but for the owner itself, has claimed this key before."""

@@ -1,5 +1,6 @@
 """Containers of one image under the supervisor: smokes, imports, limits, all by one PID 1."""
 
+import json
 import os
 import signal
 from collections.abc import Mapping
@@ -32,13 +33,25 @@ class Mask:
 
     def __init__(self, values: list[str]) -> None:
         """Values under four characters would mask half of the text, and are no secret."""
-        self._values = [value for value in values if len(value) > 3]  # noqa: PLR2004
+        secret = [value for value in values if len(value) > 3]  # noqa: PLR2004
+        within_json = [json.dumps(value)[1:-1] for value in secret]
+        self._values = sorted({*secret, *within_json}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text with every such value as ***."""
         for value in self._values:
             text = text.replace(value, "***")
         return text
+
+    def throughout(self, told: Any) -> Any:
+        """A report of the probe with every text in it masked."""
+        if isinstance(told, str):
+            return self(told)
+        if isinstance(told, list):
+            return [self.throughout(one) for one in told]
+        if isinstance(told, dict):
+            return {key: self.throughout(value) for key, value in told.items()}
+        return told
 
 
 def environment(env: list[str]) -> tuple[list[str], Mask]:
@@ -108,8 +121,8 @@ class Supervised:
         files: Mapping[str, bytes] | None = None,
         script: bool = False,
         **changes: Any,
-    ) -> tuple[Effective | Absent, list[dict[str, Any]], list[str]] | Absent:
-        """Limits in force, a record each child, and the engine's events; Absent: why not."""
+    ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
+        """Limits in force, and a record each child, in which no secret stands; Absent: why not."""
         python = self.python
         if isinstance(python, Absent):
             return python
@@ -120,9 +133,9 @@ class Supervised:
         try:
             with Container(self.engine, spec, self.run_id, cookie) as container:
                 container.start(probe.supervisor_payload(plan, dict(files or {})))
-                return _reports(container, seconds)
+                return _reports(container, seconds, self.mask)
         except ConnectionLostError as error:
-            return Absent(reason=_lost(error, spec), oom_killed=error.oom_killed)
+            return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
             return Absent(reason=f"the container could not be started: {error}")
 
@@ -152,15 +165,15 @@ def stop_signal(name: str | None) -> int:
 
 
 def _reports(
-    container: Container, seconds: float
-) -> tuple[Effective | Absent, list[dict[str, Any]], list[str]] | Absent:
+    container: Container, seconds: float, mask: Mask
+) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
     first = container.report("limits", SETTLE_SECONDS)
     if "limits" not in first:
         return Absent(reason=f"the probe failed inside the image: {first}")
     last = container.report("children", seconds)
     if "children" not in last:
         return Absent(reason=f"the probe failed inside the image:\n{last.get('crash', last)}")
-    return effective(first["limits"]), last["children"], []
+    return effective(first["limits"]), mask.throughout(last["children"])
 
 
 def effective(told: dict[str, Any] | None) -> Effective | Absent:

@@ -28,12 +28,12 @@ def read_declared(image: Image) -> Declared:
     Only where that is nothing: requirements.txt, then pyproject.toml, beside the Dockerfile or in
     the root.
     """
-    if image.settings.dependencies.files is not None:
-        return read_files(
-            [image.root / name for name in image.settings.dependencies.files],
-            image.root,
-            variables=image.settings.build.args,
-        )
+    files = image.settings.dependencies.files
+    if files == []:
+        return Declared(reason="dependencies.files names no file")
+    if files is not None:
+        paths = [image.root / name for name in files]
+        return read_files(paths, image.root, variables=image.settings.build.args)
     installed = _from_dockerfile(image)
     if any(one.name not in TOOLS for one in installed.requirements) or installed.problems:
         return _declared(installed, "the Dockerfile installs it")

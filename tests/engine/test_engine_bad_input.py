@@ -81,6 +81,16 @@ def test_a_step_that_fails_is_told_with_its_last_lines(user_project, small_image
     ]
 
 
+@pytest.mark.usefixtures("each_builder")
+def test_a_step_that_fails_is_told_with_its_line_whatever_the_file_is_called(
+    user_project, small_image
+):
+    user_project.write("tfdocker.toml", 'dockerfile = "docker/app one.build"\n')
+    user_project.write("docker/app one.build", f"FROM {small_image}\n\nRUN exit 7\n")
+    said = user_project.judge(*ONLY_BUILD)
+    assert said.headlines["build"] == "exit code 7, docker/app one.build:3: RUN exit 7"
+
+
 @pytest.mark.parametrize("cli", [False, True], ids=["no CLI", "CLI without plugins"])
 def test_a_dockerfile_that_needs_buildkit_names_the_line_where_there_is_none(
     user_project, small_image, cli, tmp_path, request

@@ -89,3 +89,7 @@ def test_what_belongs_to_another_machine_is_left(make, label):
 
 def test_what_belongs_to_another_pid_namespace_is_left(make, dead):
     assert make(changed(dead, 3, "4026539999"))
+
+
+def test_what_belongs_to_another_machine_of_the_same_name_is_left(make, dead):
+    assert make(changed(dead, 4, "5d6bd0b5-7b0c-4f3b-9f0a-1d1b8b6f1c11"))

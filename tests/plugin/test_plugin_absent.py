@@ -54,6 +54,11 @@ def test_an_option_of_ours_that_was_typed_needs_tfdocker(unasked, option, value)
     assert result.errlines[0] == f"ERROR: {option} needs --tfdocker"
 
 
+def test_all_options_that_lack_tfdocker_are_named_at_once(unasked):
+    result = unasked.run("--tfdocker-keep", "--tfdocker-image=app:ci")
+    assert result.errlines[0] == "ERROR: --tfdocker-image, --tfdocker-keep need --tfdocker"
+
+
 def test_an_option_that_stands_in_addopts_does_not(unasked):
     unasked.write("pytest.ini", "[pytest]\naddopts = --tfdocker-image app:ci\n")
     unasked.run().assert_outcomes(passed=1, skipped=4)

@@ -37,3 +37,18 @@ def test_what_is_given_replaces_and_the_rest_stays():
 def test_sizes_are_bytes_or_text_with_a_unit():
     run = changed(Run(), memory="1 GiB", swap="2 MiB", shm_size=1024)
     assert run == Run(memory=1 << 30, swap=2 << 20, shm_size=1024)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"tmpfs": "/tmp"}, "tmpfs: expected `array`, got `str`"),
+        ({"read_only": "yes"}, "read_only: expected `bool`, got `str`"),
+        ({"read_olny": True}, "no setting of a run: read_olny; did you mean read_only?"),
+        ({"gpus": 1}, "no setting of a run: gpus"),
+    ],
+)
+def test_a_keyword_that_is_none_or_of_another_type_is_named(given, text):
+    with pytest.raises(TypeError) as refused:
+        changed(Run(), **given)
+    assert str(refused.value).startswith(text)

@@ -1,0 +1,137 @@
+"""The fixtures and assertion functions in a user's own tests, on real containers."""
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+CODE = """
+import pytest
+from pytest_tfdocker import (
+    assert_dependency_parity, assert_importable, assert_peak_memory, assert_pinned
+)
+"""
+TAKES_200_MIB = "area = bytearray(200 << 20); area[::4096] = b'1' * (200 << 8)"
+
+
+@pytest.fixture
+def outcome(user_project, small_image):
+    """What pytest says of a test with this body, which is the only one."""
+
+    def run(body, *arguments, settings=""):
+        lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+        fixtures = "tfdocker_image, tfdocker_run, tfdocker_service"
+        user_project.write("test_own.py", f"{CODE}\ndef test_own({fixtures}):\n{lines}")
+        user_project.write("pyproject.toml", settings)
+        given = ["--tfdocker-image", small_image, "test_own.py::test_own", *arguments]
+        said = user_project.judge(*given)
+        assert said.left == []
+        assert "pytest_tfdocker/" not in said.output
+        return said
+
+    return run
+
+
+def test_a_service_that_is_oom_killed_at_its_start_says_so(outcome):
+    body = f"""
+tfdocker_service(
+    command=["python3", "-c", "{TAKES_200_MIB}"], ports=[8000], memory="60 MiB"
+)
+"""
+    said = outcome(body)
+    assert said.tests == {"test_own": "failed"}
+    assert "the service is not ready: OOM-killed at " in said.output
+    assert "limit 60 MiB from memory=…, in force" in said.output
+
+
+def test_a_service_that_crashes_at_its_start_says_how(outcome):
+    body = """
+code = "import sys; print('no weights', file=sys.stderr); sys.exit(3)"
+tfdocker_service(command=["python3", "-c", code], ports=[8000])
+"""
+    said = outcome(body)
+    assert "the service is not ready: exit code 3: no weights" in said.output
+
+
+def test_a_service_that_ends_well_before_it_is_ready_says_so(outcome):
+    said = outcome("tfdocker_service(command=['true'], ports=[8000])")
+    told = "the service is not ready: it ended before it was ready, with exit code 0"
+    assert told in said.output
+
+
+@pytest.mark.parametrize("asked", ["service.wait()", "service.run"])
+def test_a_service_that_ended_by_itself_has_its_record_and_leaves_no_socket(outcome, asked):
+    body = f"""
+import time
+service = tfdocker_service(
+    command=["python3", "-c", "import time; time.sleep(1); raise SystemExit(4)"],
+    wait=lambda service: None,
+)
+time.sleep(2.5)
+{asked}
+assert service.run.exit_code == 4
+with pytest.raises(pytest.fail.Exception, match="exit code 4"):
+    assert_peak_memory(service.run)
+"""
+    said = outcome(body, "-W", "error")
+    assert (said.tests, said.exit_code) == ({"test_own": "passed"}, 0)
+
+
+def test_secrets_of_the_environment_are_told_nowhere(outcome, user_project):
+    user_project.environment["HF_TOKEN"] = 'hf_"secret"'  # noqa: S105
+    code = "import os; raise SystemExit(repr(os.environ['HF_TOKEN']) + os.environ['HF_TOKEN'])"
+    body = f"""
+run = tfdocker_run(["python3", "-c", {code!r}])
+assert run.exit_code == 1
+tfdocker_service(command=["python3", "-c", {code!r}], ports=[8000])
+"""
+    said = outcome(body, settings='[tool.tfdocker.run]\nenv = ["HF_TOKEN"]\n')
+    assert "the service is not ready: exit code 1" in said.output
+    assert "***" in said.output
+    assert "secret" not in said.output.replace("test_secrets", "")
+    assert "secret" not in str(said.image)
+
+
+def test_a_module_that_tells_a_secret_is_masked(user_project, small_image):
+    user_project.environment["HF_TOKEN"] = "hf_secret"  # noqa: S105
+    user_project.write("teller.py", "import os\nraise RuntimeError(os.environ['HF_TOKEN'])\n")
+    user_project.write(
+        "Dockerfile", f"FROM {small_image}\nENV PYTHONPATH=/own\nCOPY teller.py /own/\n"
+    )
+    user_project.write(
+        "tfdocker.toml", '[run]\nenv = ["HF_TOKEN"]\n[imports]\nmodules = ["teller"]\n'
+    )
+    said = user_project.judge("-k", "import")
+    assert said.headlines["import[teller]"] == "RuntimeError: ***"
+    assert "hf_secret" not in said.output + str(said.image)
+
+
+def test_control_characters_of_a_program_do_not_reach_the_terminal(outcome):
+    code = r"print('\\033]0;owned\\007\\033[2J')"
+    body = f"""
+tfdocker_run(["python3", "-c", "{code}"])
+raise AssertionError
+"""
+    said = outcome(body)
+    assert r"\x1b]0;owned\x07\x1b[2J" in said.output
+    assert "\033" not in said.output
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("assert_dependency_parity(tfdocker_image, 'requirments.txt')", "no file requirments.txt"),
+        ("assert_pinned('requirments.txt')", "no file requirments.txt in "),
+        ("assert_importable(tfdocker_image)", "TypeError: give the modules to import"),
+        ("assert_pinned()", "TypeError: give a file of requirements, or an image"),
+    ],
+)
+def test_an_assertion_about_nothing_is_red(outcome, call, told):
+    said = outcome(call)
+    assert said.tests == {"test_own": "failed"}
+    assert told in said.output
+
+
+def test_a_skip_of_an_assertion_names_the_users_test(outcome):
+    said = outcome("assert_dependency_parity(tfdocker_image)", "-rs")
+    assert said.tests == {"test_own": "skipped"}
+    assert "SKIPPED [1] test_own.py:" in said.output
