@@ -40,8 +40,9 @@ def _namespace() -> str:
 
 
 def _boot() -> str:
-    """The running kernel: virtual machines may share host name and engine, and the first PID
-    namespace has the same number in each.
+    """The running kernel's own id: virtual machines may share host name and engine.
+
+    The first PID namespace has the same number in each of them.
     """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
