@@ -19,10 +19,12 @@ from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
 from pytest_tfdocker.settings.load import load_settings
-from pytest_tfdocker.settings.source import SettingsError
+from pytest_tfdocker.settings.source import SettingsError, has_settings, is_file
 
 IMAGE = "tfdocker_image"
 """The attribute of a report that carries the image's name; xdist sends all that is plain."""
+DOCKERFILE = "Dockerfile"
+"""The file that is judged where no settings name another."""
 VERDICT = "tfdocker"
 """The attribute that carries the verdict."""
 
@@ -88,13 +90,13 @@ class Host:
             return []
         images = self.session.settings.images
         collected = {item.path for item in items if isinstance(item, CheckItem)}
-        paths = dict.fromkeys(one.dockerfile for one in images if one.dockerfile.is_file())
+        paths = dict.fromkeys(one.dockerfile for one in images if is_file(one.dockerfile))
         collectors = [
             self.collect_file(path, session)
             for path in paths
             if path not in collected and not self._is_ignored(path)
         ]
-        without = [image for image in images if not image.dockerfile.is_file()]
+        without = [image for image in images if not is_file(image.dockerfile)]
         if without:
             virtual = VirtualCollector.from_parent(
                 session, name=VIRTUAL, nodeid=VIRTUAL, images=without
@@ -247,23 +249,32 @@ class _Voice:
 
 
 def _start(config: pytest.Config) -> Path:
-    """Where the search for settings begins: the nearest folder that looks like a project.
+    """Where the search for settings begins.
 
-    Seen from the arguments first, then from the current folder, up to pytest's root.
+    A Dockerfile that is named; else the nearest settings, seen from the arguments first, then from
+    the current folder, up to pytest's root; else ./Dockerfile; else the nearest one. Arguments
+    outside of the current folder are as good as that.
     """
     here, root = config.invocation_params.dir, config.rootpath
     named = [Path(os.path.normpath(here / str(one).partition("::")[0])) for one in config.args]
-    given = [*(path if path.is_dir() else path.parent for path in named), here]
-    above = [
-        up
-        for folder in given
-        for up in folder.parents
-        if up.is_relative_to(root) or here in up.parents
-    ]
-    for folder in [*given, *above, root]:
-        if any((folder / name).is_file() for name in ("tfdocker.toml", "Dockerfile")):
+    for path in named:
+        if path.name == DOCKERFILE and is_file(path):
+            return path.parent
+    given = [path if path.is_dir() else path.parent for path in named]
+    near = [folder for start in given for folder in _upwards(start, here, root)] + [here]
+    for folder in near:
+        if has_settings(folder) or (here not in folder.parents and is_file(folder / DOCKERFILE)):
+            return folder
+    for folder in (*given, *near, *_upwards(here, here, root)):
+        if is_file(folder / DOCKERFILE):
             return folder
     return root if root.is_relative_to(here) else here
+
+
+def _upwards(start: Path, here: Path, root: Path) -> list[Path]:
+    """A folder and those above it: to the current one where it lies in that, else to the root."""
+    end = here if here in start.parents else root
+    return [start, *(folder for folder in start.parents if folder.is_relative_to(end))]
 
 
 def _kept_folder(config: pytest.Config) -> Path | None:

@@ -80,6 +80,11 @@ def find_source(start: Path) -> Source:
     return Source(root=start)
 
 
+def has_settings(folder: Path) -> bool:
+    """Whether our settings are in this very folder. Raises SettingsError as `find_source` does."""
+    return (_own_file(folder) or _pyproject(folder)) is not None
+
+
 def project_name(root: Path) -> str:
     """The project's name as it may stand in an image's repository name."""
     try:

@@ -104,6 +104,38 @@ def test_settings_above_the_tests_of_a_project_without_a_dockerfile_of_its_own(p
     assert project.ids("--tfdocker", "app/tests") == [*OWN, *ids_of("docker/serve")]
 
 
+def test_a_dockerfile_of_the_tests_is_not_the_project_s(collected):
+    collected.write("tests/Dockerfile", "FROM scratch\n")
+    for arguments in (("tests",), ("tests/test_own.py",)):
+        found = collected.ids("--tfdocker", *arguments)
+        assert [one for one in found if one not in OWN] == ids_of("Dockerfile")
+
+
+@pytest.mark.parametrize("argument", ["services/embed", "services/embed/tests"])
+def test_settings_in_an_argument_s_folder_come_before_the_dockerfile_here(collected, argument):
+    collected.write(
+        "services/embed/pyproject.toml", '[tool.tfdocker]\ndockerfile = "docker/Dockerfile"\n'
+    )
+    collected.write("services/embed/docker/Dockerfile", "FROM scratch\n")
+    collected.write("services/embed/tests/test_embed.py", "def test_embed(): pass\n")
+    found = collected.ids("--tfdocker", argument)
+    # pytest takes the folder of that pyproject.toml for its root
+    assert [one for one in found if "test_embed" not in one] == ids_of("docker/Dockerfile")
+
+
+def test_a_dockerfile_that_is_named_comes_before_the_one_here(collected):
+    collected.write("services/embed/Dockerfile", "FROM scratch\n")
+    path = "services/embed/Dockerfile"
+    assert collected.ids("--tfdocker", path) == ids_of(path)
+
+
+def test_a_dockerfile_in_the_folder_that_is_named_where_there_is_none_here(project):
+    project.write("services/embed/Dockerfile", "FROM scratch\n")
+    project.write("tests/test_own.py", "def test_own(): pass\n")
+    found = project.ids("--tfdocker", "tests", "services/embed")
+    assert [one for one in found if one not in OWN] == ids_of("services/embed/Dockerfile")
+
+
 def test_a_project_reached_by_a_link(collected, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(collected.folder)
