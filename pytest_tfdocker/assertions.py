@@ -45,9 +45,9 @@ def assert_image_size(
     wasted: str | int | None = None,
 ) -> None:
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
+    __tracebackhide__ = True
     given = {"total": total, "layer": layer, "wasted": wasted}
     budgets: dict[str, Any] = {n: _bytes(v) for n, v in given.items() if v is not None}
-    __tracebackhide__ = True
     if not budgets:
         raise TypeError("give a budget: total, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))
@@ -57,6 +57,7 @@ def assert_image_size(
 
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
     """A distribution's files are within a budget: bytes, or text with a unit."""
+    __tracebackhide__ = True
     settings = _with(image.settings, size=schema.Size(packages={name: _bytes(budget)}))
     parameter = package_size.CHECK.plan(settings, Declared())[0]
     _carry(_judge(image, package_size.CHECK, parameter, settings))
@@ -81,11 +82,13 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
 
 def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
     """What these files declare is what is installed; without files, what the settings say."""
+    __tracebackhide__ = True
     _carry(_judge(image, parity.CHECK, None, _declaring(image.settings, files)))
 
 
 def assert_no_conflicts(image: JudgedImage) -> None:
     """Every installed distribution's own requirements are met, and none stands twice."""
+    __tracebackhide__ = True
     _carry(_judge(image, conflicts.CHECK, None, image.settings))
 
 
@@ -112,17 +115,20 @@ def assert_importable(image: JudgedImage, *modules: str) -> None:
 
 def assert_gpu_visible(image: JudgedImage) -> None:
     """Each framework of the image sees the device and runs a kernel on it."""
+    __tracebackhide__ = True
     settings = _with(image.settings, gpu=schema.Gpu(expect="required"))
     _carry(_judge(image, gpu_visible.CHECK, None, settings))
 
 
 def assert_limits(image: JudgedImage) -> None:
     """The limits of [tool.tfdocker.run] are those in force inside."""
+    __tracebackhide__ = True
     _carry(_judge(image, limits.CHECK, None, image.settings))
 
 
 def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:
     """The run ended well, and its working peak is within a budget, else within its limit."""
+    __tracebackhide__ = True
     _carry(peak_memory.judge_run(run, None if budget is None else _bytes(budget)))
 
 
@@ -144,7 +150,7 @@ def _judge(
 def _carry(verdict: Verdict) -> None:
     __tracebackhide__ = True
     if verdict.outcome in ("failed", "error"):
-        pytest.fail(verdict.text, pytrace=False)
+        pytest.fail(verdict.text)  # with the user's own line: every frame here is hidden
     if verdict.outcome == "skipped":
         # Else pytest folds the skips of many tests into one line of this file
         raise pytest.skip.Exception(verdict.headline, _use_item_location=True)

@@ -37,6 +37,7 @@ class Host:
         self.config, self.session, self.is_worker = config, session, is_worker
         self.results: dict[str, Collected] = {}
         self._finished = False
+        self.report_is_lost = False
 
     @classmethod
     def configure(cls, config: pytest.Config) -> Self:
@@ -174,6 +175,7 @@ class Host:
                 write_json(path, reports)
             except OSError as error:
                 lines.insert(0, f"tfdocker: {path} can't be written: {error.strerror}")
+                self.report_is_lost = True
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not self.config.option.collectonly:
             for line in lines:

@@ -130,12 +130,14 @@ class Hooks:
         self.host.write_summary(terminalreporter)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Outermost, so that the line that says what was judged is the last."""
         try:
             result = yield
         finally:
             self.host.finish()
+            if self.host.report_is_lost and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return result
 
     def pytest_unconfigure(self) -> None:

@@ -42,6 +42,7 @@ class Runner:
         in; other text is split as a shell would. Further keywords are those of
         [tool.tfdocker.run]: user, env, network, read_only, tmpfs, volumes, pids.
         """
+        __tracebackhide__ = True
         run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
         seconds = float(timeout if isinstance(timeout, int | float) else parse_seconds(timeout))
         what = self._what(command_or_script)
@@ -66,9 +67,16 @@ class Runner:
         if isinstance(given, list):
             return {"command": given}
         path = self._image.settings.root / given
-        if isinstance(given, Path) or (given.endswith(".py") and path.is_file()):
+        is_script = isinstance(given, Path) or (given.endswith(".py") and " " not in given)
+        if path.is_file() and is_script:
             return {"script": path.read_bytes(), "script_name": path.name}
-        return {"command": shlex.split(given)}
+        if is_script and not Path(given).is_absolute():
+            pytest.fail(
+                f"no file {given} in {self._image.settings.root}\n"
+                "a program of the image is given as a list, or with its whole path",
+                pytrace=False,
+            )
+        return {"command": shlex.split(str(given))}
 
 
 def _unknown(name: str) -> str:
@@ -78,6 +86,7 @@ def _unknown(name: str) -> str:
 
 def _check_types(given: dict[str, Any]) -> None:
     """Raises TypeError where a value is of another type than the settings file may hold."""
+    __tracebackhide__ = True
     sizes = {name: value for name, value in given.items() if isinstance(value, ByteSize)}
     try:
         msgspec.convert({k: v for k, v in given.items() if k not in sizes}, RunSettings)
@@ -97,6 +106,7 @@ def changed(
 
     Raises TypeError on an unknown name, ValueError on what the settings file may not say either.
     """
+    __tracebackhide__ = True
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
         raise TypeError("; ".join(map(_unknown, sorted(unknown))))

@@ -74,16 +74,27 @@ def how_it_broke(
 
 def _timed_out(run: Run, limit_origin: str, timeout_seconds: float | None) -> Verdict:
     after = format_seconds(timeout_seconds or run.seconds)
+    headline = f"{after} are over, stopped {last_phase(run)}".rstrip()
+    if run.request_error is not None:
+        headline = f"{after} are over: {run.request_error}"
     return _failed(
         run,
-        f"{after} are over, stopped {last_phase(run)}".rstrip(),
+        shorten(headline, HEADLINE_WIDTH),
         *phases_line(run, cut_off=True),
         *throttled_line(run),
         limit_line(run, limit_origin),
-        "mend what waits, or raise the smoke's `timeout`; no network is there unless run.network "
-        "is set",
+        *_wait_advice(run),
         *output_lines(run),
     )
+
+
+def _wait_advice(run: Run) -> list[str]:
+    if run.request_error is not None:
+        return ["see the service's port and its start below, or raise the smoke's `timeout`"]
+    return [
+        "mend what waits, or raise the smoke's `timeout`; no network is there unless run.network "
+        "is set"
+    ]
 
 
 def _oom_killed(run: Run, limit_origin: str) -> Verdict:

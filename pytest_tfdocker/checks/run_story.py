@@ -32,9 +32,12 @@ def last_phase(run: Run) -> str:
 
 
 def peak_phase(run: Run) -> str:
-    """`in "load"`, the phase of the largest peak; "" where the program named none."""
+    """`in "load"`, the phase of the peak; "" where no phase was named, or none was seen to have it.
+
+    A peak between two samples is the kernel's to tell, which knows of no phases.
+    """
     told = [phase for phase in run.phases if phase.peak_bytes is not None]
-    if not (_named(run) and told):
+    if not (_named(run) and told) or run.peak_source == "kernel":
         return ""
     return in_phase(max(told, key=lambda phase: phase.peak_bytes or 0))
 

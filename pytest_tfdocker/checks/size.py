@@ -19,6 +19,8 @@ _REWRITING = re.compile(
     r"(?<![\w./-])(rm|chown|chmod|mv|apt(-get)? (-\S+ )*(auto)?(remove|purge)|pip3? uninstall) "
 )
 """Commands that leave the bytes of an earlier layer behind, or copy them up into their own."""
+_INSTALLING = re.compile(r"(?<![\w./-])(pip3? (-\S+ )*install|uv sync|(conda|mamba) install) ")
+"""The second of these may replace what the first has brought."""
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -130,7 +132,10 @@ def _wasted_line(evidence: ImageEvidence) -> list[str]:
 
 def _suspects(image: Image, evidence: ImageEvidence) -> list[str]:
     layers = [layer for layer in evidence.layers if layer.base is not True]
-    rewriting = [layer for layer in layers if _REWRITING.search(layer.instruction)]
+    again = [layer for layer in layers if _INSTALLING.search(f"{layer.instruction} ")][1:]
+    rewriting = [
+        layer for layer in layers if _REWRITING.search(layer.instruction) or layer in again
+    ]
     if not rewriting:
         return ["files of one layer stand again in a later one: write each file once"]
     rows = [row[1:] for row in layer_rows(image, rewriting)]

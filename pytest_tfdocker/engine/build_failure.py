@@ -69,4 +69,4 @@ def _not_sent(name: str, context: Path) -> tuple[str, str]:
     cause = f"{name} isn't in the build context"
     if not any(letter in name for letter in "*?[") and (context / name).exists():
         return cause, f"it is in {context}, so a line of .dockerignore leaves it out"
-    return cause, f"nor is it in {context}; `context` in [tool.tfdocker.build] names another folder"
+    return cause, f"nor is it in {context}; `context` in [tool.tfdocker] names another folder"

@@ -137,11 +137,13 @@ def run_record(
 
 
 def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named; the stretch before the first only where it lasted."""
+    """The phases that the program named; the stretch before only if it lasted or holds the peak."""
     phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
     if len(phases) == 1:
         return [Phase(name=WHOLE_RUN, seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
-    return phases[1:] if phases[0].seconds < 0.5 else phases  # noqa: PLR2004
+    peaks = [phase.peak_bytes or 0 for phase in phases]
+    is_short = phases[0].seconds < 0.5  # noqa: PLR2004
+    return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) else phases
 
 
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
@@ -149,6 +151,8 @@ def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str 
         return None
     if request["error"]:
         return str(request["error"])
+    if told["timed_out"] and not request["sent"]:
+        return f"nothing listened on port {request['port']}"
     if told["timed_out"]:
         return "no answer within the time limit"
     return f"the service ended with exit code {told['exit_code']} before it had answered"

@@ -281,8 +281,10 @@ class Supervisor(object):
         if request:
             request.close()
             record["request"] = {
+                "port": request.plan["port"],
                 "error": request.error,
                 "answered": request.done and request.error is None,
+                "sent": request.sent_at is not None,
             }
         record.update(
             {

@@ -1,6 +1,5 @@
 """Settings to paste: a budget for each figure that is measured and has none."""
 
-import re
 from math import ceil
 
 import msgspec
@@ -76,21 +75,21 @@ def _smoke(report: ImageReport, smoke: Smoke, run: Run) -> list[str]:
 
 
 def _header(report: ImageReport, name: str, *, there: bool) -> str:
-    """A table's header; a comment where it stands already, since TOML takes it only once."""
+    """A table's header; a comment where it stands already, since TOML takes it only once.
+
+    Of several images it is a comment too: which tables one has, and in which form, only the file
+    tells, since each inherits those above.
+    """
+    if report.image.name != "default":
+        return f"# for the image {_string(report.image.name)}, in its table `{name}`:"
     header = f"[{_table(report, name)}]"
     return f"# in {header}, which is there already:" if there else header
 
 
 def _table(report: ImageReport, name: str) -> str:
-    image = report.image
-    own_file = image.source is not None and image.source.name != "pyproject.toml"
-    parts = [] if own_file else ["tool", "tfdocker"]
-    parts += [] if image.name == "default" else ["images", _key(image.name)]
-    return ".".join([*parts, name])
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+    source = report.image.source
+    own_file = source is not None and source.name != "pyproject.toml"
+    return name if own_file else f"tool.tfdocker.{name}"
 
 
 def _string(text: str) -> str:

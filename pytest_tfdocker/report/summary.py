@@ -20,6 +20,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
     for report in reports:
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += suggest(report)
+        lines += _warned(report)
         lines += _not_judged(report)
         lines += _not_honoured(report)
     return lines
@@ -75,6 +76,14 @@ def _reasons(checks: Sequence[CheckResult], outcome: str) -> str:
         for reason, ids in by_reason.items()
     ]
     return "; ".join(bounded(told, REASONS))
+
+
+def _warned(report: ImageReport) -> list[str]:
+    """What pytest keeps to itself of an expected failure: the whole text of each warning."""
+    warned = [one for one in report.checks if one.outcome == "warned"]
+    rows = [f"  {one.id}: {one.message}".replace("\n", "\n  ").split("\n") for one in warned]
+    lines = [line for row in rows for line in row]
+    return [f"warned in {report.image.name}:", *lines] if lines else []
 
 
 def _not_judged(report: ImageReport) -> list[str]:

@@ -152,8 +152,7 @@ def test_a_file_that_is_not_there_is_not_blamed_on_dockerignore(user_project, sm
     lines = build_text(user_project.judge(*ONLY_BUILD)).splitlines()
     assert lines[0] == "Dockerfile:2: requirements.txt isn't in the build context"
     assert lines[-1] == (
-        f"  nor is it in {user_project.folder}; "
-        "`context` in [tool.tfdocker.build] names another folder"
+        f"  nor is it in {user_project.folder}; `context` in [tool.tfdocker] names another folder"
     )
 
 

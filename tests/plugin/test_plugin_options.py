@@ -102,3 +102,11 @@ def test_settings_of_the_folder_that_is_named_are_read(project):
     project.write("services/embed/Dockerfile", "FROM scratch\n")
     project.write("services/embed/tfdocker.toml", '[size]\ntotal = "1 GB"\n')
     assert "services/embed/Dockerfile::size[total]" in project.ids("--tfdocker", "services/embed")
+
+
+def test_a_report_that_can_not_be_written_is_no_green_run(project):
+    project.write("test_own.py", "def test_own(): pass\n")
+    path = "/proc/none/report.json"
+    result = project.run("--tfdocker", f"--tfdocker-json={path}", "test_own.py::test_own")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert f"tfdocker: {path} can't be written: No such file or directory" in result.outlines

@@ -266,7 +266,7 @@ def test_the_time_of_a_request_ends_with_its_answer(end_python):
     request |= {"json": None, "status": 200}
     began = time.monotonic()
     told = one(end_python, SLOW_TO_END.replace("PORT", str(port)), request=request)
-    assert told["request"] == {"error": None, "answered": True}
+    assert told["request"] == {"port": port, "error": None, "answered": True, "sent": True}
     assert told["seconds"] < time.monotonic() - began - 3
 
 

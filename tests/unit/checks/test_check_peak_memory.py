@@ -258,3 +258,18 @@ def test_the_one_phase_that_the_program_named_is_told(run):
     phases = [Phase(name=WHOLE_RUN, seconds=3.0, peak_bytes=MIB)]
     whole = run(phases=phases, timed_out=True, exit_code=None)
     assert judge_run(whole, timeout_seconds=3.0).headline == "3.0 s are over, stopped"
+
+
+def test_a_peak_between_two_samples_is_of_no_known_phase(facts, run):
+    spike = run(peak_bytes=950 * MIB, peak_source="kernel")
+    verdict = judge(facts, spike, **{"peak-memory": 900 * MIB})
+    assert verdict.headline == "950 MiB, 50 MiB over 900 MiB"
+
+
+def test_a_port_at_which_nothing_listens_is_told_where_the_time_is_over(facts, run):
+    waited = run(timed_out=True, request_error="nothing listened on port 8001", phases=[])
+    verdict = judge(facts, waited)
+    assert verdict.headline == "5 min are over: nothing listened on port 8001"
+    assert verdict.details[1] == (
+        "see the service's port and its start below, or raise the smoke's `timeout`"
+    )

@@ -204,3 +204,13 @@ def test_folders_that_could_not_be_listed_are_not_told_as_waste(facts, evidence)
 )
 def test_instructions_are_told_as_they_were_written(history, written):
     assert as_written(history) == written
+
+
+def test_a_second_install_is_named_since_it_may_replace_what_the_first_brought(facts, evidence):
+    commands = ["pip install numpy", "pip install --no-cache-dir numpy==2.4.5", "echo done"]
+    layers = [
+        Layer(instruction=f"RUN {text}", bytes=400 * MB, empty=False, base=False, line=10 + at)
+        for at, text in enumerate(commands)
+    ]
+    verdict = CHECK.judge(facts(size("wasted", 1), evidence=evidence(layers=layers)), "wasted")
+    assert verdict.details[1:-1] == ("Dockerfile:11: RUN pip install --no-cache-dir numpy==2.4.5",)

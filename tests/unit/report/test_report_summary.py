@@ -89,7 +89,7 @@ def test_settings_of_one_of_several_images_go_into_its_own_table(report, image):
     told = msgspec.structs.replace(report(), image=serve)
     assert suggest(told)[:2] == [
         "no budget is set for these; to hold them, in tfdocker.toml:",
-        '  [images."gpu 2.0".size]',
+        '  # for the image "gpu 2.0", in its table `size`:',
     ]
 
 
@@ -191,4 +191,15 @@ def test_what_compose_asks_for_and_the_run_did_not_have_is_told(report):
     assert lines[-2:] == [
         "not honoured in default:",
         "  compose.yaml:9: env_file is not read",
+    ]
+
+
+def test_a_warning_is_shown_whole_since_pytest_shows_none_of_it(report):
+    text = "1 of 2 is not pinned: numpy\n  write numpy==2.4.6 at requirements.txt:1"
+    told = report(checks=(check("warned", "pinned", text),))
+    lines = render_figures([told])
+    at = lines.index("warned in default:")
+    assert lines[at + 1 : at + 3] == [
+        "  pinned: 1 of 2 is not pinned: numpy",
+        "    write numpy==2.4.6 at requirements.txt:1",
     ]
