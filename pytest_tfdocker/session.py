@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,16 +12,16 @@ from filelock import FileLock, Timeout
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
-from pytest_tfdocker.dockerfile import Dockerfile, parse
+from pytest_tfdocker.dockerfile import Dockerfile
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.engine.errors import EngineUnavailableError
+from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
 from pytest_tfdocker.evidence.base import recall_base, with_base, with_lines
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.image import describe_image, image_config, recall_inventory
 from pytest_tfdocker.evidence.imports import import_or_recall
-from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare
+from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare, read_dockerfile
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
@@ -79,12 +79,12 @@ class Session:
         return self._remember(("declared", image.name), lambda: read_declared(image))
 
     def dockerfile(self, image: Image) -> Dockerfile | None:
-        """The Dockerfile's lines; None where there is none."""
+        """The Dockerfile's lines; None where there is none that can be read."""
 
         def read() -> Dockerfile | None:
-            if not image.dockerfile.is_file():
-                return None
-            return parse(image.dockerfile.read_text(encoding="utf-8", errors="replace"))
+            with suppress(OSError, ValueError):
+                return read_dockerfile(image)
+            return None
 
         return self._remember(("dockerfile", image.name), read)
 
@@ -262,7 +262,8 @@ class Session:
         for image in self.settings.images:
             found = self.peek(("prepared", image.name), Prepared | Unprepared)
             if isinstance(found, Prepared) and found.pulled and not self.settings.keep:
-                self.connect().remove_image(found.reference)
+                with suppress(EngineError):
+                    self.connect().remove_image(found.reference)
 
     @cached_property
     def several(self) -> bool:

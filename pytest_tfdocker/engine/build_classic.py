@@ -5,12 +5,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import requests
-from docker.errors import APIError
-
 from pytest_tfdocker.engine.build_plain import LOG_LINES, StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
-from pytest_tfdocker.engine.client import Engine, explain
+from pytest_tfdocker.engine.client import FAILURES, Engine, explain
 from pytest_tfdocker.engine.errors import BuildFailedError
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
@@ -48,7 +45,7 @@ def build_classic(
             image_id = (event.get("aux") or {}).get("ID", image_id)
             for line in str(event.get("stream", "")).splitlines():
                 step = _take(line, step, log, on_step)
-    except (APIError, requests.RequestException, TypeError) as error:
+    except (*FAILURES, TypeError) as error:
         raise _failure(explain(error), log, step, request) from error
     return image_id or str(engine.inspect(request.tag)["Id"])
 

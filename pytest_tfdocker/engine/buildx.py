@@ -14,24 +14,36 @@ from pathlib import Path
 
 from pytest_tfdocker.engine.build_plain import PlainProgress, StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
-from pytest_tfdocker.engine.errors import BuildFailedError
+from pytest_tfdocker.engine.errors import BuildFailedError, EngineError
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 10
+INFO_SECONDS = 60
 
 
 @cache
 def find_buildx() -> str | None:
-    """The plugin's own binary: run by `docker buildx`, it would outlive a killed docker CLI."""
+    """The plugin's own binary: run by `docker buildx`, it would outlive a killed docker CLI.
+
+    Raises EngineError where `docker info` can't be run, or has no answer.
+    """
     docker = shutil.which("docker")
     if docker is None:
         return shutil.which("docker-buildx")
-    asked = subprocess.run(
-        [docker, "info", "--format", "{{json .ClientInfo.Plugins}}"],
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    try:
+        asked = subprocess.run(
+            [docker, "info", "--format", "{{json .ClientInfo.Plugins}}"],
+            capture_output=True,
+            check=False,
+            timeout=INFO_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"`docker info` has not answered within {INFO_SECONDS} s\n"
+            f"{docker} tells where buildx is; the engine, or a plugin of the CLI, hangs"
+        ) from error
+    except OSError as error:
+        raise EngineError(f"{docker} can't be run: {error.strerror}") from error
     try:
         plugins = json.loads(asked.stdout or b"null") or []
     except ValueError:

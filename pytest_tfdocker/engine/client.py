@@ -2,12 +2,14 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any, Self
 
 import docker
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from pytest_tfdocker.engine.errors import (
@@ -19,6 +21,17 @@ from pytest_tfdocker.engine.errors import (
 LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
+FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""What a refusal, and an engine that breaks off at any point of an answer, are raised as."""
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Whatever goes wrong with the engine in the `with` is an EngineError that says it."""
+    try:
+        yield
+    except FAILURES as error:
+        raise EngineError(explain(error)) from error
 
 
 class Engine:
@@ -43,7 +56,7 @@ class Engine:
             _try_socket()
             client = docker.from_env(timeout=API_SECONDS)
             return cls(client)
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        except (*FAILURES, ValueError) as error:
             if client is not None:
                 client.close()
             raise EngineUnavailableError(_why_unavailable(error)) from error
@@ -66,17 +79,17 @@ class Engine:
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """The engine's record of an image. Raises ImageNotFoundError."""
-        try:
-            found: dict[str, Any] = self.api.inspect_image(reference)
-        except ImageNotFound as error:
-            raise ImageNotFoundError(f"the engine has no image {reference}") from error
-        except (APIError, requests.RequestException) as error:
-            raise EngineError(explain(error)) from error
+        with engine_errors():
+            try:
+                found: dict[str, Any] = self.api.inspect_image(reference)
+            except ImageNotFound as error:
+                raise ImageNotFoundError(f"the engine has no image {reference}") from error
         return found
 
     def history(self, image_id: str) -> list[dict[str, Any]]:
         """The image's history, oldest first, with sizes in the store's own unit."""
-        return list(reversed(self.api.history(image_id)))
+        with engine_errors():
+            return list(reversed(self.api.history(image_id)))
 
     def pull(self, reference: str) -> None:
         """Raises ImageNotFoundError with the registry's answer where it can't be had."""
@@ -92,10 +105,8 @@ class Engine:
     def remove_image(self, reference: str) -> None:
         """Removes a tag or image of ours; one that is gone or in use is left."""
         self._settle()  # a container on its way out still counts as use
-        try:
+        with suppress(*FAILURES):
             self.api.remove_image(reference)
-        except (APIError, requests.RequestException):
-            return
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Starts what nobody needs the end of; `close` and `remove_image` wait for it."""

@@ -7,11 +7,10 @@ from typing import Any, Self
 
 import docker.types
 import msgspec
-import requests
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import ImageNotFound
 
 from pytest_tfdocker.engine.attachment import Attachment
-from pytest_tfdocker.engine.client import LABEL, Engine, explain
+from pytest_tfdocker.engine.client import FAILURES, LABEL, Engine, engine_errors, explain
 from pytest_tfdocker.engine.errors import (
     CommandNotFoundError,
     ConnectionLostError,
@@ -91,9 +90,10 @@ class Container:
         self.engine, self.spec = engine, spec
         self.id = self._create(run_id)
         try:
-            raw = engine.api.attach_socket(
-                self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            )
+            with engine_errors():
+                raw = engine.api.attach_socket(
+                    self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+                )
         except BaseException:
             self._remove()
             raise
@@ -103,7 +103,7 @@ class Container:
         """Starts it and sends what PID 1 reads first. Raises CommandNotFoundError, EngineError."""
         try:
             self.engine.api.start(self.id)
-        except (APIError, requests.RequestException) as error:
+        except FAILURES as error:
             self.close()
             raise _start_error(error, self.spec.argv[0]) from error
         except BaseException:
@@ -127,7 +127,7 @@ class Container:
         Tells of the case that nobody inside could report, PID 1 itself killed.
         """
         filters = {"container": [self.id], "event": ["oom"]}
-        with suppress(APIError, requests.RequestException):
+        with suppress(*FAILURES):
             # By the engine's own clock; without an end the stream would go on for ever
             now = datetime.fromisoformat(self.engine.api.info()["SystemTime"])
             until = int(now.timestamp()) + 1
@@ -169,13 +169,13 @@ class Container:
             )
         except ImageNotFound as error:
             raise ImageNotFoundError(f"the engine has no image {spec.image}") from error
-        except (APIError, requests.RequestException) as error:
+        except FAILURES as error:
             raise EngineError(explain(error)) from error
         return str(made["Id"])
 
     def _remove(self) -> None:
         # auto_remove may have been first, or be at it
-        with suppress(APIError, NotFound, requests.RequestException):
+        with suppress(*FAILURES):
             self.engine.api.remove_container(self.id, force=True, v=True)
 
 

@@ -6,11 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Self
 
-import requests
-from docker.errors import APIError
-
-from pytest_tfdocker.engine.client import LABEL, Engine, explain
-from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.engine.client import FAILURES, LABEL, Engine, engine_errors
 from pytest_tfdocker.engine.forks import hold, let_go
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
 
@@ -26,15 +22,13 @@ class PrivateNetwork:
 
     def __enter__(self) -> Self:
         """Makes it. Raises EngineError."""
-        try:
+        with engine_errors():
             self.engine.api.create_network(
                 self.name,
                 driver="bridge",
                 options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
                 labels={LABEL: self._run_id, OWNER_LABEL: owner()},
             )
-        except (APIError, requests.RequestException) as error:
-            raise EngineError(explain(error)) from error
         self._helper = subprocess.Popen(
             [sys.executable, "-m", "pytest_tfdocker.engine.reaper", self.name],
             stdin=subprocess.PIPE,
@@ -58,13 +52,13 @@ class PrivateNetwork:
 
 def remove_network(engine: Engine, name: str) -> bool:
     """Whether the network is gone, whoever was still on it."""
-    with suppress(APIError, requests.RequestException):
+    with suppress(*FAILURES):
         for container in engine.api.inspect_network(name).get("Containers") or {}:
-            with suppress(APIError):
+            with suppress(*FAILURES):
                 engine.api.disconnect_container_from_network(container, name, force=True)
         engine.api.remove_network(name)
     try:
         engine.api.inspect_network(name)
-    except (APIError, requests.RequestException):
+    except FAILURES:
         return True
     return False

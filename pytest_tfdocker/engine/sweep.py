@@ -6,10 +6,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-import requests
-from docker.errors import APIError
-
-from pytest_tfdocker.engine.client import LABEL, Engine
+from pytest_tfdocker.engine.client import FAILURES, LABEL, Engine
 
 OWNER_LABEL = f"{LABEL}.owner"
 """HOST/PID/START/NAMESPACE/BOOT of the process that a container or network belongs to."""
@@ -61,7 +58,7 @@ def _is_dead(label: str) -> bool:
 def sweep(engine: Engine) -> None:
     """Removes containers and networks of runs that are dead."""
     filters = {"label": OWNER_LABEL}
-    with suppress(APIError, requests.RequestException):
+    with suppress(*FAILURES):
         for found in engine.api.containers(all=True, filters=filters):
             if _is_dead(found["Labels"].get(OWNER_LABEL, "")):
                 _try(engine.api.remove_container, found["Id"], force=True, v=True)
@@ -71,5 +68,5 @@ def sweep(engine: Engine) -> None:
 
 
 def _try(remove: object, *args: object, **kwargs: object) -> None:
-    with suppress(APIError, requests.RequestException):
+    with suppress(*FAILURES):
         remove(*args, **kwargs)  # type: ignore[operator]

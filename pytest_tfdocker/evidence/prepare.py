@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from pytest_tfdocker.dockerfile import needs_buildkit, parse
+from pytest_tfdocker.dockerfile import Dockerfile, needs_buildkit, parse
 from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
@@ -56,9 +56,11 @@ def prepare(
     try:
         if image.given is not None:
             return find(connect(), image.given)
-        if not image.dockerfile.is_file():
-            return Unprepared(reason=no_dockerfile(image))
-        return _build(connect(), project, image, on_step)
+        try:
+            written = read_dockerfile(image)
+        except (OSError, ValueError) as error:
+            return Unprepared(reason=_no_dockerfile(image, error))
+        return _build(connect(), project, image, written, on_step)
     except BuildFailedError as error:
         return Unprepared(
             reason=error.headline,
@@ -73,8 +75,17 @@ def prepare(
         return Unprepared(reason=str(error))
 
 
-def no_dockerfile(image: Image) -> str:
-    """What to do where there is no Dockerfile."""
+def read_dockerfile(image: Image) -> Dockerfile:
+    """The Dockerfile's lines. Raises OSError or, for a name that no file can have, ValueError."""
+    return parse(image.dockerfile.read_text(encoding="utf-8", errors="replace"))
+
+
+def _no_dockerfile(image: Image, error: Exception) -> str:
+    """What to do where there is no Dockerfile, or none that can be read."""
+    if isinstance(error, OSError) and not isinstance(
+        error, (FileNotFoundError, NotADirectoryError)
+    ):
+        return f"{image.settings.dockerfile} can't be read: {error.strerror}\n{image.dockerfile}"
     return (
         f"there is no {image.settings.dockerfile}\nlooked in {image.root}\n"
         "set `dockerfile` in [tool.tfdocker], or judge an image that is built already:\n"
@@ -97,10 +108,13 @@ def find(engine: Engine, reference: str) -> Prepared:
 
 
 def _build(
-    engine: Engine, project: str, image: Image, on_step: Callable[[StepSeen], None]
+    engine: Engine,
+    project: str,
+    image: Image,
+    written: Dockerfile,
+    on_step: Callable[[StepSeen], None],
 ) -> Prepared:
     settings = image.settings.build
-    written = parse(image.dockerfile.read_text(encoding="utf-8", errors="replace"))
     needs = needs_buildkit(written)
     request = BuildRequest(
         dockerfile=image.dockerfile,

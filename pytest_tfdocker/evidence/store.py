@@ -40,11 +40,11 @@ class Store:
 
     def keep(self, key: str, value: object) -> None:
         """Keeps a value for later runs, or for this one where pytest's cache can't be written."""
-        with suppress(OSError):
-            if self.kept_folder is not None:
-                _write(self.kept_folder / _file_name(key), value)
-                return
-        _write(self.run_folder / _file_name(key), value)
+        for folder in (self.kept_folder, self.run_folder):
+            if folder is not None:
+                with suppress(OSError):
+                    _write(folder / _file_name(key), value)
+                    return
 
     def claim(self, key: str, owner: str = "") -> bool:
         """Whether nobody in this run, but for the owner itself, has claimed this key before."""
@@ -81,5 +81,11 @@ def _read(path: Path, kind: type[T]) -> T | None:
 def _write(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(msgspec.json.encode(value))
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(msgspec.json.encode(value))
+        temporary.replace(path)
+    except OSError:
+        # Of a full disk: a part of it may be there
+        with suppress(OSError):
+            temporary.unlink()
+        raise

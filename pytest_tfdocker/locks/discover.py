@@ -16,6 +16,7 @@ from pytest_tfdocker.locks.requirements import (
     shown_path,
 )
 from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.source import is_file
 
 NOT_READ = ("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile")
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
@@ -77,7 +78,7 @@ def _from_dockerfile(image: Image) -> Contents:
 
 def _beside(image: Image, installed: Contents) -> Declared:
     """The first file of the kinds that are known, as far as this version reads it."""
-    if not image.dockerfile.is_file():
+    if not is_file(image.dockerfile):
         return Declared(reason="no Dockerfile and no dependencies.files")
     for name in (*NOT_READ[:4], "requirements.txt", "pyproject.toml"):
         for folder in dict.fromkeys((image.dockerfile.parent, image.root)):

@@ -1,6 +1,7 @@
 """What a user gets wrong: told by the first line, mended by the rest, no harm to their tests."""
 
 import re
+import sys
 
 import pytest
 
@@ -179,6 +180,29 @@ def test_a_dockerfile_that_is_not_there_is_an_error_once(user_project):
         "  pytest --tfdocker --tfdocker-image REFERENCE"
     )
     assert {said.headlines[one] for one in said.skipped} == {said.headlines["build"]}
+
+
+UNREADABLE = {"Is a directory": lambda path: path.mkdir()}
+if sys.platform == "linux":
+    # That can't be read from its beginning, not even by root
+    UNREADABLE["Input/output error"] = lambda path: path.symlink_to("/proc/self/mem")
+
+
+@pytest.mark.parametrize(("reason", "make"), UNREADABLE.items(), ids=UNREADABLE)
+def test_a_dockerfile_that_cannot_be_read_is_an_error_once(user_project, reason, make):
+    make(user_project.folder / "Dockerfile")
+    said = user_project.judge()
+    assert said.exit_code == 1
+    assert said.broken == {"build"}
+    assert said.texts["build"] == (
+        f"Dockerfile can't be read: {reason}\n  {user_project.folder}/Dockerfile"
+    )
+
+
+def test_a_dockerfile_that_is_not_utf_8_is_built(user_project, small_image):
+    text = f"# caf\xe9\nFROM {small_image}\nLABEL a=caf\xe9\n".encode("latin-1")
+    user_project.write("Dockerfile", text)
+    assert user_project.judge(*ONLY_BUILD).outcomes["build"] == "passed"
 
 
 # The image
