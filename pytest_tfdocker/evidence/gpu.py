@@ -7,7 +7,7 @@ import msgspec
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.container import new_cookie
 from pytest_tfdocker.evidence.records import Absent, Distributions, Gpu, GpuDevice, GpuFramework
-from pytest_tfdocker.evidence.supervised import Supervised, answer_in, ending
+from pytest_tfdocker.evidence.supervised import Supervised, ending
 
 ASK_SECONDS = 120
 FRAMEWORKS = {
@@ -31,12 +31,13 @@ def collect_gpu(supervised: Supervised) -> Gpu | Absent:
     subjects = ["driver", *_installed(supervised.evidence.distributions)]
     found = supervised.children(
         [{"name": s, "argv": [*argv, s], "timeout_seconds": ASK_SECONDS} for s in subjects],
+        answers=cookie,
         gpus=True,
     )
     if isinstance(found, Absent):
         return found
     driver, *frameworks = found[1]
-    return _gpu(driver, frameworks, cookie)
+    return _gpu(driver, frameworks)
 
 
 def _installed(distributions: Distributions | Absent) -> list[str]:
@@ -46,20 +47,20 @@ def _installed(distributions: Distributions | Absent) -> list[str]:
     return [name for name, brought_by in FRAMEWORKS.items() if names.intersection(brought_by)]
 
 
-def _gpu(driver: dict[str, Any], frameworks: list[dict[str, Any]], cookie: str) -> Gpu:
-    told = answer_in(driver, cookie) or {"driver": None, "devices": [], "error": ending(driver)}
+def _gpu(driver: dict[str, Any], frameworks: list[dict[str, Any]]) -> Gpu:
+    told = driver["answer"] or {"driver": None, "devices": [], "error": ending(driver)}
     devices = msgspec.convert(told["devices"], list[GpuDevice])
     return Gpu(
         visible=bool(devices),
         driver=told["driver"],
         devices=devices,
-        frameworks=[_framework(record, cookie) for record in frameworks],
+        frameworks=[_framework(record) for record in frameworks],
         error=told["error"],
     )
 
 
-def _framework(record: dict[str, Any], cookie: str) -> GpuFramework:
-    told = answer_in(record, cookie)
+def _framework(record: dict[str, Any]) -> GpuFramework:
+    told = record["answer"]
     if told is None:
         return GpuFramework(name=record["name"], version="", error=ending(record))
-    return msgspec.convert(told, GpuFramework)
+    return msgspec.convert({**told, "name": record["name"]}, GpuFramework)

@@ -10,7 +10,7 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.engine.container import new_cookie
 from pytest_tfdocker.evidence.records import Absent, Import, Imports
 from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.evidence.supervised import Supervised, answer_in, ending
+from pytest_tfdocker.evidence.supervised import Supervised, ending
 
 
 def collect_imports(
@@ -27,22 +27,23 @@ def collect_imports(
             {"name": name, "argv": [*argv, name], "timeout_seconds": timeout_seconds}
             for name in modules
         ],
+        answers=cookie,
         locked_down=True,
     )
     if isinstance(found, Absent):
         return found
     return Imports(
         modules={
-            record["name"]: _import(record, cookie, supervised.limits.memory_bytes)
+            record["name"]: _import(record, supervised.limits.memory_bytes)
             for record in found[1]
         }
     )
 
 
-def _import(record: dict[str, Any], cookie: str, limit: int | None) -> Import:
+def _import(record: dict[str, Any], limit: int | None) -> Import:
     killed = bool(record.get("oom_kills"))
     common = {"name": record["name"], "oom_killed": killed, "memory_limit_bytes": limit}
-    told = answer_in(record, cookie)
+    told = record["answer"]
     if told is not None:
         told.pop("traceback", None)
         return Import(**{**told, **common})

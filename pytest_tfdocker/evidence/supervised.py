@@ -120,9 +120,13 @@ class Supervised:
         *,
         files: Mapping[str, bytes] | None = None,
         script: bool = False,
+        answers: str | None = None,
         **changes: Any,
     ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
-        """Limits in force, and a record each child, in which no secret stands; Absent: why not."""
+        """Limits in force, and a record each child, in which no secret stands; Absent: why not.
+
+        `answers`: the cookie of programs of ours; what each printed is its record's "answer".
+        """
         python = self.python
         if isinstance(python, Absent):
             return python
@@ -133,11 +137,11 @@ class Supervised:
         try:
             with Container(self.engine, spec, self.run_id, cookie) as container:
                 container.start(probe.supervisor_payload(plan, dict(files or {})))
-                return _reports(container, seconds, self.mask)
+                return _reports(container, seconds, self.mask, answers)
         except ConnectionLostError as error:
             return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
-            return Absent(reason=f"the container could not be started: {error}")
+            return Absent(reason=self.mask(f"the container could not be started: {error}"))
 
     def plan(
         self, children: list[dict[str, object]], *, deadline_seconds: int, script: bool = False
@@ -165,15 +169,26 @@ def stop_signal(name: str | None) -> int:
 
 
 def _reports(
-    container: Container, seconds: float, mask: Mask
+    container: Container, seconds: float, mask: Mask, answers: str | None
 ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
     first = container.report("limits", SETTLE_SECONDS)
     if "limits" not in first:
-        return Absent(reason=f"the probe failed inside the image: {first}")
+        return Absent(reason=mask(probe_failed(first)))
     last = container.report("children", seconds)
     if "children" not in last:
-        return Absent(reason=f"the probe failed inside the image:\n{last.get('crash', last)}")
-    return effective(first["limits"]), mask.throughout(last["children"])
+        return Absent(reason=mask(probe_failed(last)))
+    return effective(first["limits"]), [_masked(one, mask, answers) for one in last["children"]]
+
+
+def _masked(record: dict[str, Any], mask: Mask, answers: str | None) -> dict[str, Any]:
+    """Answers are read first: values such as "true" or "torch" are masked in their texts alone."""
+    answer = None if answers is None else _answer(record["stdout"], answers)
+    return {**mask.throughout(record), "name": record["name"], "answer": mask.throughout(answer)}
+
+
+def probe_failed(told: dict[str, Any]) -> str:
+    """What a report says that came in place of the one that was awaited."""
+    return f"the probe failed inside the image:\n{told.get('crash', told)}"
 
 
 def effective(told: dict[str, Any] | None) -> Effective | Absent:
@@ -196,9 +211,8 @@ def collect_limits(supervised: Supervised) -> Effective | Absent:
     return found if isinstance(found, Absent) else found[0]
 
 
-def answer_in(record: dict[str, Any], cookie: str) -> dict[str, Any] | None:
+def _answer(out: str, cookie: str) -> dict[str, Any] | None:
     """What a program of ours printed between cookies; None where it did not get so far."""
-    out = record["stdout"]
     start, end = out.find(cookie), out.find(cookie[::-1])
     if start < 0 or end < 0:
         return None

@@ -105,6 +105,15 @@ def test_a_module_that_tells_a_secret_is_masked(user_project, small_image):
     assert "hf_secret" not in said.output + str(said.image)
 
 
+def test_a_value_that_is_a_word_of_the_answer_spoils_no_import(user_project, small_image):
+    user_project.environment.update(FLAG="true", BACKEND="json")
+    user_project.write(
+        "tfdocker.toml", '[run]\nenv = ["FLAG", "BACKEND"]\n[imports]\nmodules = ["json"]\n'
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "-k", "import")
+    assert said.outcomes["import[json]"] == "passed"
+
+
 def test_control_characters_of_a_program_do_not_reach_the_terminal(outcome):
     code = r"print('\\033]0;owned\\007\\033[2J')"
     body = f"""
