@@ -1,5 +1,6 @@
 """How a run is told: phases, limits, the kernel's own figure, its end, its last lines."""
 
+import re
 import signal
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Effective, Phase, Run
@@ -111,12 +112,17 @@ def throttled_line(run: Run) -> list[str]:
 
 
 def last_words(run: Run) -> str:
-    """What the run said of its end: the error under the last traceback, else stderr's last line."""
+    """What the run said of its end: the error under the last traceback, else stderr's last line.
+
+    Of an error's class the name alone, since a headline has little room.
+    """
     lines = [line for line in run.stderr.split("\n") if line.strip()]
     starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
     after = lines[starts[-1] + 1 :] if starts else []
     error = next((line for line in after if not line[:1].isspace()), None)
-    return one_line(error or (lines[-1] if lines else ""))
+    if error is not None:
+        return one_line(re.sub(r"^([A-Za-z_]\w*\.)+(?=\w+(:|$))", "", error))
+    return one_line(lines[-1] if lines else "")
 
 
 def output_lines(run: Run) -> list[str]:

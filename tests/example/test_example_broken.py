@@ -42,9 +42,8 @@ def test_a_dropped_package_fails_what_declares_what_requires_and_what_imports_it
     assert judged.headlines["parity"] == "1 of 38 is missing: safetensors 0.8.0"
     assert judged.headlines["conflicts"].startswith("1 conflict: transformers wants safetensors")
     for name in ("import[transformers]", *SMOKES):
-        assert "PackageNotFoundError: No package metadata" in judged.headlines[name]
-        assert "safetensors>=0.8.0" in judged.texts[name]
-    assert "safetensors>=0.8.0 is not installed" in judged.texts["import[transformers]"]
+        assert "PackageNotFoundError: " in judged.headlines[name]
+        assert "safetensors>=0.8.0 is not installed" in judged.texts[name]
 
 
 def test_a_file_added_and_deleted_again_fails_what_is_wasted_and_the_total(project):

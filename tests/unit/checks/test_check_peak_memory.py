@@ -273,3 +273,18 @@ def test_a_port_at_which_nothing_listens_is_told_where_the_time_is_over(facts, r
     assert verdict.details[1] == (
         "see the service's port and its start below, or raise the smoke's `timeout`"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("importlib.metadata.PackageNotFoundError: No package", "PackageNotFoundError: No package"),
+        ("a.b.Error", "Error"),
+        ("ValueError: see a.b.c: no", "ValueError: see a.b.c: no"),
+        ("no such file: x.y", "no such file: x.y"),
+    ],
+)
+def test_of_an_errors_class_the_name_alone_is_in_the_headline(facts, run, error, told):
+    stderr = f"Traceback (most recent call last):\n  File x\n{error}\n"
+    verdict = judge(facts, run(exit_code=1, stderr=stderr, phases=[]))
+    assert verdict.headline == f"exit code 1: {told}"
