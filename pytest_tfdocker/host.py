@@ -180,7 +180,7 @@ class Host:
         if reporter is not None and not self.config.option.collectonly:
             for line in lines:
                 reporter.write_line(line)
-        self.session.remove_pulled()
+        self.session.let_go()
 
     def close(self) -> None:
         """Ends connections; the controller removes the run's folder."""
@@ -214,12 +214,12 @@ class _Voice:
 
     @contextmanager
     def building(self) -> Iterator[Any]:
-        """Gives what takes the steps of a build. Nothing is written before the first."""
+        """Gives what takes the steps of a build or a pull. Nothing is written before the first."""
         with ExitStack() as stack:
-            begin = cache(lambda: stack.enter_context(self._progress("build")))
+            begin = cache(lambda title: stack.enter_context(self._progress(title)))
 
             def on_step(step: Any) -> None:
-                progress = begin()
+                progress = begin(step.part_of)
                 if progress is None:
                     return
                 if step.state == "log":

@@ -35,7 +35,8 @@ def image_reports(session: Session, results: Iterable[Collected]) -> list[ImageR
 
 def _report(session: Session, image: Image, results: list[Collected]) -> ImageReport:
     name = image.name
-    evidence = _evidence(session, name)
+    prepared = session.peek(("prepared", name), Prepared | Unprepared)
+    evidence = _evidence(session, name, prepared)
     runs = [
         session.peek(("smoke", name, smoke.name), Run | Absent) for smoke in image.settings.smoke
     ]
@@ -43,6 +44,7 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         image=image,
         declared=session.declared(image),
         evidence=evidence,
+        prepared=prepared if isinstance(prepared, Prepared) else None,
         problems=_problems(session, image, evidence),
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
@@ -68,10 +70,11 @@ def _place(session: Session, image: Image) -> Callable[[Collected], int]:
     return lambda result: places.get(result.id, len(places))
 
 
-def _evidence(session: Session, name: str) -> ImageEvidence | Absent | None:
+def _evidence(
+    session: Session, name: str, prepared: Prepared | Unprepared | None
+) -> ImageEvidence | Absent | None:
     found: ImageEvidence | None = session.peek(("evidence", name), ImageEvidence)
     if found is None:
-        prepared = session.peek(("prepared", name), Prepared | Unprepared)
         if isinstance(prepared, Unprepared):
             return Absent(reason=prepared.reason)
         return None if prepared is None else UNSEEN

@@ -257,13 +257,16 @@ class Session:
             self._engine.close()
         self._engine = None
 
-    def remove_pulled(self) -> None:
-        """Removes what this run has pulled; never an image that was there."""
+    def let_go(self) -> None:
+        """Removes what this run has pulled, never an image that was there; and its own tags."""
         for image in self.settings.images:
             found = self.peek(("prepared", image.name), Prepared | Unprepared)
-            if isinstance(found, Prepared) and found.pulled and not self.settings.keep:
+            if not isinstance(found, Prepared):
+                continue
+            pulled = found.reference if found.pulled and not self.settings.keep else None
+            for tag in filter(None, (pulled, found.run_tag)):
                 with suppress(EngineError):
-                    self.connect().remove_image(found.reference)
+                    self.connect().remove_image(tag)
 
     @cached_property
     def several(self) -> bool:

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -12,7 +13,8 @@ from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.buildx import build_with_buildx, find_buildx
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.engine.errors import BuildFailedError, ImageNotFoundError
+from pytest_tfdocker.engine.errors import BuildFailedError, EngineError, ImageNotFoundError
+from pytest_tfdocker.engine.sweep import new_tag
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,19 +27,18 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(engine: Engine, request: BuildRequest, *, on_step: Callable[[StepSeen], None]) -> Built:
-    """The built image, tagged. The image that it replaces is removed, if only we had named it.
+    """The built image, tagged. The image that it replaces is removed, unless it has another tag.
 
     Raises BuildFailedError, EngineError. Ctrl-C ends the builder too.
     """
     before = _current(engine, request.tag)
     started = time.monotonic()
     buildx = find_buildx()
-    try:
-        image_id = _image_id(engine, request, buildx, on_step)
-    except BuildFailedError as error:
-        raise explained(error, request) from error
-    if before is not None and before != image_id:
-        _remove_replaced(engine, before)
+    with _removed_if_replaced(engine, before):
+        try:
+            image_id = _image_id(engine, request, buildx, on_step)
+        except BuildFailedError as error:
+            raise explained(error, request) from error
     return Built(
         id=image_id,
         builder="buildx" if buildx is not None else "classic",
@@ -86,11 +87,19 @@ def _current(engine: Engine, tag: str) -> str | None:
         return None
 
 
-def _remove_replaced(engine: Engine, image_id: str) -> None:
-    """Removes the image that had the tag, unless another tag or a container still needs it."""
-    try:
-        tags = engine.inspect(image_id).get("RepoTags")
-    except ImageNotFoundError:
+@contextmanager
+def _removed_if_replaced(engine: Engine, image_id: str | None) -> Iterator[None]:
+    """Lets the engine itself see, in one step, whether the tag that we take away was the last.
+
+    Between a look of ours and a removal another run might build the same image anew.
+    """
+    if image_id is None:
+        yield
         return
-    if not tags:
-        engine.remove_image(image_id)
+    tag = new_tag()
+    with suppress(EngineError):  # It may be gone by now
+        engine.tag(image_id, tag)
+    try:
+        yield
+    finally:
+        engine.remove_image(tag)

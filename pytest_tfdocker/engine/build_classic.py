@@ -30,7 +30,7 @@ def build_classic(
         events = engine.api.build(
             path=str(request.context),
             dockerfile=str(request.dockerfile),
-            tag=request.tag,
+            tag=request.tags[-1],
             rm=True,
             forcerm=True,
             decode=True,
@@ -47,7 +47,10 @@ def build_classic(
                 step = _take(line, step, log, on_step)
     except (*FAILURES, TypeError) as error:
         raise _failure(explain(error), log, step, request) from error
-    return image_id or str(engine.inspect(request.tag)["Id"])
+    image_id = image_id or str(engine.inspect(request.tags[-1])["Id"])
+    for tag in request.tags[:-1]:
+        engine.tag(image_id, tag)
+    return image_id
 
 
 def _failure(

@@ -20,6 +20,8 @@ class StepSeen(msgspec.Struct, frozen=True, kw_only=True):
     """"started", "done", "cached", "failed" or "log"."""
     line: str = ""
     """What it said, of a "log"."""
+    part_of: str = "build"
+    """Or "pull"."""
 
 
 class PlainProgress:

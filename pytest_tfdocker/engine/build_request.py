@@ -11,6 +11,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     dockerfile: Path
     context: Path
     tag: str
+    run_tag: str | None = None
+    """By which the run holds the image until its end, whoever builds under the other one."""
     target: str | None = None
     args: dict[str, str] = {}
     platform: str | None = None
@@ -25,6 +27,11 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Of the Dockerfile's instructions, in their order: the classic builder tells no line."""
     needs_buildkit: str | None = None
     """Why the classic builder can't: "Dockerfile:7 RUN --mount"."""
+
+    @property
+    def tags(self) -> list[str]:
+        """All that the image is given; the last one is the run's own, if it has one."""
+        return [self.tag] if self.run_tag is None else [self.tag, self.run_tag]
 
     @property
     def buildkit_reason(self) -> str | None:

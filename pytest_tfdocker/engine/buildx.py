@@ -73,7 +73,7 @@ def build_with_buildx(
 def _command(buildx: str, request: BuildRequest, folder: Path) -> list[str]:
     command = [buildx, "build", "--load", "--progress=plain", "--provenance=false"]
     command += [f"--iidfile={folder / 'iid'}", f"--metadata-file={folder / 'metadata'}"]
-    command += [f"--tag={request.tag}", f"--file={request.dockerfile}"]
+    command += [*(f"--tag={tag}" for tag in request.tags), f"--file={request.dockerfile}"]
     for option, value in (
         ("target", request.target),
         ("platform", request.platform),

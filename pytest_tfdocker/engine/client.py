@@ -91,16 +91,10 @@ class Engine:
         with engine_errors():
             return list(reversed(self.api.history(image_id)))
 
-    def pull(self, reference: str) -> None:
-        """Raises ImageNotFoundError with the registry's answer where it can't be had."""
-        try:
-            self.client.images.pull(reference)
-        except (DockerException, requests.RequestException) as error:
-            raise ImageNotFoundError(
-                f"no image {reference}\n"
-                f"the engine has none of that name, and can't pull it: {explain(error)}\n"
-                "build or load it first, or mend the name: a tag, a digest or an id"
-            ) from error
+    def tag(self, image_id: str, tag: str) -> None:
+        """Gives an image one tag more. Raises EngineError."""
+        with engine_errors():
+            self.api.tag(image_id, *tag.rsplit(":", 1))
 
     def remove_image(self, reference: str) -> None:
         """Removes a tag or image of ours; one that is gone or in use is left."""

@@ -19,6 +19,7 @@ from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, ImageNotFoundError
+from pytest_tfdocker.engine.sweep import new_tag
 from pytest_tfdocker.evidence.image import collect_inventory, image_config
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
 from pytest_tfdocker.evidence.store import Store
@@ -128,7 +129,7 @@ def _inspect(engine: Engine, reference: str, evidence: ImageEvidence) -> dict[st
     with tempfile.TemporaryDirectory(prefix="tfdocker-") as folder:
         dockerfile = Path(folder) / "Dockerfile"
         dockerfile.write_text(f"FROM {reference}\n")
-        tag = "tfdocker/base:" + evidence.id.rpartition(":")[2][:12]
+        tag = new_tag()
         request = BuildRequest(dockerfile=dockerfile, context=Path(folder), tag=tag)
         built = build(engine, request, on_step=lambda _: None)
     return {**engine.inspect(built.id), "RemoveAfter": tag}

@@ -100,7 +100,7 @@ def describe_image(
         reference=reference,
         id=inspected["Id"],
         digests=list(inspected.get("RepoDigests") or []),
-        platform=_platform(inspected),
+        platform=platform_of(inspected),
         engine=facts,
         config=image_config(inspected),
         layers=_layers(engine.history(inspected["Id"]), inspected),
@@ -118,7 +118,8 @@ def _store_bytes(facts: EngineFacts, inspected: dict[str, Any]) -> int | None:
     return None if facts.counts_blocks else inspected.get("Size")
 
 
-def _platform(inspected: dict[str, Any]) -> str:
+def platform_of(inspected: dict[str, Any]) -> str:
+    """Of an inspected image: "linux/amd64", "linux/arm64/v8"."""
     parts = (inspected.get("Os"), inspected.get("Architecture"), inspected.get("Variant"))
     return "/".join(part for part in parts if part)
 

@@ -16,6 +16,9 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
     ImageNotFoundError,
 )
+from pytest_tfdocker.engine.pull import pull
+from pytest_tfdocker.engine.sweep import new_tag
+from pytest_tfdocker.evidence.image import platform_of
 from pytest_tfdocker.evidence.records import BuildFacts
 from pytest_tfdocker.settings.schema import Image
 
@@ -27,6 +30,9 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):
     id: str
     build: BuildFacts | None = None
     pulled: bool = False
+    platform: str = ""
+    run_tag: str | None = None
+    """By which the run holds what it has built, until its end."""
 
 
 class Unprepared(msgspec.Struct, frozen=True, kw_only=True, tag="unprepared"):
@@ -55,7 +61,7 @@ def prepare(
     started = time.monotonic()
     try:
         if image.given is not None:
-            return find(connect(), image.given)
+            return find(connect(), image.given, on_step)
         try:
             written = read_dockerfile(image)
         except (OSError, ValueError) as error:
@@ -93,18 +99,28 @@ def _no_dockerfile(image: Image, error: Exception) -> str:
     )
 
 
-def find(engine: Engine, reference: str) -> Prepared:
+def find(engine: Engine, reference: str, on_step: Callable[[StepSeen], None]) -> Prepared:
     """The image of that tag, digest or id; pulled where the engine has it not."""
     try:
-        return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]))
+        return _found(engine, reference)
     except ImageNotFoundError:
         if reference.startswith("sha256:"):  # an id, which no registry knows
             raise ImageNotFoundError(
                 f"no image {reference}\n"
                 "the engine has none of that id: build or load it first, or name a tag"
             ) from None
-        engine.pull(reference)
-        return Prepared(reference=reference, id=str(engine.inspect(reference)["Id"]), pulled=True)
+        pull(engine, reference, on_step)
+        return _found(engine, reference, pulled=True)
+
+
+def _found(engine: Engine, reference: str, *, pulled: bool = False) -> Prepared:
+    inspected = engine.inspect(reference)
+    return Prepared(
+        reference=reference,
+        id=str(inspected["Id"]),
+        platform=platform_of(inspected),
+        pulled=pulled,
+    )
 
 
 def _build(
@@ -120,10 +136,17 @@ def _build(
         dockerfile=image.dockerfile,
         context=image.context,
         tag=tag_of(project, image),
+        run_tag=new_tag(),
         lines=[instruction.line for instruction in written.instructions],
         needs_buildkit=f"{image.settings.dockerfile}:{needs[0]} {needs[1]}" if needs else None,
         **{name: getattr(settings, name) for name in settings.__struct_fields__},
     )
     built = build(engine, request, on_step=on_step)
     facts = BuildFacts(builder=built.builder, seconds=built.seconds, cached=built.cached)
-    return Prepared(reference=request.tag, id=built.id, build=facts)
+    return Prepared(
+        reference=request.tag,
+        id=built.id,
+        platform=platform_of(engine.inspect(built.id)),
+        build=facts,
+        run_tag=request.run_tag,
+    )

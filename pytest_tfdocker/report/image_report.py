@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.evidence.prepare import Prepared
 from pytest_tfdocker.evidence.records import Absent, Gpu, ImageEvidence, Imports, Run
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
@@ -35,7 +36,9 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     image: Image
     declared: Declared | None = None
     evidence: ImageEvidence | Absent | None = None
-    """None or Absent where the image was not built or not found."""
+    """None or Absent where the image was not built or not found, or nobody looked into it."""
+    prepared: Prepared | None = None
+    """The image that was built or found, whoever looked into it."""
     problems: tuple[DependencyProblem, ...] | None = None
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None

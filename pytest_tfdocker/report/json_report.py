@@ -51,12 +51,13 @@ def _version() -> str | None:
 
 def _image(report: ImageReport) -> dict[str, Any]:
     evidence, image = report.known, report.image
+    there = evidence or report.prepared
     return {
         "name": image.name,
-        "reference": evidence.reference if evidence else image.given,
-        "id": evidence.id if evidence else None,
+        "reference": there.reference if there else image.given,
+        "id": there.id if there else None,
         "digests": evidence.digests if evidence else None,
-        "platform": evidence.platform if evidence else image.settings.build.platform,
+        "platform": there.platform if there else image.settings.build.platform,
         "dockerfile": image.settings.dockerfile,
         "engine": _engine(evidence),
         "build": _part(evidence.build if evidence else None, "builder", "seconds", "cached"),

@@ -32,7 +32,9 @@ def last_line(report: ImageReport) -> str:
 
 
 def _what(report: ImageReport) -> str:
-    evidence = report.known
+    evidence, prepared = report.known, report.prepared
+    if evidence is None and prepared is not None:
+        return f"{prepared.reference} {prepared.id[:19]} {prepared.platform}".rstrip()
     if evidence is None:
         name = report.image.given or report.image.settings.dockerfile
         reason = report.evidence.reason if isinstance(report.evidence, Absent) else "not built"
@@ -50,6 +52,8 @@ def _interpreter(evidence: ImageEvidence) -> str:
 
 
 def _counts(checks: Sequence[CheckResult]) -> str:
+    if not checks:
+        return "no check was run"
     counts = Counter(check.outcome for check in checks)
     parts = [f"{counts['passed']} passed", f"{counts['failed']} failed"]
     if counts["warned"]:

@@ -337,7 +337,7 @@ def test_ctrl_c_while_building(small, engine):
         pytest_.send_signal(signal.SIGINT)
         assert pytest_.wait(30) == pytest.ExitCode.INTERRUPTED
     lines = log.read_text().splitlines()
-    assert lines[-1] == "tfdocker: Dockerfile (not built): 0 passed, 0 failed"
+    assert lines[-1] == "tfdocker: Dockerfile (not built): no check was run"
     assert not any("Traceback" in line for line in lines)
     assert any(line.startswith("build: [2/2] RUN sleep 77") for line in lines)
     assert json.loads((small.folder / "out.json").read_text())["images"][0]["id"] is None
@@ -349,9 +349,11 @@ def test_an_image_that_no_check_has_looked_into_is_no_image_that_is_not_built(sm
     small.write("tests/test_own.py", "def test_own(tfdocker_image): assert tfdocker_image.id\n")
     result = small.run(*ASKED, "-m", "not tfdocker")
     result.assert_outcomes(passed=1, deselected=len(ALONE))
-    told = "tfdocker: Dockerfile (no check has looked into it): 0 passed, 0 failed"
-    assert result.outlines[-1] == told
-    assert small.report()["checks"] == []
+    report, tag = small.report(), f"tfdocker/{small.folder.name}:default"
+    assert (report["reference"], report["checks"]) == (tag, [])
+    assert result.outlines[-1] == (
+        f"tfdocker: {tag} {report['id'][:19]} {report['platform']}: no check was run"
+    )
 
 
 def started(project, output):

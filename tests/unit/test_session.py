@@ -29,4 +29,4 @@ def session(tmp_path, monkeypatch):
 def test_an_image_that_was_pulled_stays_where_the_engine_is_gone(session):
     pulled = Prepared(reference="app:ci", id="sha256:1", pulled=True)
     session.store.once("prepared default", Prepared | Unprepared, lambda: pulled)
-    session.remove_pulled()
+    session.let_go()

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pytest_tfdocker.evidence.prepare import Prepared
 from pytest_tfdocker.evidence.records import Absent, Import, Imports, Limits
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import rounded_up, suggest
@@ -168,11 +169,19 @@ def test_the_last_line_of_an_image_that_was_not_built_names_its_dockerfile(repor
 
 def test_the_last_line_says_why_there_is_no_image_or_no_interpreter(report, evidence):
     gone = report(evidence=Absent(reason="no engine answers"))
-    assert last_line(gone) == "tfdocker: Dockerfile (no engine answers): 0 passed, 0 failed"
+    assert last_line(gone) == "tfdocker: Dockerfile (no engine answers): no check was run"
     scratch = evidence(interpreter=Absent(reason="no Python in the image"))
-    assert "linux/amd64, no interpreter (no Python in the image): 0" in last_line(
+    assert "linux/amd64, no interpreter (no Python in the image): no check" in last_line(
         report(evidence=scratch)
     )
+
+
+def test_the_last_line_names_an_image_that_only_the_users_own_tests_have_used(report):
+    prepared = Prepared(
+        reference="app:ci", id=f"sha256:{'0123456789ab' * 5}", platform="linux/amd64"
+    )
+    told = report(evidence=Absent(reason="no check has looked into it"), prepared=prepared)
+    assert last_line(told) == ("tfdocker: app:ci sha256:0123456789ab linux/amd64: no check was run")
 
 
 def test_several_images_end_with_a_line_each(report):
