@@ -1,6 +1,7 @@
 """`tfdocker_run`: runs of the user's own tests, supervised as the smokes are."""
 
 import difflib
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.settings.reading import Reader
 from pytest_tfdocker.settings.rules import run_problems
-from pytest_tfdocker.settings.schema import ByteSize
 from pytest_tfdocker.settings.schema import Run as RunSettings
-from pytest_tfdocker.settings.units import parse_seconds, parse_size
+from pytest_tfdocker.settings.units import parse_seconds
 from pytest_tfdocker.text import printable_lines
 
 
@@ -44,7 +45,7 @@ class Runner:
         """
         __tracebackhide__ = True
         run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
-        seconds = float(timeout if isinstance(timeout, int | float) else parse_seconds(timeout))
+        seconds = seconds_of("timeout", timeout)
         what = self._what(command_or_script)
         session = self._image.session
         try:
@@ -84,15 +85,48 @@ def _unknown(name: str) -> str:
     return f"no setting of a run: {name}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _check_types(given: dict[str, Any]) -> None:
-    """Raises TypeError where a value is of another type than the settings file may hold."""
+class _Keywords(Reader):
+    """Reads keywords as the settings file's [run] is read; `problems` has them by keyword."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def problem(self, path: tuple[str | int, ...], text: str) -> None:
+        """Note a mistake at a keyword."""
+        name, *indices = path
+        at = "".join(f"[{index}]" for index in indices)
+        self._found.append(f"{str(name).replace('-', '_')}{at}: {text}")
+
+    @property
+    def problems(self) -> list[str]:
+        """The mistakes so far."""
+        return self._found
+
+    def _expanded(self, raw: Any) -> Any:
+        return raw
+
+
+def seconds_of(name: str, value: str | float) -> float:
+    """Seconds, or text with a unit. Raises ValueError that names the keyword."""
     __tracebackhide__ = True
-    sizes = {name: value for name, value in given.items() if isinstance(value, ByteSize)}
-    try:
-        msgspec.convert({k: v for k, v in given.items() if k not in sizes}, RunSettings)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise TypeError(f"{where.rstrip('`').replace('-', '_')}: {what.lower()}") from None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        try:
+            seconds = float(parse_seconds(value))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{name}: must be more than 0")
+    return seconds
+
+
+def _as_written(name: str, value: Any) -> Any:
+    """A keyword's value as the settings file has it: bytes with their unit, a list for a tuple."""
+    is_bytes = isinstance(value, int) and not isinstance(value, bool)
+    if name in ("memory", "swap", "shm-size") and is_bytes:
+        return f"{value} B"
+    return list(value) if isinstance(value, tuple) else value
 
 
 def changed(
@@ -110,14 +144,23 @@ def changed(
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
         raise TypeError("; ".join(map(_unknown, sorted(unknown))))
-    for name, size in {"memory": memory, **settings}.items():
-        if name in ("memory", "swap", "shm_size") and size is not None:
-            settings[name] = ByteSize(parse_size(size) if isinstance(size, str) else size)
-    if cpus is not None:
-        settings["cpus"] = float(cpus)
-    given = {name.replace("_", "-"): value for name, value in settings.items() if value is not None}
-    _check_types(given)
-    problems = [f"{str(key[1]).replace('-', '_')}: {text}" for key, text in run_problems(given)]
-    if problems:
-        raise ValueError("; ".join(problems))
-    return msgspec.structs.replace(run, **settings)
+    given = {
+        name: value for name, value in (("memory", memory), ("cpus", cpus)) if value is not None
+    }
+    # Where the engine's own is the default, None asks for it
+    unset = {
+        k: None for k, v in settings.items() if v is None and getattr(RunSettings(), k) is None
+    }
+    given |= {name: value for name, value in settings.items() if name not in unset}
+    keywords = _Keywords()
+    keyed = {name.replace("_", "-"): value for name, value in given.items()}
+    values = keywords.table(
+        {key: _as_written(key, value) for key, value in keyed.items()}, RunSettings, ()
+    )
+    if not keywords.problems:
+        for (_, *path), text in run_problems(values):
+            keywords.problem(tuple(path), text)
+    if keywords.problems:
+        raise ValueError("; ".join(keywords.problems))
+    typed = {key.replace("-", "_"): value for key, value in values.items()}
+    return msgspec.structs.replace(run, **typed, **unset)

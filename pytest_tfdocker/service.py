@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -18,15 +18,16 @@ from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
 from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
-from pytest_tfdocker.evidence.smoke import run_record, service_argv
+from pytest_tfdocker.evidence.smoke import killed_run, run_record, service_argv
 from pytest_tfdocker.evidence.supervised import (
     GRACE_SECONDS,
     SETTLE_SECONDS,
     Supervised,
     effective,
+    probe_failed,
 )
 from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed
+from pytest_tfdocker.running import changed, seconds_of
 from pytest_tfdocker.text import printable_lines
 
 READY_SECONDS = 120.0
@@ -85,8 +86,8 @@ class Service(DockerContainer):
         )
         self._ours = Container(supervised.engine, spec, supervised.run_id, cookie)
         self._ours.start(probe.supervisor_payload(self._plan(), {}))
-        self._effective = effective(self._ours.report("limits", SETTLE_SECONDS).get("limits"))
         try:
+            self._effective = effective(self._told("limits", SETTLE_SECONDS))
             self._container = supervised.engine.client.containers.get(self._ours.id)
             self._until_ready()
         except Exception as error:
@@ -98,31 +99,54 @@ class Service(DockerContainer):
         if self._ours is not None:
             if self._final is None:
                 self._ours.stream.send(b"stop\n")
-                self._take_final(GRACE_SECONDS + SETTLE_SECONDS)
+                with suppress(EngineError):
+                    self._take_final(GRACE_SECONDS + SETTLE_SECONDS)
             self._ours.close()
         self.get_docker_client().client.close()
 
     @property
     def run(self) -> Run:
-        """The record so far, or of the whole life once it has stopped. Raises EngineError."""
+        """The record so far, or of the whole life once it has ended. Raises EngineError."""
+        __tracebackhide__ = True
         if self._final is not None:
             return self._final
+        self._started().stream.send(b"report\n")
+        told = self._started().stream.wait_report("snapshot", SETTLE_SECONDS)
+        if told is not None:
+            return self._record(told["snapshot"])
+        return self._take_final(0)  # snapshots end with the service
+
+    def _take_final(self, timeout: float) -> Run:
+        """The record of its whole life. Raises EngineError if none comes within `timeout` s."""
+        __tracebackhide__ = True
+        try:
+            [told] = self._told("children", timeout)
+            self._final = self._record(told)
+        except ConnectionLostError as error:
+            if not (error.oom_killed and self._started().stream.wait_end(0)):
+                raise
+            self._final = killed_run(self._supervised, "service", self._argv())
+        return self._final
+
+    def _told(self, key: str, timeout: float) -> Any:
+        """A report of the supervisor. Raises EngineError, whose text is fit for a terminal."""
+        __tracebackhide__ = True
+        ours, mask = self._started(), self._supervised.mask
+        try:
+            told = ours.report(key, timeout)
+        except ConnectionLostError as error:
+            said = printable_lines(mask(str(error)))
+            text = f"the supervisor of the service ended, or went silent\n{said}".rstrip()
+            raise ConnectionLostError(text, oom_killed=error.oom_killed) from None
+        if key not in told:
+            raise EngineError(printable_lines(mask(probe_failed(told))))
+        return told[key]
+
+    def _started(self) -> Container:
+        __tracebackhide__ = True
         if self._ours is None:
             raise EngineError("the service has not been started")
-        self._ours.stream.send(b"report\n")
-        try:
-            return self._record(self._ours.report("snapshot", SETTLE_SECONDS)["snapshot"])
-        except ConnectionLostError:
-            self._take_final(0)
-            if self._final is None:
-                raise
-            return self._final
-
-    def _take_final(self, timeout: float) -> None:
-        """The record of its whole life, if it comes within `timeout` seconds."""
-        told = self._ours.stream.wait_report("children", timeout) if self._ours else None
-        if told is not None:
-            self._final = self._record(told["children"][0])
+        return self._ours
 
     def get_container_host_ip(self) -> str:
         """Where its published ports answer."""
@@ -131,9 +155,10 @@ class Service(DockerContainer):
 
     def get_exposed_port(self, port: int) -> int:
         """The port on the engine's host that stands for `port` of the service."""
-        wrapped = self.get_wrapped_container()
-        wrapped.reload()
-        bound = (wrapped.attrs["NetworkSettings"]["Ports"] or {}).get(f"{port}/tcp")
+        __tracebackhide__ = True
+        self.reload()
+        published = self.get_wrapped_container().attrs["NetworkSettings"]["Ports"] or {}
+        bound = published.get(f"{port}/tcp")
         if not bound:
             raise EngineError(f"port {port} is not published; give it in ports=[…]")
         return int(bound[0]["HostPort"])
@@ -153,11 +178,9 @@ class Service(DockerContainer):
 
     def wait(self) -> int:
         """The exit code of the service, once it ended by itself."""
-        if self._ours is None:
-            raise EngineError("the service has not been started")
-        told = self._ours.report("children", LIFE_SECONDS)
-        self._final = self._record(told["children"][0])
-        return self._final.exit_code or 0
+        __tracebackhide__ = True
+        final = self._final or self._take_final(LIFE_SECONDS)
+        return final.exit_code or 0
 
     def _plan(self) -> dict[str, object]:
         child = {"name": "service", "argv": self._argv(), "timeout_seconds": 0}
@@ -186,20 +209,23 @@ class Service(DockerContainer):
     def _why_not_ready(self, error: Exception) -> str:
         """Stops it; how it broke, where it ended by itself, else the complaint and its output."""
         self.stop()
-        broken = None
+        lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
+        broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
             broken = how_it_broke(self._final, limit_origin=self._limit_origin)
+            if self._final.exit_code is not None:
+                complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:
             return f"the service is not ready: {broken.text}"
-        logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()[-2000:]
-        shown = printable_lines(self._supervised.mask(logs))
-        return f"the service is not ready: {printable_lines(str(error))}\n{shown}".rstrip()
+        logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()
+        told = self._supervised.mask(f"{complaint}\n{logs[-2000:]}")
+        return f"the service is not ready: {printable_lines(told)}".rstrip()
 
     def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
         until = time.monotonic() + self._ready_seconds
         while not is_ready():
-            if self._ours is None or self._ours.stream.wait_end(POLL_SECONDS):
-                raise EngineError("it ended before it was ready, with exit code 0")
+            if self._started().stream.wait_end(POLL_SECONDS):
+                raise EngineError("it is gone, and nothing is left to say why")
             if time.monotonic() > until:
                 raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
 
@@ -210,9 +236,9 @@ class Service(DockerContainer):
 
     def _listens(self, port: int) -> bool:
         """Asked from inside: the engine's proxy accepts connections before the service does."""
-        assert self._ours is not None  # noqa: S101
-        self._ours.stream.send(f"listens {port}\n".encode())
-        told = self._ours.stream.wait_report("listens", SETTLE_SECONDS)
+        stream = self._started().stream
+        stream.send(f"listens {port}\n".encode())
+        told = stream.wait_report("listens", SETTLE_SECONDS)
         return told is not None and bool(told["listens"])
 
 
@@ -231,16 +257,19 @@ class ServiceFactory:
         ports: Sequence[int] = (),
         env: dict[str, str] | None = None,
         command: list[str] | str | None = None,
-        timeout: float = READY_SECONDS,
+        timeout: str | float = READY_SECONDS,
         **settings: Any,
     ) -> Service:
-        """A started service. `ports` default to the image's EXPOSE; `timeout` is in seconds.
+        """A started service. `ports` default to the image's EXPOSE; `timeout` is seconds or text.
 
         Ready is what `wait` says, else the image's HEALTHCHECK, else that the first port listens.
         Further keywords are those of [tool.tfdocker.run].
         """
+        __tracebackhide__ = True
+        _check_arguments(ports, env)
         image, session = self._image, self._image.session
         run = changed(image.settings.settings.run, **settings)
+        ready_seconds = seconds_of("timeout", timeout)
         try:
             engine = session.connect()
             supervised = session.supervised_as(image.settings, run)
@@ -252,7 +281,7 @@ class ServiceFactory:
                 network=network,
                 ports=ports,
                 wait=wait,
-                ready_seconds=timeout,
+                ready_seconds=ready_seconds,
                 limit_origin="memory=…"
                 if "memory" in settings
                 else origin(image.settings, "run.memory"),
@@ -272,6 +301,15 @@ class ServiceFactory:
     def __exit__(self, *_: object) -> None:
         """Ends what was started."""
         self._stack.close()
+
+
+def _check_arguments(ports: Any, env: Any) -> None:
+    """Raises TypeError, with the call's own line as the last of the traceback."""
+    __tracebackhide__ = True
+    if isinstance(ports, str) or not isinstance(ports, Iterable):
+        raise TypeError(f"ports: expected a list such as [8000], found {ports!r}")
+    if env is not None and not isinstance(env, Mapping):
+        raise TypeError(f"env: expected a table such as {{'NAME': 'value'}}, found {env!r}")
 
 
 def _exposed(supervised: Supervised) -> list[int]:

@@ -34,8 +34,7 @@ def collect_imports(
         return found
     return Imports(
         modules={
-            record["name"]: _import(record, supervised.limits.memory_bytes)
-            for record in found[1]
+            record["name"]: _import(record, supervised.limits.memory_bytes) for record in found[1]
         }
     )
 

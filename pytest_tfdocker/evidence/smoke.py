@@ -44,7 +44,7 @@ def collect_run(
     found = supervised.children([child], files=files, script=script is not None)
     told = [interpreter.executable, script_name] if script is not None else argv
     if isinstance(found, Absent):
-        return _killed(supervised, name, told) if found.oom_killed else found
+        return killed_run(supervised, name, told) if found.oom_killed else found
     run = run_record(supervised, name, told, found[0], found[1][0])
     return _with_name(run, script_name) if script is not None else run
 
@@ -58,11 +58,11 @@ def _with_name(run: Run, script_name: str) -> Run:
     return msgspec.structs.replace(run, **named)
 
 
-def _killed(supervised: Supervised, name: str, command: list[str]) -> Run:
+def killed_run(supervised: Supervised, name: str, command: list[str]) -> Run:
     """What is left to say where the kernel killed the supervisor too."""
     return Run(
         name=name,
-        command=command,
+        command=[supervised.mask(word) for word in command],
         limits=supervised.limits,
         effective=Absent(reason="the kernel killed the supervisor too"),
         exit_code=128 + signal.SIGKILL,

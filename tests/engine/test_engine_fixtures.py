@@ -31,6 +31,13 @@ def outcome(user_project, small_image):
     return run
 
 
+def _told(said, first):
+    """That line of a failure's text, and the one below."""
+    lines = said.output.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.endswith(first))
+    return lines[at : at + 2]
+
+
 def test_a_service_that_is_oom_killed_at_its_start_says_so(outcome):
     body = f"""
 tfdocker_service(
@@ -74,6 +81,76 @@ with pytest.raises(pytest.fail.Exception, match="exit code 4"):
 """
     said = outcome(body, "-W", "error")
     assert (said.tests, said.exit_code) == ({"test_own": "passed"}, 0)
+
+
+def test_a_service_that_ended_can_be_waited_for_again(outcome):
+    body = """
+service = tfdocker_service(command=["python3", "-c", "raise SystemExit(4)"], wait=lambda _: None)
+assert service.wait() == 4
+assert service.wait() == service.run.exit_code == 4
+"""
+    said = outcome(body, "-W", "error")
+    assert said.tests == {"test_own": "passed"}
+
+
+def test_a_wait_that_finds_no_container_any_more_says_how_the_service_ended(outcome):
+    body = """
+import time
+def wait(service):
+    time.sleep(2)
+    service.get_wrapped_container().reload()
+tfdocker_service(command=["echo", "bye"], wait=wait)
+"""
+    said = outcome(body)
+    told = "the service is not ready: it ended before it was ready, with exit code 0"
+    assert [told, "bye"] == [line.removeprefix("E   ").strip() for line in _told(said, told)]
+
+
+def test_the_record_of_a_service_that_another_has_removed_is_lost(outcome):
+    body = """
+service = tfdocker_service(command=["sleep", "60"], wait=lambda _: None)
+service.get_wrapped_container().remove(force=True)
+service.run
+"""
+    said = outcome(body)
+    assert "ConnectionLostError: the supervisor of the service ended, or went silent" in said.output
+
+
+def test_a_service_of_which_the_kernel_left_nothing_is_told_as_killed(outcome):
+    said = outcome("tfdocker_service(command=['sleep', '60'], memory='6 MiB')")
+    assert "the service is not ready: OOM-killed at 6.0 MiB, SIGKILL (exit code 137)" in said.output
+    assert "limit 6.0 MiB from memory=…" in said.output
+
+
+def test_a_secret_in_the_text_of_a_wait_is_masked(outcome, user_project):
+    user_project.environment["HF_TOKEN"] = "hf_secret"  # noqa: S105
+    body = """
+import os
+def wait(service):
+    raise TimeoutError("logs so far: " + os.environ["HF_TOKEN"])
+tfdocker_service(command=["sleep", "60"], wait=wait)
+"""
+    said = outcome(body, settings='[tool.tfdocker.run]\nenv = ["HF_TOKEN"]\n')
+    assert "the service is not ready: logs so far: ***" in said.output
+    assert "hf_secret" not in said.output
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("tfdocker_run(['true'], tmpfs='/tmp')", "ValueError: tmpfs: expected a list"),
+        ("tfdocker_run(['true'], timeout='5')", "ValueError: timeout: a time needs a unit"),
+        ("tfdocker_service(memory='4G')", "ValueError: memory: 4G is 4 GiB (Compose) or"),
+        ("tfdocker_service(timeout='5')", "ValueError: timeout: a time needs a unit"),
+        ("tfdocker_service(ports=8000)", "TypeError: ports: expected a list such as [8000]"),
+        ("tfdocker_service(env=['A=b'])", "TypeError: env: expected a table such as {'NAME'"),
+    ],
+)
+def test_a_wrong_keyword_is_told_at_the_users_line(outcome, call, told):
+    said = outcome(call)
+    assert said.tests == {"test_own": "failed"}
+    assert f">       {call}\n" in said.output
+    assert told in said.output
 
 
 def test_secrets_of_the_environment_are_told_nowhere(outcome, user_project):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_tfdocker.running import changed
+from pytest_tfdocker.running import changed, seconds_of
 from pytest_tfdocker.settings.schema import Run
 
 
@@ -16,7 +16,7 @@ from pytest_tfdocker.settings.schema import Run
         ),
         (
             {"volumes": ["data:/data", "/var/run/docker.sock:/docker.sock"]},
-            "volumes: '/var/run/docker.sock:/docker.sock' is a path of the host; "
+            "volumes[1]: '/var/run/docker.sock:/docker.sock' is a path of the host; "
             "only the engine's volumes are mounted",
         ),
         ({"memory": 0}, "memory: must be more than 0"),
@@ -42,13 +42,64 @@ def test_sizes_are_bytes_or_text_with_a_unit():
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"tmpfs": "/tmp"}, "tmpfs: expected `array`, got `str`"),
-        ({"read_only": "yes"}, "read_only: expected `bool`, got `str`"),
-        ({"read_olny": True}, "no setting of a run: read_olny; did you mean read_only?"),
-        ({"gpus": 1}, "no setting of a run: gpus"),
+        ({"tmpfs": "/tmp"}, "tmpfs: expected a list, found '/tmp'"),
+        ({"read_only": "yes"}, "read_only: expected true or false, found 'yes'"),
+        ({"env": ["A=b", 1]}, "env[1]: expected text, found 1: write '1'"),
+        ({"network": None}, "network: expected text, found None"),
+        ({"cpus": "two"}, "cpus: expected a number, found 'two'"),
+        ({"memory": 1.5}, "memory: a size needs a unit: write '1.5 B', or MB, GB, MiB, GiB"),
+        ({"shm_size": True}, "shm_size: expected a size such as '4 GiB' or '2 GB', found True"),
+        (
+            {"memory": "4G"},
+            "memory: 4G is 4 GiB (Compose) or 4 GB = 4·10⁹ (Kubernetes): write 4 GiB or 4 GB",
+        ),
+        (
+            {"pids": "5", "command": "ls"},
+            "pids: expected a whole number, found '5'; command: expected a list, found 'ls'",
+        ),
     ],
 )
-def test_a_keyword_that_is_none_or_of_another_type_is_named(given, text):
+def test_a_keyword_is_read_as_the_settings_file_is(given, text):
+    with pytest.raises(ValueError) as refused:
+        changed(Run(), **given)
+    assert str(refused.value) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"read_olny": True}, "no setting of a run: read_olny; did you mean read_only?"),
+        ({"gpus": 1}, "no setting of a run: gpus; did you mean cpus?"),
+        ({"zzz": 1}, "no setting of a run: zzz"),
+    ],
+)
+def test_a_keyword_that_is_none_is_named(given, text):
     with pytest.raises(TypeError) as refused:
         changed(Run(), **given)
-    assert str(refused.value).startswith(text)
+    assert str(refused.value) == text
+
+
+def test_text_of_a_call_is_no_template():
+    run = changed(Run(), env=["A=${HOME}", "B=$$"], tmpfs=("/tmp",))
+    assert run == Run(env=["A=${HOME}", "B=$$"], tmpfs=["/tmp"])
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(5, 5.0), (0.5, 0.5), ("2 min", 120.0)])
+def test_a_timeout_is_seconds_or_text_with_a_unit(given, seconds):
+    assert seconds_of("timeout", given) == seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("5", "timeout: a time needs a unit: write '5 s' or '5 min'"),
+        (None, "timeout: expected a time such as '30 s' or '5 min', found None"),
+        (True, "timeout: expected a time such as '30 s' or '5 min', found True"),
+        (0, "timeout: must be more than 0"),
+        (float("nan"), "timeout: must be more than 0"),
+    ],
+)
+def test_a_timeout_that_is_none_is_named(given, text):
+    with pytest.raises(ValueError) as refused:
+        seconds_of("timeout", given)
+    assert str(refused.value) == text
