@@ -189,8 +189,6 @@ def here(engine):
             return [kept(one, key) for one in wanted]
         if key.endswith("MemorySwap") and wanted and not engine.info.get("SwapLimit"):
             return -1
-        if key.endswith("OomKillDisable") and engine.info.get("CgroupVersion") == "2":
-            return None
         return "" if key == "HostIp" and engine.remote else wanted
 
     return kept
@@ -370,6 +368,8 @@ def test_inspect_shows_what_the_page_says(started, kind, variant, here):
     for path, cell in page.items():
         wanted = promised(cell, path, records["image"], everything=everything)
         found = at(records[kind], path)
+        if path.endswith("OomKillDisable"):
+            found = bool(found)  # null on cgroup v2, once started
         if not is_as_promised(here(wanted, path), found):
             lies[path] = (cell, found)
     assert lies == {}

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
 
-BEGUN_SECONDS = 60
+BEGUN_SECONDS = 180
 GONE_SECONDS = 5
 ENDED_SECONDS = 15
 WORKER_SECONDS = 20
@@ -293,7 +293,8 @@ def test_sigkill_leaves_no_helper_that_was_to_remove_the_network(begin):
     begun.until_running()
     (helper,) = processes("pytest_tfdocker.engine.reaper\0tfdocker-") & begun.children()
     begun.end(signal.SIGKILL)
-    seconds_until(lambda: not Path(f"/proc/{helper}").exists(), GONE_SECONDS, "helper")
+    seconds_until(lambda: not begun.left(), GONE_SECONDS, "gone")
+    seconds_until(lambda: not Path(f"/proc/{helper}").exists(), ENDED_SECONDS, "helper")
 
 
 def test_sigkill_leaves_no_build(begin_build):
