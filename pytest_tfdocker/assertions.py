@@ -47,7 +47,10 @@ def assert_image_size(
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     __tracebackhide__ = True
     given = {"total": total, "layer": layer, "wasted": wasted}
-    budgets: dict[str, Any] = {n: _bytes(v) for n, v in given.items() if v is not None}
+    budgets: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is not None:
+            budgets[name] = _bytes(name, value)
     if not budgets:
         raise TypeError("give a budget: total, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))
@@ -58,7 +61,7 @@ def assert_image_size(
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
     """A distribution's files are within a budget: bytes, or text with a unit."""
     __tracebackhide__ = True
-    settings = _with(image.settings, size=schema.Size(packages={name: _bytes(budget)}))
+    settings = _with(image.settings, size=schema.Size(packages={name: _bytes("budget", budget)}))
     parameter = package_size.CHECK.plan(settings, Declared())[0]
     _carry(_judge(image, package_size.CHECK, parameter, settings))
 
@@ -129,7 +132,9 @@ def assert_limits(image: JudgedImage) -> None:
 def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:
     """The run ended well, and its working peak is within a budget, else within its limit."""
     __tracebackhide__ = True
-    _carry(peak_memory.judge_run(run, None if budget is None else _bytes(budget)))
+    if not isinstance(run, Run):
+        raise TypeError(f"give a run: of tfdocker_run, or a service's .run; found {run!r}")
+    _carry(peak_memory.judge_run(run, None if budget is None else _bytes("budget", budget)))
 
 
 def _judge(
@@ -164,17 +169,29 @@ def _with(image: schema.Image, **changes: Any) -> schema.Image:
 
 def _declaring(image: schema.Image, files: tuple[str | Path, ...]) -> schema.Image:
     """With these files as what declares; without any, what the settings say."""
+    __tracebackhide__ = True
     if not files:
         return image
     paths = [str(path) for path in files]
     for path in paths:
         if not (image.root / path).is_file():
-            pytest.fail(f"no file {path} in {image.root}", pytrace=False)
-    return _with(image, dependencies=schema.Dependencies(files=paths))
+            pytest.fail(f"no file {path} in {image.root}")
+    declaring = _with(image, dependencies=schema.Dependencies(files=paths))
+    declared = read_declared(declaring)
+    if declared.nothing:
+        pytest.fail(declared.reason)
+    return declaring
 
 
-def _bytes(value: str | int) -> schema.ByteSize:
-    return schema.ByteSize(parse_size(value) if isinstance(value, str) else value)
+def _bytes(name: str, value: Any) -> schema.ByteSize:
+    """Of an argument that is bytes, or text with a unit. Raises ValueError that names it."""
+    __tracebackhide__ = True
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return schema.ByteSize(value)
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _no_image(root: Path) -> schema.Image:

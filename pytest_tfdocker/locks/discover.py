@@ -4,6 +4,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from pytest_tfdocker.dockerfile import parse
 from pytest_tfdocker.locks.declared import Declared, Problem, Source
 from pytest_tfdocker.locks.installs import read_installs
@@ -46,7 +48,11 @@ def read_files(
 ) -> Declared:
     """What the given files declare; constraints in one hold for all, as in one call of pip."""
     found = merged(_file(path, root, variables or {}) for path in paths)
-    return _declared(found, "dependencies.files")
+    declared = _declared(found, "dependencies.files")
+    if declared.nothing:
+        names = ", ".join(shown_path(path, root) for path in paths)
+        return msgspec.structs.replace(declared, reason=f"nothing is declared in {names}")
+    return declared
 
 
 def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:

@@ -7,7 +7,8 @@ pytestmark = pytest.mark.engine
 CODE = """
 import pytest
 from pytest_tfdocker import (
-    assert_dependency_parity, assert_importable, assert_peak_memory, assert_pinned
+    assert_dependency_parity, assert_image_size, assert_importable, assert_package_size,
+    assert_peak_memory, assert_pinned
 )
 """
 TAKES_200_MIB = "area = bytearray(200 << 20); area[::4096] = b'1' * (200 << 8)"
@@ -207,13 +208,19 @@ raise AssertionError
     [
         ("assert_dependency_parity(tfdocker_image, 'requirments.txt')", "no file requirments.txt"),
         ("assert_pinned('requirments.txt')", "no file requirments.txt in "),
+        ("assert_pinned('pyproject.toml')", "nothing is declared in pyproject.toml"),
         ("assert_importable(tfdocker_image)", "TypeError: give the modules to import"),
         ("assert_pinned()", "TypeError: give a file of requirements, or an image"),
+        ("assert_image_size(tfdocker_image, '3G')", "ValueError: total: 3G is 3 GiB (Compose)"),
+        ("assert_image_size(tfdocker_image, layer=True)", "ValueError: layer: expected a size"),
+        ("assert_package_size(tfdocker_image, 'x', -1)", "ValueError: budget: -1 is negative"),
+        ("assert_peak_memory(tfdocker_service)", "TypeError: give a run: of tfdocker_run, or a"),
     ],
 )
-def test_an_assertion_about_nothing_is_red(outcome, call, told):
+def test_an_assertion_about_nothing_is_red_at_the_users_line(outcome, call, told):
     said = outcome(call)
     assert said.tests == {"test_own": "failed"}
+    assert f">       {call}\n" in said.output
     assert told in said.output
 
 

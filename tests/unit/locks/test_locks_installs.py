@@ -86,7 +86,13 @@ def test_no_files_declare_nothing():
     declared = read_declared(
         image(DATA / "inline-torch-beside-a-file", dependencies=Dependencies(files=[]))
     )
-    assert declared.nothing
+    assert (declared.nothing, declared.reason) == (True, "dependencies.files names no file")
+
+
+def test_a_file_that_declares_nothing_is_named(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\ndynamic = ['dependencies']\n")
+    declared = read_declared(image(tmp_path, dependencies=Dependencies(files=["pyproject.toml"])))
+    assert (declared.nothing, declared.reason) == (True, "nothing is declared in pyproject.toml")
 
 
 def test_without_a_dockerfile_nothing_is_declared(tmp_path):
