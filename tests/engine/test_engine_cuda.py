@@ -1,0 +1,37 @@
+"""PyPI's own torch, built for CUDA: gigabytes of wheels, on a machine that may have no GPU."""
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+TORCH = "2.14.1"
+BASE = "python:3.11-slim"
+GB = 10**9
+
+
+def test_an_image_with_cuda_wheels_is_judged_whole(user_project, docker_client):
+    if not docker_client.images.list(BASE):
+        pytest.skip(f"no image {BASE}; `tools/base-image` makes it")
+    user_project.write(
+        "Dockerfile",
+        f"FROM {BASE}\n"
+        f"RUN pip install --no-cache-dir torch=={TORCH}\n"
+        'CMD ["python", "-c", "import torch"]\n',
+    )
+    user_project.write(
+        "pyproject.toml",
+        '[tool.tfdocker.size]\ntotal = "2 GB"\nwasted = "50 MB"\npackages = { torch = "1 GB" }\n'
+        '[tool.tfdocker.run]\nmemory = "4 GiB"\n',
+    )
+    said = user_project.judge()
+    assert said.tests == {"test_own": "passed"}
+    passed = {"build", "pinned", "parity", "conflicts", "size[wasted]", "limits", "import[torch]"}
+    assert {name for name in passed if said.outcomes[name] != "passed"} == set()
+    assert {"size[total]", "package-size[torch]"} <= said.broken
+    if docker_client.info()["Driver"] == "overlay2":
+        size = docker_client.api.inspect_image(user_project.tag)["Size"]
+        assert said.measured["size[total]"] == size
+    assert said.measured["size[total]"] > 4 * GB
+    assert "RUN pip install" in said.texts["size[total]"]
+    if said.image["engine"]["name"] and not said.image["gpu"]:
+        assert said.headlines["gpu-visible"] == "the engine offers no GPU"
