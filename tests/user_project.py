@@ -114,8 +114,10 @@ class UserProject:
         )
 
     def remove_image(self) -> None:
+        """With the tag by which a run that was killed has held it, too."""
         with suppress(docker.errors.ImageNotFound):
-            self.client.images.remove(self.tag)
+            for tag in self.client.images.get(self.tag).tags:
+                self.client.images.remove(tag)
 
     def _left_by(self, pid: int) -> list[str]:
         """An engine that has promised to remove a container may need a moment for it."""

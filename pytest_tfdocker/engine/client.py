@@ -2,8 +2,10 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from http import HTTPStatus
 from threading import Thread
 from typing import Any, Self
 
@@ -21,6 +23,7 @@ from pytest_tfdocker.engine.errors import (
 LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
+IN_USE_TRIES, IN_USE_SECONDS = 10, 2
 FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a refusal, and an engine that breaks off at any point of an answer, are raised as."""
 
@@ -98,9 +101,17 @@ class Engine:
 
     def remove_image(self, reference: str) -> None:
         """Removes a tag or image of ours; one that is gone or in use is left."""
-        self._settle()  # a container on its way out still counts as use
-        with suppress(*FAILURES):
-            self.api.remove_image(reference)
+        self._settle()
+        for _ in range(IN_USE_TRIES):
+            try:
+                self.api.remove_image(reference)
+            except FAILURES as error:
+                if getattr(error, "status_code", None) != HTTPStatus.CONFLICT:
+                    return
+                # A container that the engine is about to remove still counts as use
+                time.sleep(IN_USE_SECONDS / IN_USE_TRIES)
+            else:
+                return
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Starts what nobody needs the end of; `close` and `remove_image` wait for it."""

@@ -33,7 +33,8 @@ def begin(user_project, small_image, tmp_path):
     sessions = []
 
     def start(text, *, keep=False):
-        user_project.write("Dockerfile", f"FROM {small_image}\nLABEL {LABEL}.test={text}\n")
+        own = f"{user_project.folder.name}-{text}"  # else other tests' images have the same id
+        user_project.write("Dockerfile", f"FROM {small_image}\nLABEL {LABEL}.test={own}\n")
         folder = tmp_path / f"run-{len(sessions)}"
         folder.mkdir()
         session = Session(
