@@ -84,7 +84,7 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
     (r"Error relocating|ld-linux[\w.-]+: No such file", "built for glibc, and the image has musl"),
     (
         (
-            r"compiled using NumPy 1|_ARRAY_API not found|Failed to initialize NumPy"
+            r"compiled using NumPy 1|_ARRAY_API not found|Failed to initialize NumPy: (?!No module)"
             r"|Numpy is not available|numpy\.dtype size changed|numpy\.core\.multiarray failed"
         ),
         (
@@ -131,10 +131,12 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
 """Texts of errors and warnings → what they mean. The first that is found holds."""
 
 _NOT_WORKING = re.compile(
-    r"compiled using NumPy 1|_ARRAY_API not found|Failed to initialize NumPy"
+    r"compiled using NumPy 1|_ARRAY_API not found|Failed to initialize NumPy: (?!No module)"
     r"|Disabling PyTorch because"
 )
-"""Not among them: TensorFlow's and torchvision's word on libraries that they do without."""
+"""Not among them: the words of TensorFlow, torchvision and torch on libraries, and on a NumPy that
+isn't installed, which they do without.
+"""
 
 
 def meaning_of(text: str) -> str | None:
