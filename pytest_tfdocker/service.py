@@ -1,8 +1,11 @@
 """`tfdocker_service`: the image's own service, started as production would, ready, and measured."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -33,6 +36,9 @@ from pytest_tfdocker.text import printable_lines
 READY_SECONDS = 120.0
 LIFE_SECONDS = 3600
 POLL_SECONDS = 0.1
+SEEN_SECONDS = 2.0
+"""After its end, for a strategy to find in the output that it was ready before."""
+GONE = "it is gone, and nothing is left to say why"
 
 
 class Service(DockerContainer):
@@ -197,14 +203,33 @@ class Service(DockerContainer):
 
     def _until_ready(self) -> None:
         strategy: Any = self._wait or self._wait_strategy
-        if strategy is not None:
-            wait: Any = getattr(strategy, "wait_until_ready", strategy)
-            wait(self)
+        if hasattr(strategy, "wait_until_ready"):
+            self._wait_by(strategy)
+        elif strategy is not None:
+            strategy(self)
         elif self._supervised.evidence.config.healthcheck:
             self._poll(self._is_healthy, "its HEALTHCHECK did not succeed")
         elif self.ports:
             port = int(str(next(iter(self.ports))).partition("/")[0])
             self._poll(lambda: self._listens(port), f"nothing listens on port {port}")
+
+    def _wait_by(self, strategy: Any) -> None:
+        """A strategy would wait its whole time, two minutes, for a service that has died."""
+        outcome: Future[None] = Future()
+
+        def wait() -> None:
+            try:
+                outcome.set_result(strategy.wait_until_ready(self))
+            except BaseException as error:  # noqa: BLE001  raised anew below
+                outcome.set_exception(error)
+
+        threading.Thread(target=wait, name="tfdocker-wait", daemon=True).start()
+        while not (outcome.done() or self._started().stream.wait_end(POLL_SECONDS)):
+            pass
+        futures.wait([outcome], SEEN_SECONDS)
+        if not outcome.done():
+            raise EngineError(GONE)
+        outcome.result()
 
     def _why_not_ready(self, error: Exception) -> str:
         """Stops it; how it broke, where it ended by itself, else the complaint and its output."""
@@ -225,7 +250,7 @@ class Service(DockerContainer):
         until = time.monotonic() + self._ready_seconds
         while not is_ready():
             if self._started().stream.wait_end(POLL_SECONDS):
-                raise EngineError("it is gone, and nothing is left to say why")
+                raise EngineError(GONE)
             if time.monotonic() > until:
                 raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
 

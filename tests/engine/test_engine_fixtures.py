@@ -60,6 +60,30 @@ tfdocker_service(command=["python3", "-c", code], ports=[8000])
     assert "the service is not ready: exit code 3: no weights" in said.output
 
 
+def test_a_strategy_does_not_wait_for_a_service_that_has_died(outcome):
+    body = """
+import time
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+started = time.monotonic()
+with pytest.raises(pytest.fail.Exception, match="exit code 3"):
+    tfdocker_service(
+        command=["python3", "-c", "raise SystemExit(3)"], ports=[8000], wait=HttpWaitStrategy(8000)
+    )
+assert time.monotonic() - started < 60
+"""
+    said = outcome(body, "-W", "error")
+    assert (said.tests, said.exit_code) == ({"test_own": "passed"}, 0)
+
+
+def test_a_strategy_that_is_satisfied_by_what_a_service_said_before_its_end_is_satisfied(outcome):
+    body = """
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+service = tfdocker_service(command=["echo", "ready"], wait=LogMessageWaitStrategy("ready"))
+assert service.wait() == 0
+"""
+    assert outcome(body, "-W", "error").tests == {"test_own": "passed"}
+
+
 def test_a_service_that_ends_well_before_it_is_ready_says_so(outcome):
     said = outcome("tfdocker_service(command=['true'], ports=[8000])")
     told = "the service is not ready: it ended before it was ready, with exit code 0"
