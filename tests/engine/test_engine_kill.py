@@ -245,6 +245,7 @@ def begin_build(request, begin, user_project, engine):
     def start():
         begun = begin(LONG_BUILD, "-k", "build")
         begun.until(lambda: processes(f"sleep\0{begun.mark}"), "the build's RUN")
+        time.sleep(1)  # what buildx tells of it comes a moment later
         assert bool(processes(user_project.tag)) == (request.param == "buildx")
         return begun
 
