@@ -19,7 +19,7 @@ from pytest_tfdocker.checks.verdict import Verdict, skipped
 from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Absent, Base, Distribution, ImageEvidence
 from pytest_tfdocker.locks.declared import Declared, Requirement
-from pytest_tfdocker.text import bounded, printable
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
 Kind = Literal[
     "unpinned",
@@ -147,6 +147,14 @@ def cannot_compare(facts: Facts, what: str) -> Verdict | None:
         return skipped(declared.reason or "nothing is declared", *bounded(not_followed(declared)))
     absent = absent_part(facts.evidence)
     return None if absent is None else unknown(absent, what)
+
+
+def none_here(declared: Declared) -> Verdict:
+    """The verdict where what is declared has nothing for this image: it would pass by itself."""
+    sources = ", ".join(map(printable, declared.sources))
+    what = "nothing that this image needs" if declared.requirements else "nothing"
+    headline = shorten(f"{sources} declares {what}", HEADLINE_WIDTH)
+    return skipped(headline, *bounded(not_followed(declared)))
 
 
 @cache

@@ -15,6 +15,7 @@ from pytest_tfdocker.checks.dependency import (
     direct_url,
     exact_version,
     names_of,
+    none_here,
     not_followed,
     satisfies,
     shown_distribution,
@@ -74,6 +75,8 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
         headline = _headline(differences, unexpected, total)
         count = len(differences) + len(unexpected.judged)
         return failed(headline, *details, measured=count, budget=0)
+    if not active:
+        return none_here(declared)
     headline = f"{total} of {total} as declared"
     return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
 

@@ -17,6 +17,7 @@ from pytest_tfdocker.checks.dependency import (
     is_own_project,
     listed,
     names_of,
+    none_here,
     not_followed,
     shown,
 )
@@ -44,6 +45,8 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
         return unable
     installed = Installed(facts.evidence)
     active = installed.active(declared.requirements)
+    if not active and not declared.problems:
+        return none_here(declared)
     loose = _loose(active)
     details = (*_rows(loose, declared, installed), *_notes(active, declared, installed))
     total = len(names_of(active))

@@ -124,7 +124,17 @@ def test_names_are_compared_in_their_canonical_form(given):
 
 def test_the_images_environment_decides(given):
     lines = ["pywin32==1 ; sys_platform == 'win32'", "tomli==2 ; python_version < '3.11'"]
-    assert CHECK.judge(given(lines), None).text == "0 of 0 as declared"
+    verdict = CHECK.judge(given(lines), None)
+    assert (verdict.outcome, verdict.text) == (
+        "skipped",
+        "requirements.txt declares nothing that this image needs",
+    )
+
+
+def test_an_empty_file_skips_unless_something_is_there_that_it_should_name(given):
+    verdict = CHECK.judge(given([]), None)
+    assert (verdict.outcome, verdict.text) == ("skipped", "requirements.txt declares nothing")
+    assert CHECK.judge(given([], "torch 2.0"), None).outcome == "failed"
 
 
 def test_the_instruction_that_installs_a_file_is_told(given):

@@ -241,3 +241,18 @@ def test_a_file_that_is_not_there_has_no_line(facts, declared):
     assert verdict.text.startswith(
         "1 file can't be read: req.txt\n  req.txt: no such file\n  declared in: req.txt ("
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "requirements.txt declares nothing"),
+        (
+            ["tomli ; python_version < '3'"],
+            "requirements.txt declares nothing that this image needs",
+        ),
+    ],
+)
+def test_nothing_is_not_pinned(given, lines, told):
+    verdict = CHECK.judge(given(lines), None)
+    assert (verdict.outcome, verdict.text) == ("skipped", told)
