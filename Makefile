@@ -16,7 +16,7 @@ test: ## the tests, on a real engine where one can be had
 
 test-fast: ## the tests that need no engine
 	@tools/venv dev
-	@.venv/bin/pytest -n 2 -m "not engine and not slow"
+	@.venv/bin/pytest -n 3 -m "not engine and not slow"
 
 test-all: ## test, and the slow ones
 	@tools/run-tests --all

@@ -250,7 +250,7 @@ SLOW_TO_END = """
 import http.server, signal, sys, time
 
 def end(*_):
-    time.sleep(3)
+    time.sleep(1.5)
     sys.exit(0)
 
 signal.signal(signal.SIGTERM, end)
@@ -267,7 +267,7 @@ def test_the_time_of_a_request_ends_with_its_answer(end_python):
     began = time.monotonic()
     told = one(end_python, SLOW_TO_END.replace("PORT", str(port)), request=request)
     assert told["request"] == {"port": port, "error": None, "answered": True, "sent": True}
-    assert told["seconds"] < time.monotonic() - began - 3
+    assert told["seconds"] < time.monotonic() - began - 1.5
 
 
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
