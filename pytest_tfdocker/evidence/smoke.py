@@ -8,7 +8,7 @@ import msgspec
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Interpreter, Phase, Run
 from pytest_tfdocker.evidence.supervised import Supervised
-from pytest_tfdocker.evidence.working import working_peak
+from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
 from pytest_tfdocker.settings import schema
 
 _MEMORY_FILE = re.compile(r'File "/proc/1/fd/\d+"')
@@ -143,7 +143,7 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
         return [Phase(name=WHOLE_RUN, seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
     peaks = [phase.peak_bytes or 0 for phase in phases]
     is_short = phases[0].seconds < 0.5  # noqa: PLR2004
-    return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) else phases
+    return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
 
 
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:

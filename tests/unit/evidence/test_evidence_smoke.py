@@ -13,8 +13,10 @@ MIB = 2**20
         (0.1, 10 * MIB, ["load", "after"]),
         (0.6, 10 * MIB, ["start", "load", "after"]),
         (0.1, 300 * MIB, ["start", "load", "after"]),
+        (0.1, 94 * MIB, ["load", "after"]),
+        (0.1, 94 * MIB + 1, ["start", "load", "after"]),
     ],
-    ids=["short", "long", "with the peak"],
+    ids=["short", "long", "with the peak", "as much, within what counters lag", "more"],
 )
 def test_what_comes_before_the_first_phase_is_told_where_it_matters(seconds, peak, names):
     told = {"phases": [["start", seconds, peak], ["load", 1.0, 90 * MIB], ["after", 0.1, MIB]]}
