@@ -16,6 +16,7 @@ from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.settings.reading import Reader
 from pytest_tfdocker.settings.rules import run_problems
 from pytest_tfdocker.settings.schema import Run as RunSettings
+from pytest_tfdocker.settings.source import is_file
 from pytest_tfdocker.settings.units import parse_seconds
 from pytest_tfdocker.text import printable_lines
 
@@ -65,11 +66,12 @@ class Runner:
         return found
 
     def _what(self, given: str | Path | list[str]) -> dict[str, Any]:
+        __tracebackhide__ = True
         if isinstance(given, list):
-            return {"command": given}
+            return {"command": split_words(given)}
         path = self._image.settings.root / given
         is_script = isinstance(given, Path) or (given.endswith(".py") and " " not in given)
-        if path.is_file() and is_script:
+        if is_script and is_file(path):
             return {"script": path.read_bytes(), "script_name": path.name}
         if is_script and not Path(given).is_absolute():
             pytest.fail(
@@ -77,7 +79,19 @@ class Runner:
                 "a program of the image is given as a list, or with its whole path",
                 pytrace=False,
             )
-        return {"command": shlex.split(str(given))}
+        return {"command": split_words(str(given))}
+
+
+def split_words(command: str | list[str]) -> list[str]:
+    """The words of a command, which a shell would split so. Raises ValueError."""
+    __tracebackhide__ = True
+    try:
+        words = shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise ValueError(f"{command!r} can't be split into words: {error}") from None
+    if not words:
+        raise ValueError(f"{command!r} is no command")
+    return words
 
 
 def _unknown(name: str) -> str:

@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 
 import docker.errors
 import pytest
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.checks.wording import origin
+from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
 from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
-from pytest_tfdocker.evidence.smoke import killed_run, run_record, service_argv
+from pytest_tfdocker.evidence.smoke import (
+    NOTHING_TO_START,
+    killed_run,
+    run_record,
+    service_argv,
+)
 from pytest_tfdocker.evidence.supervised import (
     GRACE_SECONDS,
     SETTLE_SECONDS,
@@ -30,7 +37,7 @@ from pytest_tfdocker.evidence.supervised import (
     probe_failed,
 )
 from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed, seconds_of
+from pytest_tfdocker.running import changed, seconds_of, split_words
 from pytest_tfdocker.text import printable_lines
 
 READY_SECONDS = 120.0
@@ -67,7 +74,7 @@ class Service(DockerContainer):
         self._ours: Container | None = None
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
-        self._command = service_argv(supervised)
+        self._exit_code: int | None = None
         self.with_exposed_ports(*(ports or _exposed(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
@@ -81,6 +88,8 @@ class Service(DockerContainer):
         python = supervised.python
         if isinstance(python, Absent):
             raise EngineError(python.reason)
+        if not self._argv():
+            raise EngineError(NOTHING_TO_START)
         spec = supervised.spec(
             cookie,
             python,
@@ -99,6 +108,10 @@ class Service(DockerContainer):
         except Exception as error:
             raise EngineError(self._why_not_ready(error)) from error
         return self
+
+    def __enter__(self) -> Self:
+        """The service; what `tfdocker_service` gives is started already."""
+        return self if self._ours is not None else self.start()
 
     def stop(self, force: bool = True, delete_volume: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
         """Takes the last figures, then ends it. A container that is gone already is no error."""
@@ -127,11 +140,12 @@ class Service(DockerContainer):
         __tracebackhide__ = True
         try:
             [told] = self._told("children", timeout)
-            self._final = self._record(told)
+            self._final, self._exit_code = self._record(told), told["exit_code"]
         except ConnectionLostError as error:
             if not (error.oom_killed and self._started().stream.wait_end(0)):
                 raise
             self._final = killed_run(self._supervised, "service", self._argv())
+            self._exit_code = self._final.exit_code
         return self._final
 
     def _told(self, key: str, timeout: float) -> Any:
@@ -183,10 +197,13 @@ class Service(DockerContainer):
             return
 
     def wait(self) -> int:
-        """The exit code of the service, once it ended by itself."""
+        """The exit code of the service, once it has ended; 128 + signal where a signal did it."""
         __tracebackhide__ = True
-        final = self._final or self._take_final(LIFE_SECONDS)
-        return final.exit_code or 0
+        if self._final is None:
+            self._take_final(LIFE_SECONDS)
+        if self._exit_code is None:
+            raise EngineError("the exit code of the service is not known")
+        return self._exit_code
 
     def _plan(self) -> dict[str, object]:
         child = {"name": "service", "argv": self._argv(), "timeout_seconds": 0}
@@ -194,8 +211,7 @@ class Service(DockerContainer):
         return {**plan, "relay": True}
 
     def _argv(self) -> list[str]:
-        command = self._command
-        return ["/bin/sh", "-c", command] if isinstance(command, str) else list(command or [])
+        return service_argv(self._supervised)
 
     def _record(self, told: dict[str, Any]) -> Run:
         told = self._supervised.mask.throughout(told)
@@ -287,12 +303,15 @@ class ServiceFactory:
     ) -> Service:
         """A started service. `ports` default to the image's EXPOSE; `timeout` is seconds or text.
 
-        Ready is what `wait` says, else the image's HEALTHCHECK, else that the first port listens.
+        `command` takes the place of the image's CMD, behind its ENTRYPOINT. Ready is what `wait`
+        says, else the image's HEALTHCHECK, else that the first port listens.
         Further keywords are those of [tool.tfdocker.run].
         """
         __tracebackhide__ = True
         _check_arguments(ports, env)
         image, session = self._image, self._image.session
+        if command is not None:
+            settings["command"] = split_words(command)
         run = changed(image.settings.settings.run, **settings)
         ready_seconds = seconds_of("timeout", timeout)
         try:
@@ -312,8 +331,6 @@ class ServiceFactory:
                 else origin(image.settings, "run.memory"),
             )
             service.env.update(env or {})
-            if command is not None:
-                service.with_command(command)
             self._stack.callback(service.stop)
             return service.start()
         except EngineError as error:
@@ -344,11 +361,18 @@ def _exposed(supervised: Supervised) -> list[int]:
 
 @contextmanager
 def _unchanged_environment() -> Iterator[None]:
-    """Testcontainers writes the context's address into DOCKER_HOST, for the whole process."""
+    """Testcontainers writes the context's address into DOCKER_HOST, for the whole process.
+
+    With DOCKER_AUTH_CONFIG it logs in to a registry, of which a service needs nothing.
+    """
     before = os.environ.get("DOCKER_HOST")
+    login = getattr(testcontainers_config, "_docker_auth_config", None)
     try:
-        yield
+        testcontainers_config._docker_auth_config = None  # noqa: SLF001
+        with engine_errors():
+            yield
     finally:
+        testcontainers_config._docker_auth_config = login  # noqa: SLF001
         if before is None:
             os.environ.pop("DOCKER_HOST", None)
         else:

@@ -61,10 +61,11 @@ def how_it_broke(
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
         return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+    # A parent may wait for ever for a worker that was killed
+    if run.oom_killed:
+        return _oom_killed(run, limit_origin, timeout_seconds)
     if run.timed_out:
         return _timed_out(run, limit_origin, timeout_seconds)
-    if run.oom_killed:
-        return _oom_killed(run, limit_origin)
     if run.exit_code:
         return _exited(run, limit_origin)
     if run.request_error is not None:
@@ -97,14 +98,16 @@ def _wait_advice(run: Run) -> list[str]:
     ]
 
 
-def _oom_killed(run: Run, limit_origin: str) -> Verdict:
+def _oom_killed(run: Run, limit_origin: str, timeout_seconds: float | None) -> Verdict:
     at = run.peak_bytes if run.peak_bytes is not None else run.limits.memory_bytes
     where = [last_phase(run)] if last_phase(run) else []
     figure = [] if at is None else [f"at {format_memory(at)}"]
     headline = " ".join(["OOM-killed", *where, *figure])
+    after = format_seconds(timeout_seconds or run.seconds)
+    ending = f"stopped after {after}" if run.timed_out else exit_words(run)
     return _failed(
         run,
-        shorten(f"{headline}, {exit_words(run)}", HEADLINE_WIDTH),
+        shorten(f"{headline}, {ending}", HEADLINE_WIDTH),
         *phases_line(run, cut_off=True),
         *_largest(run),
         limit_line(run, limit_origin),
@@ -121,7 +124,7 @@ def _largest(run: Run) -> list[str]:
 
 
 def _kubernetes(run: Run) -> list[str]:
-    if run.exit_code != 0:
+    if run.exit_code != 0 and not run.timed_out:
         return []
     return ["a child was killed and the run went on; Kubernetes would kill all of it"]
 

@@ -16,7 +16,7 @@ _STDOUT = 1
 class Attachment:
     """Reads the multiplexed stream in a thread, from before the container starts to its end.
 
-    What the program between `cookie` and its reverse prints on stdout is a report, as JSON.
+    A line that the program prints on stdout between `cookie` and its reverse is a report, JSON.
     """
 
     def __init__(self, raw: Any, cookie: str) -> None:
@@ -29,7 +29,7 @@ class Attachment:
         self._fd = self._socket.fileno() if isinstance(self._socket, socket.socket) else None
         if self._fd is not None:
             hold(self._fd)
-        self._start, self._end = cookie.encode(), cookie[::-1].encode()
+        self._start, self._end = cookie.encode(), cookie[::-1].encode() + b"\n"
         self._output = {True: bytearray(), False: bytearray()}
         self._pending = bytearray()
         self._reports: list[dict[str, Any]] = []
@@ -99,6 +99,7 @@ class Attachment:
             pass
         finally:
             with self._changed:
+                self._keep(True, bytes(self._pending))  # noqa: FBT003
                 self._ended = True
                 self._changed.notify_all()
 
@@ -127,11 +128,16 @@ class Attachment:
                 del self._pending[:start]
                 return
             self._reports.append(json.loads(self._pending[start + len(self._start) : end]))
-            del self._pending[: end + len(self._end) + 1]
-        # A cookie may be cut in two by a frame's end
-        safe = max(0, len(self._pending) - len(self._start))
+            del self._pending[: end + len(self._end)]
+        safe = len(self._pending) - self._begun()
         self._keep(True, bytes(self._pending[:safe]))  # noqa: FBT003
         del self._pending[:safe]
+
+    def _begun(self) -> int:
+        """How many of the last bytes may be a cookie's first: a frame's end may cut it in two."""
+        longest = min(len(self._start) - 1, len(self._pending))
+        sizes = range(longest, 0, -1)
+        return next((n for n in sizes if self._pending.endswith(self._start[:n])), 0)
 
     def _keep(self, is_stdout: bool, data: bytes) -> None:  # noqa: FBT001
         kept = self._output[is_stdout]

@@ -20,11 +20,28 @@ from pytest_tfdocker.engine.errors import (
     ImageNotFoundError,
 )
 
+
+def _ssh_error() -> type[Exception]:
+    """What docker-py lets through of an engine behind ssh; without paramiko it refuses."""
+    try:
+        import paramiko  # noqa: PLC0415
+    except ImportError:
+        return DockerException
+    found: type[Exception] = paramiko.SSHException
+    return found
+
+
 LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
 IN_USE_TRIES, IN_USE_SECONDS = 10, 2
-FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+FAILURES = (
+    DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    _ssh_error(),
+)
 """What a refusal, and an engine that breaks off at any point of an answer, are raised as."""
 
 
@@ -72,7 +89,7 @@ class Engine:
             adapter = getattr(self.api, "_custom_adapter", None)
             return "unix://" + str(getattr(adapter, "socket_path", "/var/run/docker.sock"))
         if base.startswith("http+docker://ssh"):
-            return os.environ.get("DOCKER_HOST", base)
+            return f"ssh://{self.api._custom_adapter.ssh_host}"  # noqa: SLF001
         return base.replace("https://", "tcp://").replace("http://", "tcp://")
 
     @property

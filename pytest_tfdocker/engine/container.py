@@ -1,5 +1,6 @@
 """A container of ours: created, attached, then started, so that its life hangs on our stdin."""
 
+import re
 import secrets
 from contextlib import suppress
 from datetime import datetime
@@ -56,6 +57,7 @@ def host_config(engine: Engine, spec: ContainerSpec) -> dict[str, Any]:
     """The HostConfig of the API, from a spec."""
     values: dict[str, Any] = {
         "auto_remove": not spec.keep,
+        "init": False,  # the probe is PID 1, whatever the engine's own setting
         "network_mode": spec.network,
         "pids_limit": spec.pids or DEFAULT_PIDS,
         "read_only": spec.read_only,
@@ -105,7 +107,7 @@ class Container:
             self.engine.api.start(self.id)
         except FAILURES as error:
             self.close()
-            raise _start_error(error, self.spec.argv[0]) from error
+            raise start_error(explain(error), self.spec.argv[0]) from error
         except BaseException:
             self.close()
             raise
@@ -179,11 +181,18 @@ class Container:
             self.engine.api.remove_container(self.id, force=True, v=True)
 
 
-def _start_error(error: Exception, program: str) -> EngineError:
-    text = explain(error)
-    if "executable file not found" in text or "no such file or directory" in text:
+def start_error(text: str, program: str) -> EngineError:
+    """What the runtime's refusal means, by its words about our program.
+
+    Hooks, mounts and working folders lack files and permissions too: those are told as they stand.
+    """
+    found = re.search(
+        rf"exec(?:utable file)?:? [\"'`]?{re.escape(program)}[\"'`]?:?\s(.*)", text, re.DOTALL
+    )
+    said = found[1].lower() if found else ""
+    if "not found" in said or "no such file or directory" in said:
         return CommandNotFoundError(f"the image has no {program}")
-    if text.removesuffix(": unknown").endswith("permission denied"):
+    if "permission denied" in said:
         return CommandNotFoundError(f"{program} in the image is no program that may be run")
     return EngineError(text)
 

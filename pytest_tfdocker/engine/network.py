@@ -6,6 +6,8 @@ import sys
 from contextlib import suppress
 from typing import Self
 
+from docker.errors import NotFound
+
 from pytest_tfdocker.engine.client import FAILURES, LABEL, Engine, engine_errors
 from pytest_tfdocker.engine.forks import hold, let_go
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner
@@ -23,27 +25,31 @@ class PrivateNetwork:
     def __enter__(self) -> Self:
         """Makes it. Raises EngineError."""
         with engine_errors():
-            self.engine.api.create_network(
-                self.name,
-                driver="bridge",
-                options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-                labels={LABEL: self._run_id, OWNER_LABEL: owner()},
+            self._helper = subprocess.Popen(
+                [sys.executable, "-m", "pytest_tfdocker.engine.reaper", self.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
-        self._helper = subprocess.Popen(
-            [sys.executable, "-m", "pytest_tfdocker.engine.reaper", self.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert self._helper.stdin is not None  # noqa: S101
-        hold(self._helper.stdin.fileno())
+            assert self._helper.stdin is not None  # noqa: S101
+            hold(self._helper.stdin.fileno())
+            try:
+                self.engine.api.create_network(
+                    self.name,
+                    driver="bridge",
+                    options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
+                    labels={LABEL: self._run_id, OWNER_LABEL: owner()},
+                )
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes it, and lets the helper go."""
-        remove_network(self.engine, self.name)
-        self._helper.kill()
+        """Removes it, and lets the helper go, which goes on trying where we could not."""
+        if remove_network(self.engine, self.name):
+            self._helper.kill()
         if self._helper.stdin is not None:
             let_go(self._helper.stdin.fileno())
             self._helper.stdin.close()
@@ -51,7 +57,7 @@ class PrivateNetwork:
 
 
 def remove_network(engine: Engine, name: str) -> bool:
-    """Whether the network is gone, whoever was still on it."""
+    """Whether the network is gone, whoever was still on it. An engine that is silent says no."""
     with suppress(*FAILURES):
         for container in engine.api.inspect_network(name).get("Containers") or {}:
             with suppress(*FAILURES):
@@ -59,6 +65,8 @@ def remove_network(engine: Engine, name: str) -> bool:
         engine.api.remove_network(name)
     try:
         engine.api.inspect_network(name)
-    except FAILURES:
+    except NotFound:
         return True
+    except FAILURES:
+        return False
     return False

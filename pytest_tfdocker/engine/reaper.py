@@ -6,8 +6,10 @@ this process sees the end of its own stdin and removes the network.
 
 import sys
 import time
+from contextlib import suppress
 
 from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.network import remove_network
 
 TRIES = 60
@@ -17,11 +19,11 @@ BETWEEN_SECONDS = 0.5
 def main(name: str) -> None:
     """Blocks until stdin ends; then tries for half a minute."""
     sys.stdin.buffer.read()
-    with Engine.connect() as engine:
-        for _ in range(TRIES):
+    for _ in range(TRIES):
+        with suppress(EngineError), Engine.connect() as engine:
             if remove_network(engine, name):
                 return
-            time.sleep(BETWEEN_SECONDS)
+        time.sleep(BETWEEN_SECONDS)
 
 
 if __name__ == "__main__":

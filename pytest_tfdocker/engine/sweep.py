@@ -7,6 +7,7 @@ import secrets
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pytest_tfdocker.engine.client import FAILURES, LABEL, Engine
 
@@ -25,6 +26,11 @@ def new_tag() -> str:
     """
     pid = os.getpid()
     return f"{HOLDING}:{_machine()}-{pid}-{_start(pid)}-{secrets.token_hex(4)}"
+
+
+def is_held(inspected: dict[str, Any]) -> bool:
+    """Whether a run holds this image, by the engine's record of it."""
+    return any(_HELD.search(tag) for tag in inspected.get("RepoTags") or [])
 
 
 def owner() -> str:

@@ -2,6 +2,8 @@
 
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,10 @@ from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, ImageNotFoundError
 from pytest_tfdocker.engine.sweep import new_tag
-from pytest_tfdocker.evidence.image import collect_inventory, image_config
+from pytest_tfdocker.evidence.image import collect_inventory, image_config, platform_of
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
 from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.schema import Build, Image
 
 _CHECKSUM = re.compile(r"#\(nop\) +(?:COPY|ADD) (?:file|dir|multi):[0-9a-f]+ in ")
 
@@ -111,28 +113,51 @@ def collect_base(
     if reference == "scratch":
         return Base(reference=reference, id="", layers=0, distributions=[])
     try:
-        found = _inspect(engine, reference, evidence)
-        if not _is_below(found, engine.inspect(evidence.id)):
-            return Absent(reason=f"the image does not stand on {reference} as the engine has it")
-        return _inventory(engine, reference, found, run_id)
+        with _inspected(engine, reference, evidence, settings) as found:
+            if not _is_below(found, engine.inspect(evidence.id)):
+                return Absent(
+                    reason=f"the image does not stand on {reference} as the engine has it"
+                )
+            return _inventory(engine, reference, found, run_id)
     except EngineError as error:
         return Absent(reason=f"the base image {reference} can't be looked at: {error}")
 
 
-def _inspect(engine: Engine, reference: str, evidence: ImageEvidence) -> dict[str, Any]:
+@contextmanager
+def _inspected(
+    engine: Engine, reference: str, evidence: ImageEvidence, settings: Build
+) -> Iterator[dict[str, Any]]:
     """The engine's record of the base, which BuildKit may have in its own cache alone."""
     try:
-        return engine.inspect(reference)
+        found = engine.inspect(reference)
     except ImageNotFoundError:
         if evidence.build is None:
             raise
+    else:
+        if platform_of(found) == evidence.platform or evidence.build is None:
+            yield found
+            return
+    tag = _build_from_alone(engine, reference, settings)
+    try:
+        yield engine.inspect(tag)
+    finally:
+        engine.remove_image(tag)
+
+
+def _build_from_alone(engine: Engine, reference: str, settings: Build) -> str:
+    """The tag of an image that is the base and nothing else, for the same platform."""
     with tempfile.TemporaryDirectory(prefix="tfdocker-") as folder:
         dockerfile = Path(folder) / "Dockerfile"
         dockerfile.write_text(f"FROM {reference}\n")
-        tag = new_tag()
-        request = BuildRequest(dockerfile=dockerfile, context=Path(folder), tag=tag)
-        built = build(engine, request, on_step=lambda _: None)
-    return {**engine.inspect(built.id), "RemoveAfter": tag}
+        request = BuildRequest(
+            dockerfile=dockerfile,
+            context=Path(folder),
+            tag=new_tag(),
+            platform=settings.platform,
+            builder=settings.builder,
+        )
+        build(engine, request, on_step=lambda _: None)
+    return request.tag
 
 
 def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
@@ -142,16 +167,12 @@ def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
 
 
 def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: str) -> Base | Absent:
-    try:
-        inventory = collect_inventory(engine, found["Id"], image_config(found), run_id=run_id)
-        if isinstance(inventory.distributions, Absent):
-            return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
-        return Base(
-            reference=reference,
-            id=found["Id"],
-            layers=len(engine.history(found["Id"])),
-            distributions=[one.path for one in inventory.distributions.installed],
-        )
-    finally:
-        if "RemoveAfter" in found:
-            engine.remove_image(found["RemoveAfter"])
+    inventory = collect_inventory(engine, found["Id"], image_config(found), run_id=run_id)
+    if isinstance(inventory.distributions, Absent):
+        return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
+    return Base(
+        reference=reference,
+        id=found["Id"],
+        layers=len(engine.history(found["Id"])),
+        distributions=[one.path for one in inventory.distributions.installed],
+    )

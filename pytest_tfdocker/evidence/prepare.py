@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
     ImageNotFoundError,
 )
 from pytest_tfdocker.engine.pull import pull
-from pytest_tfdocker.engine.sweep import new_tag
+from pytest_tfdocker.engine.sweep import is_held, new_tag
 from pytest_tfdocker.evidence.image import platform_of
 from pytest_tfdocker.evidence.records import BuildFacts
 from pytest_tfdocker.settings.schema import Image
@@ -115,11 +115,18 @@ def find(engine: Engine, reference: str, on_step: Callable[[StepSeen], None]) ->
 
 def _found(engine: Engine, reference: str, *, pulled: bool = False) -> Prepared:
     inspected = engine.inspect(reference)
+    image_id = str(inspected["Id"])
+    # Runs may share what one of them has pulled or built: the last to end removes it. Any other
+    # image is its owner's, and would go with our tag where he moves his meanwhile.
+    run_tag = new_tag() if pulled or is_held(inspected) else None
+    if run_tag is not None:
+        engine.tag(image_id, run_tag)
     return Prepared(
         reference=reference,
-        id=str(inspected["Id"]),
+        id=image_id,
         platform=platform_of(inspected),
         pulled=pulled,
+        run_tag=run_tag,
     )
 
 

@@ -11,6 +11,7 @@ from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
 from pytest_tfdocker.settings import schema
 
+NOTHING_TO_START = "the image has neither ENTRYPOINT nor CMD, and the settings name no command"
 _MEMORY_FILE = re.compile(r'File "/proc/1/fd/\d+"')
 
 
@@ -29,6 +30,8 @@ def collect_run(
     if isinstance(interpreter, Absent):
         return interpreter
     argv = _argv(supervised, interpreter, command, script, script_name)
+    if not argv:
+        return Absent(reason=NOTHING_TO_START)
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     if request is not None:
         child["request"] = {

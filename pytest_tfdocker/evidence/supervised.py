@@ -23,6 +23,8 @@ from pytest_tfdocker.settings.units import format_memory
 
 SAMPLE_SECONDS = 0.02
 KEEP_OUTPUT_BYTES = 64 << 10
+KEEP_ANSWER_BYTES = 1 << 20
+"""Of programs of ours: an answer holds up to 160 warnings, and the module may print after it."""
 GRACE_SECONDS = 10.0
 SETTLE_SECONDS = 30.0
 """Beyond the children's own time limits: the engine's start, the last figures, the removal."""
@@ -132,6 +134,8 @@ class Supervised:
             return python
         seconds = sum(float(str(child["timeout_seconds"])) for child in children) + SETTLE_SECONDS
         plan = self.plan(children, deadline_seconds=int(seconds), script=script)
+        if answers is not None:
+            plan["keep_bytes"] = KEEP_ANSWER_BYTES
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
@@ -216,7 +220,10 @@ def _answer(out: str, cookie: str) -> dict[str, Any] | None:
     start, end = out.find(cookie), out.find(cookie[::-1])
     if start < 0 or end < 0:
         return None
-    told: dict[str, Any] = msgspec.json.decode(out[start + len(cookie) : end])
+    try:
+        told: dict[str, Any] = msgspec.json.decode(out[start + len(cookie) : end])
+    except msgspec.DecodeError:
+        return None
     return told
 
 

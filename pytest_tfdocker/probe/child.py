@@ -127,9 +127,14 @@ def become(argv, environment, out, err, failed):
             signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], argv, environment)
     except OSError as error:
-        text = "%s: %s" % (argv[0], os.strerror(error.errno or errno.EIO))
-        os.write(failed, text.encode("utf-8", "replace"))
+        tell(failed, "%s: %s" % (argv[0], os.strerror(error.errno or errno.EIO)))
+    except BaseException as error:  # it must not go on as a second supervisor
+        tell(failed, "can't be run: %s" % error)
     os._exit(127)
+
+
+def tell(fd, text):
+    os.write(fd, text.encode("utf-8", "replace"))
 
 
 def raise_oom_score():

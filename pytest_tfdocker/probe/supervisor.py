@@ -28,7 +28,8 @@ def largest_processes(count=5):
     for pid in os.listdir("/proc"):
         if pid.isdigit() and pid != "1":
             try:
-                with open("/proc/%s/status" % pid) as lines:
+                # The kernel cuts a name after 15 bytes, in the midst of a character too
+                with open("/proc/%s/status" % pid, encoding="utf-8", errors="replace") as lines:
                     fields = dict(
                         line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line
                     )

@@ -64,7 +64,9 @@ def kept(texts):
     """Each text once, cut; of very many the first and the last, those of deprecation last of all.
 
     An error may hide in a warning, and behind any number of them."""
-    once = list(dict.fromkeys(text[:300] for text in texts))
+    # Half a surrogate pair is no text that JSON may hold
+    plain = [text[:300].encode("utf-8", "replace").decode("utf-8") for text in texts]
+    once = list(dict.fromkeys(plain))
     once.sort(key=lambda text: "DeprecationWarning: " in text or "FutureWarning: " in text)
     return once if len(once) <= 80 else once[:60] + once[-20:]
 

@@ -84,6 +84,64 @@ assert service.wait() == 0
     assert outcome(body, "-W", "error").tests == {"test_own": "passed"}
 
 
+def test_the_last_line_of_a_service_that_runs_on_is_seen(outcome):
+    body = """
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+code = "import time; print('ready', flush=True); time.sleep(60)"
+wait = LogMessageWaitStrategy("ready").with_startup_timeout(20)
+with tfdocker_service(command=["python3", "-c", code], wait=wait) as service:
+    assert service.get_logs() == (b"ready\\n", b"")
+assert service.wait() == 143
+"""
+    assert outcome(body, "-W", "error").tests == {"test_own": "passed"}
+
+
+@pytest.mark.parametrize("command", [["-c", "raise SystemExit(4)"], '-c "raise SystemExit(4)"'])
+def test_the_command_of_a_service_stands_behind_the_entrypoint(user_project, small_image, command):
+    user_project.write("Dockerfile", f'FROM {small_image}\nENTRYPOINT ["python3"]\nCMD ["-V"]\n')
+    call = f"tfdocker_service(command={command!r}, wait=lambda _: None)"
+    user_project.write(
+        "test_own.py", f"def test_own(tfdocker_service):\n    assert {call}.wait() == 4\n"
+    )
+    assert user_project.judge("test_own.py::test_own").tests == {"test_own": "passed"}
+
+
+def test_a_service_logs_in_nowhere(outcome, user_project):
+    login = '{"auths": {"registry.invalid": {"auth": "dTpw"}}}'
+    user_project.environment["DOCKER_AUTH_CONFIG"] = login
+    body = "tfdocker_service(command=['sleep', '60'], wait=lambda _: None)"
+    assert outcome(body).tests == {"test_own": "passed"}
+
+
+def test_an_image_that_starts_nothing_is_told_as_such(user_project, small_image):
+    user_project.write("Dockerfile", f"FROM {small_image}\nCMD []\n")
+    user_project.write("test_own.py", "def test_own(tfdocker_service):\n    tfdocker_service()\n")
+    said = user_project.judge("test_own.py::test_own")
+    told = "the image has neither ENTRYPOINT nor CMD, and the settings name no command"
+    assert told in said.output.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("tfdocker_run([])", "ValueError: [] is no command"),
+        ("tfdocker_run('')", "ValueError: '' is no command"),
+        ('tfdocker_run("echo \'a")', "can't be split into words: No closing quotation"),
+        ("tfdocker_service(command='')", "ValueError: '' is no command"),
+    ],
+)
+def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):
+    said = outcome(call)
+    assert said.tests == {"test_own": "failed"}
+    assert f">       {call}\n" in said.output
+    assert told in said.output
+
+
+def test_a_long_program_as_text_is_run(outcome):
+    code = "import sys; sys.exit(len(sys.argv[1]) != 400)"
+    outcome(f"assert tfdocker_run('python3 -c \"{code}\" {'x' * 400}').exit_code == 0")
+
+
 def test_a_service_that_ends_well_before_it_is_ready_says_so(outcome):
     said = outcome("tfdocker_service(command=['true'], ports=[8000])")
     told = "the service is not ready: it ended before it was ready, with exit code 0"

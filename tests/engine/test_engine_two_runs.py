@@ -11,6 +11,7 @@ from pytest_tfdocker.engine import buildx
 from pytest_tfdocker.engine.client import LABEL
 from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.engine.sweep import HOLDING, new_tag, sweep
+from pytest_tfdocker.evidence.prepare import find
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
@@ -101,3 +102,19 @@ def test_the_tag_of_a_dead_run_is_swept_up_and_that_of_one_that_lives_is_not(eng
     finally:
         for tag in (dead, alive, elsewhere):
             engine.remove_image(tag)
+
+
+def test_what_another_run_holds_is_held_too_and_what_is_the_users_is_not(engine, small_image):
+    tag = f"tfdocker-test/given:{os.urandom(4).hex()}"
+    engine.tag(small_image, tag)
+    try:
+        assert find(engine, tag, lambda _: None).run_tag is None
+        theirs = new_tag()
+        engine.tag(small_image, theirs)
+        ours = find(engine, tag, lambda _: None).run_tag
+        assert ours in engine.inspect(small_image)["RepoTags"]
+        engine.remove_image(theirs)
+        engine.remove_image(ours)
+    finally:
+        engine.remove_image(tag)
+    assert not [one for one in engine.inspect(small_image)["RepoTags"] if HOLDING in one]

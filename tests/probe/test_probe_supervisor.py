@@ -119,11 +119,21 @@ def test_children_run_one_after_the_other(end_python):
         (["/no/such/program"], "/no/such/program: No such file or directory"),
         (["/"], "/: Permission denied"),
         (["nowhere-on-path"], "nowhere-on-path: No such file or directory"),
+        (["echo", "a\0b"], "can't be run: embedded null byte"),
+        ([], "can't be run: list index out of range"),
     ],
 )
 def test_a_program_that_can_not_be_started_is_told(end_python, argv, error):
     [told] = run(end_python, plan(children(argv)))
     assert (told["exit_code"], told["error"]) == (127, error)
+
+
+def test_a_name_that_the_kernel_cuts_within_a_character_ends_no_run(end_python, tmp_path):
+    name = tmp_path / ("x" + "сервис" * 2)  # its first 15 bytes are seven characters and a half
+    name.write_text(f"#!{end_python}\nimport time\na = b'x' * (1 << 24)\ntime.sleep(0.3)\n")
+    name.chmod(0o755)
+    [told] = run(end_python, plan(children([str(name)])))
+    assert (told["exit_code"], told["error"]) == (0, None)
 
 
 def test_a_signal_shows_as_shells_show_it(end_python):

@@ -1,7 +1,9 @@
 """tools/engine, run as a person runs it. No test stops an engine that something else uses."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,13 @@ SHARED_ROOT = Path("/var/lib/tfdocker-engine/root")
 
 
 def run_tool(
-    *arguments: str, home: Path, user: int | None = None, **env: str
+    *arguments: str, home: Path, user: int | None = None, tool: Path = TOOL, **env: str
 ) -> subprocess.CompletedProcess[str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")
     }
     return subprocess.run(
-        [TOOL, *arguments],
+        [tool, *arguments],
         env=inherited | {"TFDOCKER_ENGINE_HOME": str(home)} | env,
         capture_output=True,
         text=True,
@@ -69,7 +71,11 @@ def test_an_engine_that_the_user_names_is_never_replaced(name, command, tmp_path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run it as somebody else")
 def test_up_without_root_is_refused(tmp_path):
-    result = run_tool("up", home=tmp_path, user=65534, DOCKER_HOST=own_socket(tmp_path))
+    with tempfile.TemporaryDirectory() as folder:  # a checkout may lie where root alone may look
+        Path(folder).chmod(0o755)
+        tool = shutil.copytree(TOOL.parent, Path(folder) / "tools") / TOOL.name
+        host = own_socket(tmp_path)
+        result = run_tool("up", home=tmp_path, user=65534, tool=tool, DOCKER_HOST=host)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("tools/engine: no engine answers, and none can be started: ")
     assert result.stderr.endswith("; start Docker or set DOCKER_HOST\n")

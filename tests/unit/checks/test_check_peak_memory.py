@@ -101,6 +101,13 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
     )
 
 
+def test_a_parent_that_waits_for_a_worker_that_was_killed_is_an_oom_kill(facts, run):
+    hung = run(oom_killed=True, timed_out=True, exit_code=143)
+    verdict = judge(facts, hung, timeout=300)
+    assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, stopped after 5 min'
+    assert "a child was killed and the run went on; Kubernetes would kill all of it" in verdict.text
+
+
 def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
     verdict = judge(facts, run(oom_killed=True), **{"peak-memory": 900 * MIB})
     assert verdict.outcome == "failed"
