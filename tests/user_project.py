@@ -14,6 +14,7 @@ from typing import Any
 
 import docker
 
+from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.sweep import OWNER_LABEL
 
 OWN_TEST = "def test_own():\n    assert True\n"
@@ -117,7 +118,7 @@ class UserProject:
         """With the tag by which a run that was killed has held it, too."""
         with suppress(docker.errors.ImageNotFound):
             for tag in self.client.images.get(self.tag).tags:
-                self.client.images.remove(tag)
+                Engine(self.client).remove_image(tag)  # which waits for a container that goes
 
     def _left_by(self, pid: int) -> list[str]:
         """An engine that has promised to remove a container may need a moment for it."""

@@ -1,6 +1,7 @@
 """Every check, in the order in which they are collected and told."""
 
 from pytest_tfdocker.checks import (
+    bloat,
     build,
     conflicts,
     duration,
@@ -19,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     build.CHECK,
     size.CHECK,
     package_size.CHECK,
+    bloat.CHECK,
     pinned.CHECK,
     parity.CHECK,
     conflicts.CHECK,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from pytest_tfdocker.checks.blame import is_placed, mend_rows, owner_rows
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error
 from pytest_tfdocker.checks.wording import place, unknown, weigh
@@ -64,7 +65,11 @@ def _judge_total(facts: Facts) -> Verdict:
     if total is None:
         return unknown(evidence.files, "the file system")
     own = above_base(evidence)
-    details = (*_composition(facts.image, evidence), *_notes(evidence))
+    details = (
+        *_composition(facts.image, evidence),
+        *mend_rows(facts.image, evidence, total),
+        *_notes(evidence),
+    )
     return weigh(total, budget, format_size, *details, line=own[0].line if own else None)
 
 
@@ -109,6 +114,8 @@ def _judge_wasted(facts: Facts) -> Verdict:
 def _composition(image: Image, evidence: ImageEvidence) -> list[str]:
     if not evidence.layers:
         return [f"{NO_HISTORY}: which instruction brought what can't be told"]
+    if is_placed(evidence):
+        return [*owner_rows(image, evidence), *_wasted_line(evidence)]
     rows = layer_rows(image, above_base(evidence))
     more = len(rows) - ROWS
     lines = table([*rows[:ROWS], *_base_row(evidence)])

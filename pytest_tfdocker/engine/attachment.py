@@ -120,9 +120,12 @@ class Attachment:
         if not is_stdout:
             self._keep(False, data)  # noqa: FBT003
             return
+        # A report may be 30 MB in a thousand frames: what was searched for its end is not again
+        searched = max(0, len(self._pending) - len(self._end))
         self._pending += data
         while (start := self._pending.find(self._start)) >= 0:
-            end = self._pending.find(self._end, start)
+            end = self._pending.find(self._end, max(start, searched))
+            searched = 0
             self._keep(True, bytes(self._pending[:start]))  # noqa: FBT003
             if end < 0:
                 del self._pending[:start]

@@ -1,8 +1,13 @@
 """Collects what is known of an image without running its program: one container start."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
@@ -12,6 +17,10 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
+from pytest_tfdocker.evidence.bloat import Scene, find_bloat
+from pytest_tfdocker.evidence.listing import read_listing, unpacked
+from pytest_tfdocker.evidence.owners import add_up, find_owners
+from pytest_tfdocker.evidence.placing import place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
     BuildFacts,
@@ -103,7 +112,7 @@ def describe_image(
         platform=platform_of(inspected),
         engine=facts,
         config=image_config(inspected),
-        layers=_layers(engine.history(inspected["Id"]), inspected),
+        layers=layers_of(engine, inspected),
         store_bytes=_store_bytes(facts, inspected),
         build=build,
         files=inventory.files,
@@ -124,11 +133,12 @@ def platform_of(inspected: dict[str, Any]) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _layers(history: list[dict[str, Any]], inspected: dict[str, Any]) -> list[Layer]:
-    """The history; [] where it does not tell of every layer.
+def layers_of(engine: Engine, inspected: dict[str, Any]) -> list[Layer]:
+    """The history, oldest first; [] where it does not tell of every layer.
 
     Imported images have none, those of kaniko, jib and Bazel may have fewer entries than layers.
     """
+    history = engine.history(inspected["Id"])
     layers = (inspected.get("RootFS") or {}).get("Layers") or []
     nothing_told = not any(entry.get("Size") for entry in history)
     if len(history) < len(layers) or (nothing_told and (inspected.get("Size") or 0) > 0):
@@ -144,11 +154,18 @@ def _layers(history: list[dict[str, Any]], inspected: dict[str, Any]) -> list[La
 
 
 def collect_inventory(
-    engine: Engine, image_id: str, config: ImageConfig, *, run_id: str, python: str | None = None
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    *,
+    run_id: str,
+    python: str | None = None,
+    layer_bytes: Sequence[int] = (),
 ) -> Inventory:
     """Files, interpreter and distributions, by one container start.
 
     `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
+    `layer_bytes`: of the history, by which files are told to have come with one of its layers.
     """
     plan: dict[str, object] = {
         "python": python,
@@ -176,7 +193,7 @@ def collect_inventory(
         )
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
-    return _parts(found)
+    return _parts(found, config, layer_bytes)
 
 
 def recall_inventory(
@@ -187,18 +204,29 @@ def recall_inventory(
     *,
     run_id: str,
     python: str | None,
+    layer_bytes: Sequence[int],
     doing: Callable[[str], AbstractContextManager[None]],
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
-    key = f"inventory {engine.info.get('Driver')} {image_id} {python} {probe.inventory_hash()}"
+    made_by = f"{probe.inventory_hash()} {_hash_of_our_own()}"
+    key = f"inventory {engine.info.get('Driver')} {image_id} {python} {made_by}"
     found = store.recall(key, Inventory)
     if found is None:
         with doing("inventory of the image"):
-            found = collect_inventory(engine, image_id, config, run_id=run_id, python=python)
+            found = collect_inventory(
+                engine, image_id, config, run_id=run_id, python=python, layer_bytes=layer_bytes
+            )
         # What is missing may have been missed: a start that took too long, an engine too busy
         if Absent not in map(type, (found.files, found.interpreter, found.distributions)):
             store.keep(key, found)
     return found
+
+
+@cache
+def _hash_of_our_own() -> str:
+    """Changes with what makes an inventory of the probe's report: part of its key, too."""
+    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def _first_that_starts(
@@ -261,8 +289,17 @@ def _nothing(reason: str) -> Inventory:
     return Inventory(files=absent, interpreter=absent, distributions=absent)
 
 
-def _parts(found: dict[str, Any]) -> Inventory:
+def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int]) -> Inventory:
     files = Files(**found["files"])
+    listing = read_listing(unpacked(found["listing"]))
+    everywhere = [*found["distributions"], *found["elsewhere"]]
+    named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
+    owned = unpacked(found["owned"])
+    owners = find_owners(listing, named, owned, config)
+    layers = place_files(listing, layer_bytes)
+    by_owner, by_distribution = add_up(listing, owners, layers, len(named))
+    scene = Scene(listing, owners, unpacked(found["identical"]))
+    files = msgspec.structs.replace(files, owners=by_owner, bloat=find_bloat(scene, layers))
     told = found["interpreter"]
     if "error" in told:
         absent = Absent(reason=told["error"])
@@ -275,7 +312,12 @@ def _parts(found: dict[str, Any]) -> Inventory:
         environment=told["environment"],
         path=told["path"],
     )
-    installed = [Distribution(**values) for values in found["distributions"]]
+    installed = [
+        Distribution(**values, bytes=None if record is None else size)
+        for values, record, size in zip(
+            found["distributions"], owned["distributions"], by_distribution, strict=False
+        )
+    ]
     return Inventory(
         files=files,
         interpreter=interpreter,

@@ -70,6 +70,10 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     unreadable: int
     """Folders that could not be listed."""
     seconds: float
+    owners: list["Owner"] = []
+    """Largest first. Their bytes add up to `apparent_bytes`."""
+    bloat: list["Bloat"] = []
+    """Largest first."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):
@@ -120,6 +124,33 @@ class Distributions(Record, tag="distributions", frozen=True, kw_only=True):
     installed: list[Distribution]
     others: list[str] = []
     """Other environments of the image that hold a site-packages: their prefixes."""
+
+
+class Owner(Record, frozen=True, kw_only=True):
+    """Bytes of one owner that came with one layer."""
+
+    kind: str
+    """"distribution", "os-package", "weights", "project" (below WORKDIR), "nobody"."""
+    name: str
+    version: str = ""
+    layer: int | None = None
+    """An index into `ImageEvidence.layers`. None: it can't be told."""
+    bytes: int
+
+
+class Bloat(Record, frozen=True, kw_only=True):
+    """A cause of the catalogue that was found in the image."""
+
+    cause: str
+    bytes: int
+    """What its fix saves."""
+    paths: list[str]
+    """The ten largest: files of 1 MB and more, and folders, with "/" at the end."""
+    path_bytes: list[int]
+    count: int
+    """Of files, all of them."""
+    layer: int | None = None
+    """An index into `ImageEvidence.layers`: where most of it came with. None: it can't be told."""
 
 
 class Inventory(Record, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 # Installed distributions, read from their dist-info and egg-info folders: no pip, no importlib.metadata.
 import csv
 import email.parser
+import functools
 import io
 import os
 import re
@@ -70,7 +71,6 @@ def read_one(location, folder, first):
         "version": clean(version.partition("-py")[0]),
         "path": path,
         "location": location,
-        "bytes": None,
         "problem": None,
     }
     if text is None:
@@ -130,31 +130,19 @@ def is_editable(direct_url, location, folder):
     return os.path.exists(os.path.join(location, pth))
 
 
-def owned_files(distributions):
-    """Path → index of the distribution whose RECORD (or installed-files.txt) lists it."""
-    owners = {}
-    for index, distribution in enumerate(distributions):
-        paths = recorded(distribution["path"], distribution["location"])
-        if paths is None:
-            continue
-        distribution["bytes"] = 0
-        for path in paths:
-            owners.setdefault(path, index)
-    return owners
-
-
-def recorded(path, location):
+def recorded(distribution):
+    """What its RECORD (or installed-files.txt) lists, as it stands there, a path a line; the folder
+    that these are relative to. None where it has neither."""
+    path, location = distribution["path"], distribution["location"]
     record = read_text(os.path.join(path, "RECORD"))
     if record is not None:
         if '"' not in record:  # ten times as fast, and true of nearly all
             lines = record.replace("\r\n", "\n").split("\n")
-            return [absolute(location, line.partition(",")[0]) for line in lines if line]
+            return [location, "\n".join([line.partition(",")[0] for line in lines if line])]
         rows = csv.reader(io.StringIO(record, newline=""))
-        return [absolute(location, row[0]) for row in safe_rows(rows) if row]
+        return [location, "\n".join([row[0] for row in safe_rows(rows) if row])]
     listed = read_text(os.path.join(path, "installed-files.txt"))
-    if listed is not None:
-        return [absolute(path, line) for line in listed.splitlines() if line]
-    return None
+    return None if listed is None else [path, listed]
 
 
 def safe_rows(rows):
@@ -167,11 +155,6 @@ def safe_rows(rows):
             continue
 
 
-def absolute(folder, path):
-    joined = path if path.startswith("/") else folder + "/" + path
-    return os.path.normpath(joined) if ".." in path or "./" in path else joined
-
-
 def mark_os_owned(distributions):
     """Name the OS's package manager as installer where its own data lists the metadata."""
     wanted = {d["path"]: d for d in distributions}
@@ -182,14 +165,20 @@ def mark_os_owned(distributions):
 
 
 def dpkg_owned(wanted):
-    info = "/var/lib/dpkg/info"
-    if not any(path.startswith("/usr/lib/python") for path in wanted) or not os.path.isdir(info):
-        return
-    for name in os.listdir(info):
-        if name.endswith(".list"):
-            for line in (read_text(os.path.join(info, name)) or "").splitlines():
+    if any(path.startswith("/usr/lib/python") for path in wanted):
+        for text in dpkg_lists().values():
+            for line in text.splitlines():
                 if line in wanted:
                     yield wanted[line]
+
+
+@functools.lru_cache(maxsize=None)
+def dpkg_lists():
+    """Package → what dpkg has unpacked of it, a path a line; with its architecture, where it has one
+    in the name of the list."""
+    info = "/var/lib/dpkg/info"
+    lists = [name for name in names_in(info) if name.endswith(".list")]
+    return {clean(name[:-5]): read_text(os.path.join(info, name)) or "" for name in lists}
 
 
 def apk_owned(wanted):

@@ -1,4 +1,6 @@
 # The walk: every file of the merged file system once, by what a stat says.
+import base64
+import json
 import os
 import time
 
@@ -23,19 +25,18 @@ def mount_points():
 
 
 class Walk:
-    """Counts the image's own files. `owners` maps paths to distributions, whose bytes add up in
-    `owned`; mounts (/proc, /etc/hosts) are the engine's, not the image's, but for those at
-    `volumes`, the image's VOLUMEs, which hold a copy of what the image has there."""
+    """Lists the image's own files, folder by folder. Mounts (/proc, /etc/hosts) are the engine's,
+    not the image's, but for those at `volumes`, the image's VOLUMEs, which hold a copy of what the
+    image has there."""
 
-    def __init__(self, owners, distributions, volumes=()):
-        self.owners = owners
-        self.owned = [0] * distributions
+    def __init__(self, volumes=()):
+        self.listing = []
         self.count = 0
         self.apparent = 0
         self.blocks = 0
         self.unreadable = 0
         self.site_packages = []
-        self.linked = {}
+        self.linked = set()
         self.mounts = mount_points() - {os.path.normpath(path) for path in volumes}
         self.mounted_in = {os.path.dirname(point) for point in self.mounts}
 
@@ -45,8 +46,6 @@ class Walk:
         self.blocks += os.lstat(root).st_blocks
         while folders:
             self.folder(folders.pop(), folders)
-        for size, blocks, owner in self.linked.values():
-            self.add(size, blocks, owner)
         return {
             "count": self.count,
             "apparent_bytes": self.apparent,
@@ -64,21 +63,18 @@ class Walk:
             return
         try:
             with os.scandir(opened) as entries:
-                self.entries(folder, entries, folders)
+                self.entries(folder, entries, folders, opened)
         finally:
             os.close(opened)
 
-    def entries(self, folder, entries, folders):
-        owners = self.owners
+    def entries(self, folder, entries, folders, opened):
         mounts = self.mounts if folder in self.mounted_in else ()
-        name = folder.rpartition("/")[2]
-        compiled = name == "__pycache__"
-        if name in ("site-packages", "dist-packages"):
+        if folder.rpartition("/")[2] in ("site-packages", "dist-packages"):
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
+        names, sizes, changed, hard, targets = [], [], [], {}, {}
         for entry in entries:
-            path = start + entry.name
-            if path in mounts:
+            if mounts and start + entry.name in mounts:
                 continue
             try:
                 stat = entry.stat(follow_symlinks=False)
@@ -87,32 +83,89 @@ class Walk:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 self.blocks += stat.st_blocks
-                folders.append(path)
+                folders.append(start + entry.name)
                 continue
-            self.count += 1
-            owner = owners.get(path)
-            if owner is None and compiled:
-                owner = owners.get(source_of(folder, entry.name))
             if stat.st_nlink > 1:
-                self.link(stat, owner)
-            else:
-                self.add(stat.st_size, stat.st_blocks, owner)
+                hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+            if entry.is_symlink():
+                targets[len(names)] = target_of(entry.name, opened)
+            self.add(stat)
+            names.append(entry.name)
+            sizes.append(stat.st_size)
+            changed.append(stat.st_ctime_ns // 1000000)
+        if names:
+            self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
 
-    def add(self, size, blocks, owner):
-        self.apparent += size
-        self.blocks += blocks
-        if owner is not None:
-            self.owned[owner] += size
-
-    def link(self, stat, owner):
-        """Keeps what has several names, to be counted once: a distribution's, if one name is."""
-        inode = (stat.st_dev, stat.st_ino)
-        known = self.linked.get(inode, (0, 0, None))[2]
-        if known is not None and (owner is None or known < owner):
-            owner = known
-        self.linked[inode] = (stat.st_size, stat.st_blocks, owner)
+    def add(self, stat):
+        """What has several names counts once."""
+        self.count += 1
+        if stat.st_nlink > 1:
+            inode = (stat.st_dev, stat.st_ino)
+            if inode in self.linked:
+                return
+            self.linked.add(inode)
+        self.apparent += stat.st_size
+        self.blocks += stat.st_blocks
 
 
-def source_of(cache_folder, name):
-    # a/__pycache__/b.cpython-311.opt-1.pyc → a/b.py: pip lists the .pyc it writes, others don't
-    return cache_folder[: -len("__pycache__")] + name.partition(".")[0] + ".py"
+LEAST_BYTES = 1000000
+
+
+def identical(listing):
+    """Paths of large files of the same content, a list each content; hard links are one file."""
+    by_size = {}
+    for folder, names, sizes, _, hard, targets in listing:
+        if max(sizes) >= LEAST_BYTES:
+            for at, name in enumerate(names.split("/")):
+                if sizes[at] >= LEAST_BYTES and at not in targets:
+                    path = folder.rstrip("/") + "/" + name
+                    by_size.setdefault(sizes[at], {}).setdefault(hard.get(at, path), path)
+    found = []
+    for files in by_size.values():
+        if len(files) > 1:
+            by_start = grouped(files.values(), lambda path: digest(path, 1 << 16))
+            for some in by_start:
+                found += grouped(some, digest)
+    return sorted(found)
+
+
+def grouped(paths, key):
+    groups = {}
+    for path in sorted(paths):
+        try:
+            groups.setdefault(key(path), []).append(path)
+        except OSError:
+            continue
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def digest(path, limit=None):
+    """Of the file's content, or of its first bytes."""
+    import hashlib
+
+    state = hashlib.blake2b(digest_size=20)
+    with open(path, "rb", buffering=0) as file:
+        while limit is None or limit > 0:
+            data = file.read(min(limit or 1 << 20, 1 << 20))
+            if not data:
+                break
+            state.update(data)
+            limit = None if limit is None else limit - len(data)
+    return state.digest()
+
+
+def target_of(name, folder):
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError:
+        return ""
+
+
+def packed(value):
+    """JSON, compressed where the interpreter has zlib; a file's name may be no text that UTF-8 has."""
+    text = json.dumps(value, separators=(",", ":"))
+    try:
+        import zlib
+    except ImportError:
+        return ["json", text]
+    return ["zlib", base64.b64encode(zlib.compress(text.encode("ascii"), 1)).decode("ascii")]

@@ -20,17 +20,25 @@ def main(plan, parts, report):
     interpreter = find_interpreter(plan, parts["ask_interpreter"].decode("utf-8"))
     installed = distributions.of_path(interpreter.get("path", []))
     distributions.mark_os_owned(installed)
-    owners = distributions.owned_files(installed)
-    walk = files.Walk(owners, len(installed), plan["volumes"])
+    walk = files.Walk(plan["volumes"])
     result = {"interpreter": interpreter, "files": walk.run(), "distributions": installed}
-    for distribution, size in zip(installed, walk.owned):
-        if distribution["bytes"] is not None:
-            distribution["bytes"] = size
     known = {distribution["location"] for distribution in installed}
-    result["others"] = sorted(
-        distributions.clean(folder)
-        for folder in walk.site_packages
-        if folder not in known and has_distributions(folder)
+    others = sorted(
+        folder for folder in walk.site_packages if folder not in known and has_distributions(folder)
+    )
+    elsewhere = distributions.of_path(others)
+    distributions.mark_os_owned(elsewhere)
+    keys = ("name", "version", "installer")
+    result["elsewhere"] = [{key: one[key] for key in keys} for one in elsewhere]
+    result["others"] = [distributions.clean(folder) for folder in others]
+    result["listing"] = files.packed(walk.listing)
+    result["identical"] = files.packed(files.identical(walk.listing))
+    result["owned"] = files.packed(
+        {
+            "distributions": [distributions.recorded(one) for one in installed + elsewhere],
+            "dpkg": distributions.dpkg_lists(),
+            "apk": distributions.read_text("/lib/apk/db/installed"),
+        }
     )
     for distribution in installed:
         for key in ("path", "location", "shadowed_by", "direct_url"):

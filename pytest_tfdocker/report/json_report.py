@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
 from pytest_tfdocker.evidence.records import (
     Absent,
     Gpu,
@@ -65,7 +66,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
             evidence.interpreter if evidence else None,
             *("executable", "reason", "version", "platform"),
         ),
-        "size": _size(evidence),
+        "size": _size(report, evidence),
         "dependencies": _dependencies(report),
         "imports": _imports(report.imports),
         "gpu": _gpu(report.gpu),
@@ -89,7 +90,7 @@ def _engine(evidence: ImageEvidence | None) -> dict[str, Any] | None:
     return _part(engine, "name", "version", "cgroup_version", "store", "remote")
 
 
-def _size(evidence: ImageEvidence | None) -> dict[str, Any] | None:
+def _size(report: ImageReport, evidence: ImageEvidence | None) -> dict[str, Any] | None:
     if evidence is None:
         return None
     return {
@@ -100,8 +101,27 @@ def _size(evidence: ImageEvidence | None) -> dict[str, Any] | None:
         "layers": [_part(one, "instruction", "line", "bytes", "base") for one in evidence.layers]
         or None,
         "distributions": _distributions(evidence),
-        "bloat": None,
+        "bloat": _bloat(report, evidence),
     }
+
+
+def _bloat(report: ImageReport, evidence: ImageEvidence) -> list[Any] | None:
+    if isinstance(evidence.files, Absent):
+        return None
+    found = []
+    for one in findings(report.image, evidence.files.bloat):
+        layer = layer_of(evidence.layers, one)
+        found.append(
+            {
+                "cause": one.cause,
+                "bytes": one.bytes,
+                "paths": one.paths,
+                "instruction": layer.instruction if layer else None,
+                "line": layer.line if layer else None,
+                "fix": FIX[one.cause],
+            }
+        )
+    return found
 
 
 def _distributions(evidence: ImageEvidence) -> list[Any] | None:

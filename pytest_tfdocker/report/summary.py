@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from pytest_tfdocker.checks.bloat import FIX, findings, row
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
@@ -19,6 +20,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
     lines: list[str] = []
     for report in reports:
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
+        lines += _bloat(report)
         lines += suggest(report)
         lines += _warned(report)
         lines += _not_judged(report)
@@ -128,6 +130,20 @@ def _layers(report: ImageReport, evidence: ImageEvidence) -> list[str]:
     layers = above_base(evidence)[:LARGEST]
     rows = table(layer_rows(report.image, layers))
     return ["largest layers:", *(f"  {row}" for row in rows)] if rows else []
+
+
+def _bloat(report: ImageReport) -> list[str]:
+    """What could be saved: it fails nothing unless `size.bloat` says so."""
+    evidence = report.known
+    if evidence is None or isinstance(evidence.files, Absent):
+        return []
+    found = findings(report.image, evidence.files.bloat)
+    if not found:
+        return []
+    rows = table([row(report.image, evidence.layers, one) for one in found])
+    fixes = [f"{line}\n    {FIX[one.cause]}" for line, one in zip(rows, found, strict=True)]
+    lines = [line for fix in bounded(fixes) for line in fix.split("\n")]
+    return [f"could be saved in {report.image.name}:", *(f"  {line}" for line in lines)]
 
 
 def _packages(evidence: ImageEvidence) -> list[str]:

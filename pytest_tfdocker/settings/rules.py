@@ -10,7 +10,7 @@ from pytest_tfdocker.settings.toml_lines import Path
 
 _SIZES = ("total", "layer", "wasted")
 _PLAIN = ("build", "pinned", "parity", "conflicts", "gpu-visible", "limits")
-_WITH_PARAMETER = ("size", "package-size", "import", "peak-memory", "duration")
+_WITH_PARAMETER = ("size", "package-size", "bloat", "import", "peak-memory", "duration")
 _CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))
 
 # It stands in test ids and in image tags: the grammar of a tag, which is the narrower one.
@@ -20,6 +20,14 @@ _NAME_RULE = "a name has letters, digits, '_', '.' and '-', at most 128"
 _MOST_PORT = 65535
 _STATUS = range(100, 600)
 
+BLOAT = (
+    *("pip-cache", "uv-cache", "conda-cache", "apt-lists", "apt-archives", "git", "build-tools"),
+    *("archives", "second-copies", "cuda-twice", "cuda-libraries", "two-frameworks"),
+    *("duplicate-weights", "hub-cache", "identical-files", "byte-code", "static-libraries"),
+    *("headers", "tests"),
+)
+"""The causes that a budget may be set for; what they are is said where they are looked for."""
+
 Problems = Iterator[tuple[Path, str]]
 
 
@@ -28,6 +36,7 @@ def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
     problems = [
         *run_problems(values.get("run", {})),
         *_imports_problems(values.get("imports", {})),
+        *_bloat_problems(values.get("size", {})),
         *_checks_problems(values.get("checks", {})),
         *_smoke_problems(reader, values.get("smoke", []), path),
     ]
@@ -49,6 +58,13 @@ def check_levels(reader: Reader, values: Values, smokes: set[str], path: Path = 
         if name in {"peak-memory", "duration"} and parameter and smoke not in smokes:
             near = suggest(smoke, smokes)
             reader.problem((*path, "checks", check), f"no smoke is named {smoke!r}{near}")
+
+
+def _bloat_problems(size: Values) -> Problems:
+    for cause in size.get("bloat", {}):
+        if cause not in BLOAT:
+            near = suggest(cause, BLOAT) or f"; there are {', '.join(BLOAT)}"
+            yield ("size", "bloat", cause), f"no cause of bloat is named {cause!r}{near}"
 
 
 def run_problems(run: Values) -> Problems:

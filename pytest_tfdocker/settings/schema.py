@@ -62,6 +62,8 @@ class Size(Table, frozen=True, kw_only=True):
     layer: ByteSize | None = None
     wasted: ByteSize | None = None
     packages: dict[str, ByteSize] = {}
+    bloat: dict[str, ByteSize] = {}
+    """By the name of a cause."""
 
 
 class Dependencies(Table, frozen=True, kw_only=True):

@@ -4,10 +4,11 @@ import os
 
 import pytest
 
+from pytest_tfdocker.evidence.owners import claims_of
+
 QUESTION = """
     found = distributions.of_path(plan)
-    owners = distributions.owned_files(found)
-    return [found, sorted(owners.items())]
+    return [found, [distributions.recorded(one) for one in found]]
 """
 
 
@@ -32,7 +33,9 @@ def read(ask, site, end_python):
     """(distributions, owners of files) of the folders, by default of `site` alone."""
 
     def run(*path):
-        return ask(end_python, ["distributions"], QUESTION, data=list(path) or [site.folder])
+        folders = list(path) or [site.folder]
+        found, records = ask(end_python, ["distributions"], QUESTION, data=folders)
+        return [found, sorted([path, index] for path, index in claims_of(records).items())]
 
     return run
 
@@ -60,7 +63,6 @@ def test_a_wheel(site, read):
         "version": "1.2",
         "path": path,
         "location": site.folder,
-        "bytes": 0,
         "problem": None,
         "requires": ["torch (>=2)", 'tqdm ; extra == "progress"'],
         "extras": ["progress"],
@@ -99,7 +101,7 @@ def test_an_egg_info_folder_with_requires_txt(site, read):
 def test_an_egg_info_file_as_distutils_left_it(site, read):
     site("PyYAML-5.3.1-py3.9.egg-info", metadata("PyYAML", "5.3.1"))
     [found], _ = read()
-    assert (found["name"], found["version"], found["bytes"]) == ("pyyaml", "5.3.1", None)
+    assert (found["name"], found["version"]) == ("pyyaml", "5.3.1")
 
 
 def test_the_first_copy_on_the_path_shadows_the_others(site, read, tmp_path):

@@ -5,20 +5,26 @@ import subprocess
 
 import pytest
 
+from pytest_tfdocker.evidence.listing import read_listing, unpacked
+
 QUESTION = """
     import tfdocker_files
 
-    walk = tfdocker_files.Walk(plan["owners"], 2, plan["volumes"])
+    walk = tfdocker_files.Walk(plan["volumes"])
     result = walk.run(plan["root"])
-    return [result, walk.owned, walk.site_packages]
+    packed = tfdocker_files.packed([walk.listing, tfdocker_files.identical(walk.listing)])
+    return [result, packed, walk.site_packages]
 """
 
 
 @pytest.fixture
 def walk(ask, end_python, tmp_path):
-    def run(owners=None, wrapper=(), volumes=()):
-        data = {"root": str(tmp_path), "owners": owners or {}, "volumes": list(volumes)}
-        return ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
+    def run(wrapper=(), volumes=()):
+        data = {"root": str(tmp_path), "volumes": list(volumes)}
+        told = ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
+        result, packed, site_packages = told
+        listing, identical = unpacked(packed)
+        return result, read_listing(listing), identical, site_packages
 
     return run
 
@@ -32,7 +38,7 @@ def test_files_links_and_folders_count_by_what_they_are(walk, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/c").write_bytes(b"y" * 70)
     (tmp_path / "b/link").symlink_to("c")
-    result, _, _ = walk()
+    result, *_ = walk()
     assert (result["count"], result["apparent_bytes"], result["unreadable"]) == (3, 5071, 0)
     paths = [tmp_path, *(tmp_path / name for name in ("a", "b", "b/c", "b/link"))]
     assert result["block_bytes"] == blocks(*paths)
@@ -41,7 +47,7 @@ def test_files_links_and_folders_count_by_what_they_are(walk, tmp_path):
 def test_a_sparse_file_has_more_bytes_than_blocks(walk, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 30)
-    result, _, _ = walk()
+    result, *_ = walk()
     assert result["apparent_bytes"] == 1 << 30
     assert result["block_bytes"] < 1 << 20
 
@@ -50,44 +56,52 @@ def test_hard_links_are_counted_once(walk, tmp_path):
     (tmp_path / "a").write_bytes(b"x" * 1000)
     for name in ("b", "c"):
         (tmp_path / name).hardlink_to(tmp_path / "a")
-    result, _, _ = walk()
+    result, *_ = walk()
     assert (result["count"], result["apparent_bytes"]) == (3, 1000)
-
-
-def test_a_hard_link_belongs_to_the_distribution_that_lists_one_of_its_names(walk, tmp_path):
-    """As uv leaves them, with its cache beside the environment."""
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/a").write_bytes(b"x" * 1000)
-    names = [str(tmp_path / name) for name in ("b", "c")]
-    for name in names:
-        os.link(tmp_path / "cache/a", name)
-    result, owned, _ = walk({names[0]: 1, names[1]: 0})
-    assert (result["apparent_bytes"], owned) == (1000, [1000, 0])
-    assert walk({names[0]: 1})[1] == [0, 1000]
 
 
 def test_a_link_to_a_folder_is_not_followed(walk, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
-    result, _, _ = walk()
+    result, *_ = walk()
     assert result["count"] == 1
 
 
-def test_bytes_go_to_their_distribution_its_byte_code_too(walk, tmp_path):
-    package = tmp_path / "site-packages/foo/__pycache__"
+def test_every_name_is_listed_with_its_bytes_and_where_a_link_leads(walk, tmp_path):
+    package = tmp_path / "site-packages/foo"
     package.mkdir(parents=True)
-    (package.parent / "bar.py").write_bytes(b"x" * 100)
-    (package / "bar.cpython-311.opt-1.pyc").write_bytes(b"y" * 10)
-    (package / "other.cpython-311.pyc").write_bytes(b"z")
-    missing = str(package.parent / "gone.py")
-    _, owned, site_packages = walk({str(package.parent / "bar.py"): 1, missing: 0})
-    assert owned == [0, 110]
+    (package / "bar.py").write_bytes(b"x" * 100)
+    (package / "hard.py").hardlink_to(package / "bar.py")
+    (package / "link").symlink_to("../gone")
+    _, listing, _, site_packages = walk()
     assert site_packages == [str(tmp_path / "site-packages")]
+    sizes = dict(zip(listing.paths, listing.sizes, strict=True))
+    assert sum(sizes.values()) == 107
+    assert {sizes[str(package / name)] for name in ("bar.py", "hard.py")} == {0, 100}
+    [(row, target)] = listing.targets.items()
+    assert (listing.paths[row], target) == (str(package / "link"), "../gone")
+    changed = os.lstat(package / "bar.py").st_ctime_ns // 10**6
+    assert changed in listing.changed
+
+
+def test_large_files_of_the_same_content_are_told(walk, tmp_path):
+    content = os.urandom(1_000_000)
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "other").write_bytes(content[:-1] + b"x")
+    (tmp_path / "sooner").write_bytes(b"x" + content[1:])
+    (tmp_path / "hard").hardlink_to(tmp_path / "a")
+    (tmp_path / "small").write_bytes(content[:999_999])
+    (tmp_path / "as-small").write_bytes(content[:999_999])
+    [paths] = walk()[2]
+    assert len(paths) == 2
+    assert str(tmp_path / "b") in paths
 
 
 def test_names_that_are_not_utf8_are_counted(walk, tmp_path):
     with open(os.fsencode(tmp_path) + b"/f\xff", "wb") as file:  # noqa: PTH123
         file.write(b"12345")
-    assert walk()[0]["apparent_bytes"] == 5
+    result, listing, *_ = walk()
+    assert (result["apparent_bytes"], listing.paths) == (5, [f"{tmp_path}/f\udcff"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -98,7 +112,7 @@ def test_a_folder_that_can_not_be_listed_is_counted_as_such(walk, tmp_path):
     other = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     if subprocess.run([*other, "true"], check=False, capture_output=True).returncode:
         pytest.skip("no setpriv here")
-    result, _, _ = walk(wrapper=other)
+    result, *_ = walk(wrapper=other)
     assert (result["count"], result["unreadable"]) == (0, 1)
 
 
@@ -113,8 +127,8 @@ def test_what_is_mounted_is_not_the_images(walk, tmp_path):
     script = 'mount -t tmpfs none "$1/with space"; echo x >"$1/with space/file"\n'
     script += 'mount --bind /etc/hostname "$1/hosts"; shift; exec "$@"'
     mounted = ["unshare", "-m", "sh", "-ec", script, "sh", str(tmp_path)]
-    result, _, _ = walk(wrapper=mounted)
+    result, *_ = walk(wrapper=mounted)
     assert (result["count"], result["apparent_bytes"]) == (1, 3)
     volumes = [f"{tmp_path}/with space/"]
-    result, _, _ = walk(wrapper=mounted, volumes=volumes)
+    result, *_ = walk(wrapper=mounted, volumes=volumes)
     assert (result["count"], result["apparent_bytes"]) == (2, 5)  # a VOLUME has the image's own

@@ -8,6 +8,7 @@ def test_the_order_is_that_of_the_documentation():
         "build",
         "size",
         "package-size",
+        "bloat",
         "pinned",
         "parity",
         "conflicts",

@@ -1,0 +1,113 @@
+"""Whose an image's bytes are, and which line brought them: the rows of `size[total]`."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
+from pytest_tfdocker.checks.wording import place
+from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer, Owner
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_size
+from pytest_tfdocker.text import one_line, table
+
+INSTRUCTION_WIDTH = 48
+ROWS = 6
+MENDS = 3
+PLACED = 0.99
+"""Of the bytes, whose layer must be known; else layers are told and not owners."""
+_CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
+
+
+class _Row(msgspec.Struct):
+    what: str
+    layer: int | None
+    bytes: int = 0
+    count: int = 0
+
+
+def is_placed(evidence: ImageEvidence) -> bool:
+    """Whether it is known of nearly every byte whose it is, and with which layer it came."""
+    if isinstance(evidence.files, Absent) or not evidence.layers:
+        return False
+    known = sum(one.bytes for one in evidence.files.owners if one.layer is not None)
+    return known > 0 and known >= PLACED * evidence.files.apparent_bytes
+
+
+def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
+    """Owners above the base, largest first, with the line that brought each; the base is one."""
+    rows, base_bytes = _grouped(evidence)
+    shown, rest = rows[:ROWS], rows[ROWS:]
+    cells: list[tuple[str, str, str, str]] = []
+    told: set[int | None] = set()
+    for row in shown:
+        layer = None if row.layer is None else evidence.layers[row.layer]
+        instruction = "" if layer is None or row.layer in told else layer.instruction
+        told.add(row.layer)
+        cells.append(
+            (
+                format_size(row.bytes),
+                row.what,
+                place(image, layer.line if layer else None),
+                one_line(instruction, INSTRUCTION_WIDTH),
+            )
+        )
+    if rest:
+        cells.append((format_size(sum(row.bytes for row in rest)), f"{len(rest)} more", "", ""))
+    if base_bytes:
+        name = evidence.base.reference if isinstance(evidence.base, Base) else ""
+        cells.append((format_size(base_bytes), f"base {name}".rstrip(), "", ""))
+    return table(cells)
+
+
+def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
+    rows: dict[tuple[str, int | None], _Row] = {}
+    base_bytes = 0
+    owners = [] if isinstance(evidence.files, Absent) else evidence.files.owners
+    for owner in owners:
+        layer = _layer(evidence.layers, owner)
+        if layer is not None and layer.base:
+            base_bytes += owner.bytes
+            continue
+        what = _group(owner)
+        row = rows.setdefault((what, owner.layer), _Row(what=what, layer=owner.layer))
+        row.bytes += owner.bytes
+        row.count += 1
+    for row in rows.values():
+        if row.what in _COUNTED:
+            row.what = f"{row.what}, {row.count}"
+    return sorted(rows.values(), key=lambda row: (-row.bytes, row.what)), base_bytes
+
+
+_COUNTED = ("nvidia-* CUDA wheels", "OS packages")
+
+
+def _group(owner: Owner) -> str:
+    if owner.kind == "distribution" and _CUDA_WHEELS.search(owner.name):
+        return "nvidia-* CUDA wheels"
+    if owner.kind == "os-package":
+        return "OS packages"
+    if owner.kind == "nobody":
+        return "files of no package"
+    return f"{owner.name} {owner.version}".rstrip()
+
+
+def _layer(layers: Sequence[Layer], owner: Owner) -> Layer | None:
+    return None if owner.layer is None or owner.layer >= len(layers) else layers[owner.layer]
+
+
+def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
+    """What saves most, a line a cause, and what would be left."""
+    if isinstance(evidence.files, Absent):
+        return []
+    lines = []
+    for found in findings(image, evidence.files.bloat):
+        layer = layer_of(evidence.layers, found)
+        if layer is not None and layer.base:
+            continue
+        at = place(image, layer.line if layer else None)
+        total -= found.bytes
+        saved = f"saves {format_size(found.bytes)}, leaving {format_size(total)}"
+        lines.append(f"{f'mend {at}'.rstrip()}: {FIX[found.cause]}; {saved}")
+    return lines[:MENDS]

@@ -1,0 +1,85 @@
+"""`bloat[CAUSE]`: the bytes of one cause of the catalogue against its budget."""
+
+from collections.abc import Sequence
+
+from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.verdict import Verdict, error
+from pytest_tfdocker.checks.wording import place, unknown, weigh
+from pytest_tfdocker.evidence.bloat import CAUSES
+from pytest_tfdocker.evidence.records import Absent, Bloat, Layer
+from pytest_tfdocker.locks.declared import Declared
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_size
+from pytest_tfdocker.text import bounded, one_line, printable, table
+
+INSTRUCTION_WIDTH = 72
+FIX = {cause.name: cause.fix for cause in CAUSES}
+WHAT = {cause.name: cause.what for cause in CAUSES}
+
+
+def plan(image: Image, _declared: Declared) -> list[str | None]:
+    """Every cause that has a budget."""
+    return list(image.settings.size.bloat)
+
+
+def judge(facts: Facts, parameter: str | None) -> Verdict:
+    """What is found of one cause; nothing found is 0 bytes, where every file was seen."""
+    files, name = facts.evidence.files, parameter or ""
+    if isinstance(files, Absent):
+        return unknown(files, "the file system")
+    if files.unreadable:
+        return error(
+            f"{files.unreadable} folders could not be listed", "what is in them is unknown"
+        )
+    found = next((one for one in findings(facts.image, files.bloat) if one.cause == name), None)
+    budget = facts.image.settings.size.bloat[name]
+    if found is None:
+        return weigh(0, budget, format_size)
+    layer = layer_of(facts.evidence.layers, found)
+    details = (*_where(facts.image, layer), *paths(found), f"mend: {FIX[name]}")
+    return weigh(
+        found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
+    )
+
+
+def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:
+    """Those that are bloat under these settings: CUDA is none where a GPU may be asked for."""
+    return [one for one in found if _counts(image, one.cause)]
+
+
+def _counts(image: Image, cause: str) -> bool:
+    return cause != "cuda-libraries" or image.settings.gpu.expect == "none"
+
+
+def layer_of(layers: Sequence[Layer], found: Bloat) -> Layer | None:
+    """The layer that most of it came with; None where that can't be told."""
+    return None if found.layer is None or found.layer >= len(layers) else layers[found.layer]
+
+
+def row(image: Image, layers: Sequence[Layer], found: Bloat) -> tuple[str, str, str]:
+    """Bytes, what it is, and the line that brought it, as cells of a table."""
+    layer = layer_of(layers, found)
+    if layer is not None and layer.base:
+        return format_size(found.bytes), WHAT[found.cause], "the base image"
+    return format_size(found.bytes), WHAT[found.cause], place(image, layer.line if layer else None)
+
+
+def _where(image: Image, layer: Layer | None) -> list[str]:
+    if layer is None:
+        return ["which instruction brought it can't be told"]
+    if layer.base:
+        return ["most of it came with the base image"]
+    words = [place(image, layer.line), one_line(layer.instruction, INSTRUCTION_WIDTH)]
+    return ["  ".join(filter(None, words))]
+
+
+def paths(found: Bloat) -> list[str]:
+    """The largest paths, with their bytes."""
+    rows = [
+        (format_size(size), printable(path))
+        for path, size in zip(found.paths, found.path_bytes, strict=True)
+    ]
+    return bounded(table(rows))
+
+
+CHECK = Check(name="bloat", needs=("image", "base"), plan=plan, judge=judge)

@@ -1,0 +1,7 @@
+"""Why an image is larger than it need be: causes that have a name, their bytes and their paths."""
+
+from pytest_tfdocker.evidence.bloat.catalogue import CAUSES
+from pytest_tfdocker.evidence.bloat.findings import find_bloat
+from pytest_tfdocker.evidence.bloat.scene import Scene
+
+__all__ = ["CAUSES", "Scene", "find_bloat"]

@@ -1,0 +1,151 @@
+"""The causes: to add one, add a line to CAUSES, and to docs/checks/bloat.md what it means."""
+
+import msgspec
+
+from pytest_tfdocker.evidence.bloat import twice
+from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
+
+OWN = ("project", "nobody")
+DEVELOPMENT = (
+    r"^(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc|cargo"
+    r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
+    r"|musl-dev|build-base)(-|$|\d)|-(dev|devel)$"
+)
+CUDA_FILES = (
+    r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
+)
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One reason for bytes that an image need not have."""
+
+    name: str
+    """As `size.bloat.NAME` and `bloat[NAME]` have it."""
+    what: str
+    """For people, in place of the paths."""
+    fix: str
+    """One sentence."""
+    find: Find
+
+
+CAUSES = (
+    Cause(
+        "pip-cache",
+        "pip's cache",
+        "`pip install --no-cache-dir`, or `RUN --mount=type=cache,target=/root/.cache/pip`",
+        in_folders(r"/\.cache/pip/"),
+    ),
+    Cause(
+        "uv-cache",
+        "uv's cache",
+        "`uv --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/uv`",
+        in_folders(r"/\.cache/uv/"),
+    ),
+    Cause(
+        "conda-cache",
+        "conda's package cache",
+        "`conda clean -afy` in the RUN that installs",
+        twice.conda_packages,
+    ),
+    Cause(
+        "apt-lists",
+        "apt's package lists",
+        "`rm -rf /var/lib/apt/lists/*` in the RUN of `apt-get update`",
+        in_folders(r"^/var/lib/apt/lists/"),
+    ),
+    Cause(
+        "apt-archives",
+        "packages that the OS's package manager has kept",
+        "`apt-get clean`, `apk add --no-cache` or `dnf clean all` in the RUN that installs",
+        in_folders(r"^/var/cache/(apt|apk|yum|dnf)/"),
+    ),
+    Cause(
+        "git",
+        "a .git folder",
+        "a line `.git` in .dockerignore",
+        in_folders(r"/\.git/"),
+    ),
+    Cause(
+        "build-tools",
+        "compilers and -dev packages",
+        "compile in a stage of its own, and copy what it made into a slim one",
+        owned_by("os-package", DEVELOPMENT),
+    ),
+    Cause(
+        "archives",
+        "wheels and archives",
+        "`RUN --mount=type=bind` in place of COPY, or a line in .dockerignore",
+        named(r"\.(whl|deb|rpm|tar|tgz|zip|tar\.(gz|bz2|xz|zst))$", kinds=OWN),
+    ),
+    Cause(
+        "second-copies",
+        "distributions that are installed twice",
+        "install into one environment",
+        twice.second_copies,
+    ),
+    Cause(
+        "cuda-twice",
+        "the system's CUDA beside that of the nvidia-* wheels",
+        "a base without CUDA: the wheels bring what torch loads",
+        twice.second_cuda,
+    ),
+    Cause(
+        "cuda-libraries",
+        "CUDA libraries, and no GPU is asked for",
+        "install the CPU build of the framework",
+        either(
+            owned_by("distribution", r"^(nvidia-|cuda-|triton$)"),
+            named(CUDA_FILES, kinds=("distribution",)),
+            in_folders(r"^/usr/local/cuda[^/]*/"),
+        ),
+    ),
+    Cause(
+        "two-frameworks",
+        "torch and TensorFlow together",
+        "leave out the one that the service doesn't use",
+        twice.second_framework,
+    ),
+    Cause(
+        "duplicate-weights",
+        "the same weights in several formats",
+        "keep one format: `allow_patterns` of snapshot_download, or a line in .dockerignore",
+        twice.other_formats,
+    ),
+    Cause(
+        "hub-cache",
+        "files of a Hugging Face cache that no link leads to",
+        "copy the cache with its links (`cp -a`), or download with `local_dir`",
+        twice.hub_cache,
+    ),
+    Cause(
+        "identical-files",
+        "large files of the same content",
+        "keep one, and link to it",
+        twice.identical,
+    ),
+    Cause(
+        "byte-code",
+        "byte code of whole packages",
+        "`pip install --no-compile`, and compile what the service imports by importing it once",
+        twice.byte_code,
+    ),
+    Cause(
+        "static-libraries",
+        "static libraries of distributions",
+        "delete *.a in the RUN that installs",
+        named(r"\.(a|lib)$", kinds=("distribution",)),
+    ),
+    Cause(
+        "headers",
+        "C and CUDA headers of distributions",
+        "delete include/ in the RUN that installs, where nothing is compiled at run time",
+        named(r"\.(h|hh|hpp|hxx|cuh|inl|inc)$", kinds=("distribution",), below="/include/"),
+    ),
+    Cause(
+        "tests",
+        "tests of distributions",
+        "delete them in the RUN that installs",
+        named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
+    ),
+)
+"""In the order in which they claim files: each byte is one cause's."""

@@ -1,0 +1,103 @@
+"""What a cause is looked for in, and ways to look."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from pytest_tfdocker.evidence.listing import Listing
+from pytest_tfdocker.evidence.owners import Owners
+
+
+class Scene:
+    """The files of an image, whose they are, and which of them have the same content."""
+
+    def __init__(self, listing: Listing, owners: Owners, identical: list[list[str]]) -> None:
+        """`identical`: paths of large files of one content, a list each content."""
+        self.listing, self.owners, self.identical = listing, owners, identical
+        self.claimed: set[int] = set()
+        """Rows that belong to a cause already."""
+
+    @cached_property
+    def folders(self) -> list[tuple[str, range]]:
+        """Every folder that holds files, with the rows of these."""
+        return list(self.listing.rows_by_folder())
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each path."""
+        return {path: row for row, path in enumerate(self.listing.paths)}
+
+    @cached_property
+    def rows_of(self) -> dict[int, list[int]]:
+        """The rows of each owner, by its index."""
+        found: dict[int, list[int]] = {}
+        for row, owner in enumerate(self.owners.of_row):
+            found.setdefault(owner, []).append(row)
+        return found
+
+    def size(self, rows: list[int]) -> int:
+        """Bytes of these rows."""
+        return sum(self.listing.sizes[row] for row in rows)
+
+
+Find = Callable[[Scene], list[int]]
+"""Gives the rows of a cause: those that its fix removes."""
+
+
+def in_folders(pattern: str) -> Find:
+    """Every file below a folder whose path matches."""
+    matches = re.compile(pattern).search
+
+    def find(scene: Scene) -> list[int]:
+        return [row for folder, rows in scene.folders if matches(f"{folder}/") for row in rows]
+
+    return find
+
+
+def named(pattern: str, *, kinds: tuple[str, ...], below: str = "") -> Find:
+    """Files whose path matches, of owners of these kinds, in folders that match `below`."""
+    matches, inside = re.compile(pattern).search, re.compile(below).search
+
+    def find(scene: Scene) -> list[int]:
+        paths, owners = scene.listing.paths, scene.owners
+        return [
+            row
+            for folder, rows in scene.folders
+            if inside(f"{folder}/")
+            for row in rows
+            if matches(paths[row]) and owners.kind(row) in kinds
+        ]
+
+    return find
+
+
+def owned_by(kind: str, pattern: str) -> Find:
+    """Every file of owners of that kind whose name matches."""
+    matches = re.compile(pattern).search
+
+    def find(scene: Scene) -> list[int]:
+        return [
+            row
+            for index, (one, name, _) in enumerate(scene.owners.table)
+            if one == kind and matches(name)
+            for row in scene.rows_of.get(index, [])
+        ]
+
+    return find
+
+
+def either(*finds: Find) -> Find:
+    """What any of these finds."""
+
+    def find(scene: Scene) -> list[int]:
+        return sorted({row for one in finds for row in one(scene)})
+
+    return find
+
+
+def distributions(scene: Scene, pattern: str) -> Iterator[int]:
+    """Indices of distributions whose name matches."""
+    matches = re.compile(pattern).search
+    for index, (kind, name, _) in enumerate(scene.owners.table):
+        if kind == "distribution" and matches(name):
+            yield index

@@ -1,0 +1,159 @@
+"""Whose each file is: a distribution's, an OS package's, a model's, the project's, or nobody's."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.evidence.listing import Listing
+from pytest_tfdocker.evidence.records import ImageConfig, Owner
+
+WEIGHTS = re.compile(
+    r"\.(safetensors|gguf|ggml|onnx|pt|pth|ckpt|h5|msgpack|tflite|bin)$"
+    r"|/models--[^/]+/blobs/[^/]+$|\.onnx_data$",
+    re.IGNORECASE,
+)
+WEIGHTS_BYTES = 1 << 20
+"""Smaller files of these names are seldom weights."""
+OS_INSTALLERS = ("dpkg", "apk", "rpm")
+UNCLAIMED = ("weights", "project", "nobody")
+NAMES = {"weights": "model weights", "project": "the project", "nobody": "nobody"}
+
+
+class Owners(msgspec.Struct, frozen=True, kw_only=True):
+    """Owners, and which of them each row of the listing belongs to."""
+
+    table: list[tuple[str, str, str]]
+    """Kind, name, version."""
+    of_row: list[int]
+
+    def kind(self, row: int) -> str:
+        """Of the owner of a row: "distribution", "os-package", "weights", "project", "nobody"."""
+        return self.table[self.of_row[row]][0]
+
+    def name(self, row: int) -> str:
+        """Of the owner of a row."""
+        return self.table[self.of_row[row]][1]
+
+
+def find_owners(
+    listing: Listing,
+    distributions: Sequence[tuple[str, str, str | None]],
+    owned: dict[str, Any],
+    config: ImageConfig,
+) -> Owners:
+    """One owner each file; of those that claim it the first distribution, then the OS's package.
+
+    `distributions`: name, version and installer of each, in the order of `owned["distributions"]`,
+    which has what their RECORDs list. Moves the bytes of hard links to a name that has an owner.
+    """
+    table = [
+        ("os-package" if installer in OS_INSTALLERS else "distribution", name, version)
+        for name, version, installer in distributions
+    ]
+    claims = claims_of(owned["distributions"])
+    for package, paths in _os_packages(owned):
+        index = len(table)
+        table.append(("os-package", package, ""))
+        for path in paths:
+            claims.setdefault(path, index)
+    rest = len(table)
+    table += [(kind, NAMES[kind], "") for kind in UNCLAIMED]
+    workdir = posixpath.normpath(config.workdir)
+    of_row = []
+    for path, size in zip(listing.paths, listing.sizes, strict=True):
+        claimed = _claimed(claims, path)
+        of_row.append(rest + _unclaimed(path, size, workdir) if claimed is None else claimed)
+    _settle_links(listing, of_row)
+    return Owners(table=table, of_row=of_row)
+
+
+def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
+    """Path → index of the first RECORD that lists it."""
+    claims: dict[str, int] = {}
+    for index, record in enumerate(records):
+        if record is not None:
+            folder, lines = record
+            for line in lines.splitlines():
+                if line:
+                    claims.setdefault(_absolute(folder, line), index)
+    return claims
+
+
+def _absolute(folder: str, path: str) -> str:
+    joined = path if path.startswith("/") else f"{folder}/{path}"
+    return posixpath.normpath(joined) if ".." in path or "./" in path else joined
+
+
+def _os_packages(owned: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
+    for name, text in (owned["dpkg"] or {}).items():
+        yield name.partition(":")[0], text.splitlines()
+    yield from _apk_packages(owned["apk"] or "")
+
+
+def _apk_packages(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Of /lib/apk/db/installed: P: a package, F: a folder, R: a file in it."""
+    for block in text.split("\n\n"):
+        name, folder, paths = "", "", []
+        for line in block.splitlines():
+            key, _, value = line.partition(":")
+            if key == "P":
+                name = value
+            elif key == "F":
+                folder = value
+            elif key == "R":
+                paths.append(f"/{folder}/{value}".replace("//", "/"))
+        if name:
+            yield name, paths
+
+
+def _claimed(claims: dict[str, int], path: str) -> int | None:
+    found = claims.get(path)
+    if found is not None:
+        return found
+    folder, _, name = path.rpartition("/")
+    if folder.endswith("/__pycache__"):
+        # a/__pycache__/b.cpython-311.opt-1.pyc: pip lists the .pyc that it writes, others don't
+        return claims.get(f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}.py")
+    # Where /bin leads to /usr/bin, packages list what they hold by either name
+    return claims.get(path.removeprefix("/usr")) if path.startswith("/usr/") else None
+
+
+def _unclaimed(path: str, size: int, workdir: str) -> int:
+    """An index into UNCLAIMED."""
+    if size >= WEIGHTS_BYTES and WEIGHTS.search(path):
+        return 0
+    return 1 if workdir != "/" and path.startswith(f"{workdir}/") else 2
+
+
+def _settle_links(listing: Listing, of_row: list[int]) -> None:
+    """What has several names belongs to the first owner that lists one of them."""
+    for rows in listing.inodes.values():
+        best = min(rows, key=lambda row: of_row[row])
+        owner = of_row[best]
+        if best != rows[0]:
+            size = listing.sizes[rows[0]]
+            listing.sizes[rows[0]], listing.sizes[best] = 0, size
+        for row in rows:
+            of_row[row] = owner
+
+
+def add_up(
+    listing: Listing, owners: Owners, layers: Sequence[int | None], distributions: int
+) -> tuple[list[Owner], list[int]]:
+    """Bytes by owner and layer, largest first, and those of the first so many owners, in order."""
+    sums: dict[tuple[int, int | None], int] = {}
+    for row, size in enumerate(listing.sizes):
+        if size:
+            key = (owners.of_row[row], layers[row])
+            sums[key] = sums.get(key, 0) + size
+    first = [0] * distributions
+    found = []
+    for (owner, layer), size in sums.items():
+        kind, name, version = owners.table[owner]
+        if owner < distributions:
+            first[owner] += size
+        found.append(Owner(kind=kind, name=name, version=version, layer=layer, bytes=size))
+    return sorted(found, key=lambda one: (-one.bytes, one.name)), first

@@ -1,0 +1,161 @@
+"""Each cause of bloat in an image that has it and nothing else, and in one with the fix applied."""
+
+import os
+from contextlib import nullcontext
+
+import pytest
+
+from pytest_tfdocker.checks.bloat import findings
+from pytest_tfdocker.evidence.bloat import CAUSES
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.session import Session
+from pytest_tfdocker.settings.given import Options
+from pytest_tfdocker.settings.load import load_settings
+
+pytestmark = pytest.mark.engine
+
+SITE = "/usr/lib/python3/dist-packages"
+OTHER = "/opt/other/lib/python3.11/site-packages"
+HUB = "/models/models--org--name"
+TOLERANCE, MB = 0.02, 10**6
+
+SETUP = f"""
+fill() {{ mkdir -p "${{2%/*}}"; head -c "$1" /dev/urandom >"$2"; }}
+has() {{ # SITE NAME FILE…: a distribution with a RECORD
+  folder="$1/$2-1.0.dist-info"; mkdir -p "$folder"
+  printf 'Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n' "$2" >"$folder/METADATA"
+  site=$1; shift 2; printf '%s,,\\n' "$@" >"$folder/RECORD"
+}}
+package() {{ # NAME FILE…: one of dpkg's
+  mkdir -p /var/lib/dpkg/info; name=$1; shift; printf '%s\\n' "$@" >"/var/lib/dpkg/info/$name.list"
+}}
+site={SITE} other={OTHER} hub={HUB}
+"""
+"""Functions of the shell in each RUN of the cases."""
+
+CASES = {
+    "pip-cache": ("fill 3000000 /root/.cache/pip/http-v2/a", "true"),
+    "uv-cache": ("fill 3000000 /root/.cache/uv/archive-v0/a", "true"),
+    "conda-cache": (
+        "fill 9 /opt/conda/conda-meta/a.json; fill 3000000 /opt/conda/pkgs/a/lib.so",
+        "fill 9 /opt/conda/conda-meta/a.json",
+    ),
+    "apt-lists": ("fill 3000000 /var/lib/apt/lists/deb.debian.org_dists", "true"),
+    "apt-archives": ("fill 3000000 /var/cache/apt/archives/a.deb", "true"),
+    "git": ("fill 3000000 /srv/app/.git/objects/pack/a.pack", "true"),
+    "build-tools": (
+        "fill 2000000 /usr/bin/cc1; fill 1000000 /usr/include/all.h; package gcc-12 /usr/bin/cc1; "
+        "package libc6-dev:amd64 /usr/include/all.h",
+        "true",
+    ),
+    "archives": (
+        "fill 2000000 /wheels/a-1.0-py3-none-any.whl; fill 1000000 /srv/data.tar.gz",
+        "true",
+    ),
+    "second-copies": (
+        "fill 2000000 $site/foo.so; has $site foo foo.so; "
+        "fill 1500000 $other/foo.so; has $other foo foo.so",
+        "fill 2000000 $site/foo.so; has $site foo foo.so",
+    ),
+    "cuda-twice": (
+        "fill 2000000 $site/nvidia/libcublas.so; has $site nvidia-cublas-cu12 nvidia/libcublas.so; "
+        "fill 2500000 /usr/local/cuda-12.4/lib64/libcublas.so.12",
+        "fill 2000000 $site/nvidia/libcublas.so; has $site nvidia-cublas-cu12 nvidia/libcublas.so",
+    ),
+    "cuda-libraries": (
+        "fill 2000000 $site/torch/lib/libtorch_cuda.so; fill 90000 $site/torch/a.so; "
+        "has $site torch torch/lib/libtorch_cuda.so torch/a.so; "
+        "fill 1500000 $site/nvidia/libcufft.so; has $site nvidia-cufft-cu12 nvidia/libcufft.so",
+        "fill 90000 $site/torch/a.so; has $site torch torch/a.so",
+    ),
+    "two-frameworks": (
+        "fill 3000000 $site/torch/a.so; has $site torch torch/a.so; "
+        "fill 2000000 $site/tensorflow/a.so; has $site tensorflow tensorflow/a.so",
+        "fill 3000000 $site/torch/a.so; has $site torch torch/a.so",
+    ),
+    "duplicate-weights": (
+        "fill 3000000 /m/model.safetensors; fill 3100000 /m/pytorch_model.bin; "
+        "fill 2900000 /m/onnx/model.onnx",
+        "fill 3000000 /m/model.safetensors",
+    ),
+    "hub-cache": (
+        "fill 3000000 $hub/blobs/abc; mkdir -p $hub/snapshots/1; "
+        "cp $hub/blobs/abc $hub/snapshots/1/model.safetensors",
+        "fill 3000000 $hub/blobs/abc; mkdir -p $hub/snapshots/1; "
+        "ln -s ../../blobs/abc $hub/snapshots/1/model.safetensors",
+    ),
+    "identical-files": (
+        "fill 3000000 /data/a; cp /data/a /data/b; ln /data/a /data/c",
+        "fill 3000000 /data/a; ln -s a /data/b; ln /data/a /data/c",
+    ),
+    "byte-code": (
+        "fill 2000000 $site/foo/a.py; fill 1500000 $site/foo/__pycache__/a.cpython-311.pyc; "
+        "has $site foo foo/a.py",
+        "fill 2000000 $site/foo/a.py; has $site foo foo/a.py",
+    ),
+    "static-libraries": (
+        "fill 1000 $site/foo/a.so; fill 2000000 $site/foo/a.a; has $site foo foo/a.so foo/a.a",
+        "fill 1000 $site/foo/a.so; has $site foo foo/a.so foo/a.a",
+    ),
+    "headers": (
+        "fill 1000 $site/foo/a.so; fill 2000000 $site/foo/include/a.h; "
+        "has $site foo foo/a.so foo/include/a.h",
+        "fill 1000 $site/foo/a.so; has $site foo foo/a.so foo/include/a.h",
+    ),
+    "tests": (
+        "fill 1000 $site/foo/a.so; fill 2000000 $site/foo/tests/data.bin; "
+        "has $site foo foo/a.so foo/tests/data.bin",
+        "fill 1000 $site/foo/a.so; has $site foo foo/a.so foo/tests/data.bin",
+    ),
+}
+
+
+@pytest.fixture
+def evidence_of(user_project, small_image, tmp_path):
+    """The evidence of an image whose third instruction runs these commands."""
+    sessions = []
+
+    def build(commands, gpu="auto"):
+        user_project.write("setup.sh", SETUP)
+        user_project.write("tfdocker.toml", f'[gpu]\nexpect = "{gpu}"\n')
+        lines = [f"FROM {small_image}", "COPY setup.sh /setup.sh", f"RUN . /setup.sh; {commands}"]
+        user_project.write("Dockerfile", "\n".join([*lines, 'CMD ["python3", "-V"]', ""]))
+        session = Session(
+            load_settings(user_project.folder, options=Options(), environ={}),
+            Store(tmp_path / f"run-{len(sessions)}", None),
+            f"bloat{os.getpid()}",
+            building=lambda: nullcontext(lambda _: None),
+            doing=lambda _: nullcontext(),
+        )
+        session.store.run_folder.mkdir()
+        sessions.append(session)
+        image = session.settings.images[0]
+        evidence = session.evidence(image)
+        return evidence, findings(image, evidence.files.bloat)
+
+    yield build
+    for session in sessions:
+        session.let_go()
+        session.close()
+
+
+def test_every_cause_has_an_image():
+    assert list(CASES) == [cause.name for cause in CAUSES]
+
+
+@pytest.mark.parametrize("cause", CASES)
+def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, cause):
+    with_it, fixed = CASES[cause]
+    gpu = "none" if cause == "cuda-libraries" else "auto"
+    bloated, [found] = evidence_of(with_it, gpu)
+    slim, left = evidence_of(fixed, gpu)
+    assert found.cause == cause
+    saved = bloated.total_bytes - slim.total_bytes
+    assert abs(found.bytes - saved) <= max(TOLERANCE * saved, 4096)
+    assert found.bytes >= MB
+    assert sum(found.path_bytes) == found.bytes
+    assert left == []
+    assert bloated.layers[found.layer].line == 3
+    for evidence in (bloated, slim):
+        owned = sum(owner.bytes for owner in evidence.files.owners)
+        assert owned == evidence.files.apparent_bytes

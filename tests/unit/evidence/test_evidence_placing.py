@@ -1,0 +1,57 @@
+"""Which layer a file came with, told by the order in which the engine wrote them and by sums."""
+
+import pytest
+
+from pytest_tfdocker.evidence.listing import Listing
+from pytest_tfdocker.evidence.placing import place_files
+
+
+def placed(files, layers):
+    """`files`: name, bytes and time of each; gives the layer by name."""
+    listing = Listing()
+    for name, size, when in files:
+        listing.add(f"/{name}", size, when)
+    found = place_files(listing, layers)
+    return {name: layer for (name, _, _), layer in zip(files, found, strict=True)}
+
+
+BASE = [("base-a", 60_000, 0), ("base-b", 40_000, 1)]
+VENV = [("torch", 500_000, 1000), ("numpy", 80_000, 1010)]
+APP = [("app", 30, 2000)]
+
+
+def test_layers_end_where_the_sums_do_whatever_the_order_of_the_walk():
+    found = placed([*APP, *VENV, *BASE], [100_000, 0, 580_000, 30])
+    assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2, "app": 3}
+
+
+def test_files_that_the_engine_hides_of_the_base_disturb_nothing():
+    found = placed([*BASE, *VENV, *APP], [100_000 + 400, 580_000, 30])
+    assert found == {"base-a": 0, "base-b": 0, "torch": 1, "numpy": 1, "app": 2}
+
+
+def test_what_the_engine_makes_at_a_start_is_no_layers():
+    found = placed([*BASE, *APP, ("etc/mtab", 12, 9000), (".dockerenv", 0, 9000)], [100_000, 30])
+    assert (found["app"], found["etc/mtab"], found[".dockerenv"]) == (1, None, None)
+
+
+def test_the_rest_of_a_layer_of_which_files_are_hidden_is_between_its_neighbours():
+    found = placed([*BASE, *VENV, *APP], [100_000, 580_000 + 300_000_000, 30])
+    assert found == {"base-a": 0, "base-b": 0, "torch": 1, "numpy": 1, "app": 2}
+
+
+def test_of_two_layers_of_which_files_are_hidden_nothing_is_told():
+    found = placed([*BASE, *VENV, *APP], [100_000, 500_000 + 9999, 80_000 + 9999, 30])
+    assert (found["torch"], found["numpy"]) == (None, None)
+    assert (found["base-a"], found["app"]) == (0, 3)
+
+
+def test_a_layer_that_was_copied_up_whole_leaves_none_in_the_one_below():
+    found = placed([*BASE, *VENV], [100_000, 580_000, 580_000])
+    assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2}
+
+
+@pytest.mark.parametrize("layers", [[], [0, 0], [1]])
+def test_a_history_that_fits_nothing_tells_nothing(layers):
+    assert set(placed([*VENV, *APP], layers).values()) <= {None, 0}
+    assert placed([], layers) == {}
