@@ -192,12 +192,14 @@ def _path(
     text: str, source: Source, *, editable: bool, hashes: tuple[str, ...]
 ) -> Requirement | Skipped:
     """A folder is a project of the repository's own: there is nothing to hold it against."""
-    path = _without_extras(text.partition(";")[0].strip())
+    head, sign, marker = (part.strip() for part in text.partition(";"))
+    path, extras = _split_extras(head)
     if not path.lower().endswith(_ARCHIVES):
         return Skipped()
     if "*" in path:
         return Skipped(f"{source} {path}: which files that is can't be told")
-    return _direct(text, source, editable=editable, hashes=hashes)
+    whole = f"{path} ; {marker}" if sign else path
+    return _direct(whole, source, extras=extras, editable=editable, hashes=hashes)
 
 
 def _library_requirement(url: str) -> Any:
@@ -249,9 +251,10 @@ def redacted(url: str) -> str:
 
 
 def _extras(text: str) -> set[str]:
-    return {canonicalize_name(one) for one in text.strip("[]").split(",") if one.strip()}
+    return {canonicalize_name(one.strip()) for one in text.strip("[]").split(",") if one.strip()}
 
 
-def _without_extras(text: str) -> str:
+def _split_extras(text: str) -> tuple[str, str]:
+    """A path and the extras behind it: `./app.whl[serve]`."""
     match = _EXTRAS.fullmatch(text)
-    return match.group(1) if match else text
+    return (match.group(1), match.group(2)) if match else (text, "")
