@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from pytest_tfdocker.dockerfile.records import Dockerfile
+from pytest_tfdocker.dockerfile.records import Dockerfile, Stage
 from pytest_tfdocker.dockerfile.stages import surroundings
 from pytest_tfdocker.locks.copied import CopiedFiles
 from pytest_tfdocker.locks.places import Place
@@ -23,6 +23,11 @@ _OTHER_LAST = frozenset(
     tests""".split()  # noqa: SIM905
 )
 """Folders that hold none themselves; an environment may stand in them."""
+
+_ENVIRONMENT = re.compile(
+    r"\.?(v?env|packages|deps|vendor|install|local|conda|python|site).*|.*env"
+)
+"""Names that tell of one although it stands among sources."""
 
 
 class Lost:
@@ -68,20 +73,21 @@ class Lost:
 
     def _is_other(self, edge: Edge) -> bool:
         """Whether a path clearly holds something else than an environment."""
-        path = edge.source
-        stage = self.dockerfile.stages[edge.origin]
-        words = path.lower().split("/")
+        path, words = edge.source, edge.source.lower().split("/")
         named = _OTHER.intersection(words) or words[-1] in _OTHER_LAST
-        if (
-            named
-            or _FILE.fullmatch(path)
-            or _SYSTEM.fullmatch(path)
-            or self.files.holds(path, stage)
-        ):
+        if named or {"bin", "sbin"}.intersection(edge.target.split("/")):
             return True
+        if _FILE.fullmatch(path) or _SYSTEM.fullmatch(path):
+            return True
+        stage = self.dockerfile.stages[edge.origin]
+        return self.files.holds(path, stage) or self._is_source(path, stage)
+
+    def _is_source(self, path: str, stage: Stage) -> bool:
+        """Whether it is a working directory, or stands in one and isn't named for packages."""
         known = surroundings(self.dockerfile, stage, self.files.args)
-        folders = set()
+        folders = {known.workdir}
         for instruction in stage.instructions:
             known.take(instruction)
-            folders.add(posixpath.normpath(known.workdir))
-        return path in folders
+            folders.add(known.workdir)
+        inside = any(below(folder, path) for folder in folders - {"/"})
+        return path in folders or (inside and not _ENVIRONMENT.fullmatch(posixpath.basename(path)))

@@ -28,7 +28,7 @@ def places(pip: PipCommand, call: Call, made: Collection[str] = ()) -> tuple[Pla
         return tuple(f"{home}/.local" for home in _home(call))
     if _is_set(pip, call, "system") or call.variables.get("UV_SYSTEM_PYTHON", "") not in _OFF:
         return (None,)
-    python = pip.options.get("--python") or _variable(pip, call, "python") or pip.program
+    python = pip.options.get("--python") or _variable(pip, call, "python") or _program(pip)
     if "/" in python:
         return (_of_interpreter(call.path(python)),)
     conda = call.conda or call.variables.get("CONDA_DEFAULT_ENV")
@@ -61,6 +61,11 @@ def _variable(pip: PipCommand, call: Call, name: str) -> str:
     """Every option of pip may stand in its environment too, few of uv."""
     start = "UV" if pip.is_uv else "PIP"
     return call.variables.get(f"{start}_{name.upper()}", "")
+
+
+def _program(pip: PipCommand) -> str:
+    """Where uv itself stands says nothing of where it installs."""
+    return "" if posixpath.basename(pip.program) == "uv" else pip.program
 
 
 def _is_set(pip: PipCommand, call: Call, name: str) -> bool:

@@ -106,6 +106,11 @@ def taken(copied: str, place: Place) -> Taken:
     return Taken.NOTHING if _BESIDE.fullmatch(inside) and not packages else Taken.PART
 
 
+def is_own(place: Place) -> bool:
+    """Whether a folder holds an interpreter's own site-packages."""
+    return place is None or _OWN.fullmatch(place) is not None
+
+
 def _edges(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str]) -> Iterator[Edge]:
     for base in stage_chain(dockerfile, str(stage.index), args)[1:2]:
         yield Edge(base.index, stage.index, "/", "/", stage.line, is_base=True)

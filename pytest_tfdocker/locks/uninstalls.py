@@ -1,14 +1,12 @@
 """What `pip uninstall` takes away again of what was installed before it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pytest_tfdocker.dockerfile.records import Stage
-from pytest_tfdocker.dockerfile.stages import stage_chain
 from pytest_tfdocker.locks.contents import Asked, Build
 from pytest_tfdocker.locks.places import Place
-from pytest_tfdocker.locks.reach import Reach
+from pytest_tfdocker.locks.reach import Reach, is_own
 from pytest_tfdocker.locks.requirements import Contents
 
 
@@ -21,7 +19,7 @@ class Part(msgspec.Struct):
 
 
 class Uninstalls:
-    """Acts on the stages of its own chain, and where its folder gets into the image."""
+    """Acts on what its own stage has in its folder, and where that gets into the image."""
 
     def __init__(self, build: Build, reach: Reach) -> None:
         self.build = build
@@ -29,29 +27,30 @@ class Uninstalls:
 
     def act(self, asked: Asked, places: tuple[Place, ...], parts: Sequence[Part]) -> Contents:
         """Takes the names out of the parts; gives what can't be told of that."""
-        if not self.reach.holds(asked.stage.index, places):
+        index = asked.stage.index
+        if not self.reach.holds(index, places):
             return Contents()
         told = asked.read()
         names = {one.name for one in told.requirements}
-        own = {one.index for one in self._chain(asked)}
-        for part in parts:
-            if part.index in own and _meet(part.places, places):
-                _take(part, names)
-        copied = [part for part in parts if part.index not in own and self._gets(asked, part)]
+        here = Reach(self.build.dockerfile, str(index), self.build.args)
+        copied = False
+        for part in (one for one in parts if one.contents.requirements):
+            found = {
+                place for at, place in here.spread(part.index, part.places) if at in here.chain
+            }
+            if found and _meet(found, places) and _take(part, names):
+                copied |= part.index not in here.chain
         notes = told.notes
-        if any([_take(part, names) for part in copied]):  # noqa: C419  each is to be taken
-            reason = "what it finds of what is copied can't be told"
+        if copied and _copies_later(here, asked):
+            reason = "what is copied after it can't be told"
             notes += asked.note(f"{asked.pip.shown}: {reason}").notes
         return Contents(notes=notes)
 
-    def _chain(self, asked: Asked) -> list[Stage]:
-        return stage_chain(self.build.dockerfile, str(asked.stage.index), self.build.args)
 
-    def _gets(self, asked: Asked, part: Part) -> bool:
-        """Whether the uninstall's stage has a copy of what another stage installs."""
-        target = str(asked.stage.index)
-        reach = Reach(self.build.dockerfile, target, self.build.args)
-        return reach.holds(part.index, part.places)
+def _copies_later(here: Reach, asked: Asked) -> bool:
+    edges = [edge for some in here.edges.values() for edge in some if not edge.is_base]
+    line = asked.call.instruction.line
+    return any(edge.consumer == asked.stage.index and edge.line > line for edge in edges)
 
 
 def _take(part: Part, names: set[str]) -> bool:
@@ -61,5 +60,10 @@ def _take(part: Part, names: set[str]) -> bool:
     return lost
 
 
-def _meet(some: tuple[Place, ...], others: tuple[Place, ...]) -> bool:
-    return not some or not others or bool(set(some) & set(others))
+def _meet(some: Iterable[Place], others: Iterable[Place]) -> bool:
+    """Whether two installs may share a folder; "" is one that isn't known."""
+    return any(
+        one == other or "" in {one, other} or (is_own(one) and is_own(other))
+        for one in some
+        for other in tuple(others) or ("",)
+    )
