@@ -207,8 +207,17 @@ INSTRUCTIONS = st.one_of(
     PIECES.map("COPY {}".format),
     PIECES.map("RUN <<E\n{}\nE".format),
     st.sampled_from(
-        ["FROM a AS b", "FROM b", "COPY --from=b /w /w", "WORKDIR /x", "ENV A=1", "COPY . ."]
-        + ["COPY <<E <<F /x.txt\ntorch\n-r x.txt\nE\n", "COPY --from=b /v/lib /", "USER app"]
+        [
+            "FROM a AS b",
+            "FROM b",
+            "COPY --from=b /w /w",
+            "COPY --from=b /v/lib /",
+            "COPY <<E <<F /x.txt\ntorch\n-r x.txt\nE\n",
+            "WORKDIR /x",
+            "USER app",
+            "ENV A=1",
+            "COPY . .",
+        ]
     ),
     st.text(max_size=20),
 )
