@@ -68,6 +68,7 @@ class Asked(Here):
     def __init__(self, build: Build, stage: Stage, call: Call, pip: PipCommand) -> None:
         super().__init__(build, stage, call)
         self.pip = pip
+        self.changed: list[Path] = []
         self.folder = pip.options.get("--directory", "") if pip.is_uv else ""
 
     def read(self) -> Contents:
@@ -89,7 +90,8 @@ class Asked(Here):
             ]
         )
         pinned = constrain(found.requirements, found.constraints)
-        return msgspec.structs.replace(found, requirements=pinned, constraints=())
+        changed = tuple(self.changed)
+        return msgspec.structs.replace(found, requirements=pinned, constraints=(), changed=changed)
 
     def path(self, name: str) -> str:
         return posixpath.join(self.folder, name)
@@ -166,8 +168,11 @@ class Asked(Here):
         )
 
     def reason(self, found: Changed | None) -> str:
-        """Why a file is not read."""
-        return f"changed by {self.build.name}:{found.line}" if found else NOT_COPIED
+        """Why a file is not read; one that is changed is remembered."""
+        if found is None:
+            return NOT_COPIED
+        self.changed += [found.path] if found.path else []
+        return f"changed by {self.build.name}:{found.line}"
 
 
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg")

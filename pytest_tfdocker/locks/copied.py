@@ -95,8 +95,7 @@ class CopiedFiles:
                 found = self._through(path, one, copy) if copy.serves(own) else None
                 if found is not None:
                     later = write if write and write.moment.line >= copy.line else None
-                    changed = changed or later
-                    return Changed(changed.line) if changed else found
+                    return _changed(found, changed or later)
             changed = changed or write
         return None
 
@@ -157,6 +156,10 @@ class CopiedFiles:
             return self.context / absolute.lstrip("/")
         other = copied_stage(self.dockerfile, stage, origin)
         return self.find(absolute, other) if other else None
+
+
+def _changed(found: Found, write: Write | None) -> Found:
+    return Changed(write.line, found if isinstance(found, Path) else None) if write else found
 
 
 def copies(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str]) -> Iterator[Copy]:

@@ -29,7 +29,7 @@ def read_declared(image: Image) -> Declared:
     """Everything declared for the image: dependencies.files, else what its Dockerfile installs.
 
     Only where that is nothing: requirements.txt, then pyproject.toml, beside the Dockerfile or in
-    the root.
+    the root; not where the build changes what it installs from.
     """
     files = image.settings.dependencies.files
     if files == []:
@@ -40,6 +40,9 @@ def read_declared(image: Image) -> Declared:
     installed = _from_dockerfile(image)
     if any(map(_declares, installed.requirements)) or installed.problems:
         return _declared(installed, "the Dockerfile installs it")
+    if installed.changed:
+        name = shown_path(installed.changed[0], image.root)
+        return Declared(reason=f"the build changes {name}", notes=_once(installed.notes))
     return _beside(image, installed)
 
 
@@ -150,5 +153,9 @@ def _declared(found: Contents, reason: str) -> Declared:
         problems=found.problems,
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,
-        notes=tuple(dict.fromkeys(found.notes)),
+        notes=_once(found.notes),
     )
+
+
+def _once(notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))

@@ -18,6 +18,8 @@ class Changed(msgspec.Struct, frozen=True):
 
     line: int
     """The Dockerfile's, of the command that writes it."""
+    path: Path | None = None
+    """In the build context."""
 
 
 Found = Path | Inline | Changed | None

@@ -42,6 +42,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    changed: tuple[Path, ...] = ()
+    """Files of the build context that the build writes before it reads them."""
 
 
 def merged(parts: Iterable[Contents]) -> Contents:
@@ -53,6 +55,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
         problems=tuple(one for part in every for one in part.problems),
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),
+        changed=tuple(one for part in every for one in part.changed),
     )
 
 
