@@ -1,5 +1,6 @@
 """Which line of the Dockerfile an entry of the image's history comes from."""
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
@@ -57,7 +58,20 @@ def _comes_from(entry: str, instruction: Instruction) -> bool:
         return True
     if _NOP.match(entry) and keyword != "USER":
         return True  # the classic builder writes checksums and absolute paths instead
+    if keyword == "WORKDIR":
+        return _ends_in(text, _plain(instruction))
     return text.endswith(_plain(instruction).lstrip("./"))
+
+
+def _ends_in(folder: str, written: str) -> bool:
+    """Whether the absolute folder of an entry may be what a WORKDIR writes: `./src/`, `../x`."""
+    kept = posixpath.normpath(written.lstrip("/") or ".")
+    while kept == ".." or kept.startswith("../"):
+        kept = kept[3:]
+    whole = posixpath.normpath("/" + folder.lstrip("/"))
+    if written.startswith("/"):
+        return whole == posixpath.normpath("/" + kept)
+    return kept in {"", "."} or whole.endswith("/" + kept)
 
 
 def _entry(entry: str) -> tuple[str, str]:

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from pytest_tfdocker.dockerfile.words import expand, word_end
+from pytest_tfdocker.dockerfile.shell_state import ShellState
+from pytest_tfdocker.dockerfile.shell_tokens import Token, tokens
+from pytest_tfdocker.dockerfile.words import Expanded, expand
 
-_OPERATOR = re.compile(r"\|\||&&|;;&?|;&|\|&|\||;|&(?!>)|\(|\)|\n")
-_REDIRECT = re.compile(r"\d*(?:&>>?|<<<|<<-?|>>|>\||<&|>&|<>|>|<)")
-_WORD_ENDS = " \t\r\v\f\n;&|()<>"
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TESTS = frozenset({"[", "[[", "test", "command", "which", "type", "grep", "hash"})
 _OPENS = {
@@ -22,6 +21,7 @@ _OPENS = {
 }
 _CLOSES = frozenset({"fi", "esac", "done"})
 _TRANSPARENT = frozenset({"then", "else", "elif", "do", "{", "}", "!", "time"})
+_WRITES = frozenset({">", ">>", ">|", "&>", "&>>", "<>"})
 _ENDS_LIST = frozenset({";", "\n", "&", ";;", ";&", ";;&", "(", ")"})
 
 
@@ -40,41 +40,45 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     args: tuple[Arg, ...]
     environment: dict[str, str] = {}
-    """Set in front of it: `PIP_NO_INDEX=1 pip …`."""
+    """What it sees: what was exported, what is set in front of it (`PIP_NO_INDEX=1 pip …`)."""
+    folder: str = "/"
+    """Where it runs, as far as every `cd` before it names a known folder."""
     condition: str | None = None
     """Why it may not run: "in a loop", "under a condition"."""
     piped: bool = False
     """Whether another command's output is its input."""
+    writes: tuple[str, ...] = ()
+    """The files that its redirects write."""
 
 
-class _Token(msgspec.Struct, frozen=True):
-    kind: str
-    """"word", "operator" or "redirect"; a redirect's file is left out."""
-    text: str
-    offset: int
-
-
-def commands(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[Command]:
-    """The commands in their order, assignments followed. Any text is taken."""
-    return _Script(variables, escape).run(text)
+def commands(
+    text: str, variables: Mapping[str, str], escape: str = "\\", folder: str = "/"
+) -> list[Command]:
+    """The commands in their order, assignments and `cd` followed. Any text is taken."""
+    return _Script(ShellState(variables, folder), escape).run(text)
 
 
 class _Script:
-    def __init__(self, variables: Mapping[str, str], escape: str) -> None:
-        self.variables = dict(variables)
+    def __init__(self, state: ShellState, escape: str) -> None:
+        self.state = state
         self.escape = escape
         self.found: list[Command] = []
-        self.words: list[_Token] = []
+        self.words: list[Token] = []
+        self.writes: list[str] = []
         self.blocks: list[str] = []
+        self.outer: list[tuple[int, ShellState]] = []
+        """Of each open subshell: the blocks around it, and what holds again after it."""
         self.unless: str | None = None
         self.piped = False
 
     def run(self, text: str) -> list[Command]:
-        for token in _tokens(text, self.escape):
-            if token.kind == "word":
-                self.words.append(token)
-            elif token.kind == "operator":
+        for token in tokens(text, self.escape):
+            if token.kind == "operator":
                 self._end(token.text)
+            elif token.kind != "redirect":
+                self.words.append(token)
+            elif token.text.lstrip("0123456789") in _WRITES:
+                self.writes.append(self._expanded(token.file).text)
         self._end(";")
         return self.found
 
@@ -82,6 +86,8 @@ class _Script:
         """Ends a command, and remembers what the operator says of the next."""
         words, self.words = self.words, []
         name = self._command(self._keywords(words)) if words else None
+        self.writes = []
+        self._subshell(operator)
         if operator in _ENDS_LIST:
             self.unless = None
         elif operator == "||":
@@ -90,7 +96,15 @@ class _Script:
             self.unless = "under a condition"
         self.piped = operator in {"|", "|&"}
 
-    def _keywords(self, words: list[_Token]) -> list[_Token]:
+    def _subshell(self, operator: str) -> None:
+        """A `)` of `case` opens and ends none: it stands in a block that `(` doesn't."""
+        if operator == "(":
+            self.outer.append((len(self.blocks), self.state))
+            self.state = self.state.copy()
+        elif operator == ")" and self.outer and self.outer[-1][0] == len(self.blocks):
+            self.state = self.outer.pop()[1]
+
+    def _keywords(self, words: list[Token]) -> list[Token]:
         while words:
             word = words[0].text
             if word in _OPENS:
@@ -104,20 +118,14 @@ class _Script:
             words = words[1:]
         return words
 
-    def _header(self, words: list[_Token]) -> list[_Token]:
+    def _header(self, words: list[Token]) -> list[Token]:
         """`for x in …` names a variable whose value changes; it runs nothing."""
         if len(words) > 1:
-            self.variables.pop(words[1].text, None)
+            self.state.assign(words[1].text, None)
         return []
 
-    def _command(self, words: list[_Token]) -> str | None:
-        environment: dict[str, str] = {}
-        while words and (match := _ASSIGNMENT.fullmatch(words[0].text)):
-            name, value = match.group(1), expand(match.group(2), self.variables, self.escape)
-            environment[name] = value.text
-            if len(words) == 1 or value.unknown:
-                self._assign(name, None if value.unknown else value.text)
-            words = words[1:]
+    def _command(self, words: list[Token]) -> str | None:
+        words, environment = self._settings(words)
         args = tuple(arg for word in words for arg in self._args(word))
         if not args:
             return None
@@ -126,74 +134,51 @@ class _Script:
         self.found.append(
             Command(
                 args=args,
-                environment=environment if words else {},
+                environment=self.state.environment() | environment,
+                folder=self.state.folder,
                 condition=self.blocks[0] if self.blocks else self.unless,
                 piped=self.piped,
+                writes=tuple(self.writes),
             )
         )
+        self.state.follow([arg.text for arg in args])
         return args[0].text
 
-    def _args(self, word: _Token) -> Iterator[Arg]:
-        value = expand(word.text, self.variables, self.escape)
+    def _settings(self, words: list[Token]) -> tuple[list[Token], dict[str, str]]:
+        """The words behind the assignments in front, and what those set for this command."""
+        environment: dict[str, str] = {}
+        while words and (match := _ASSIGNMENT.fullmatch(words[0].text)):
+            name, value = match.group(1), self._expanded(match.group(2))
+            environment[name] = value.text
+            if len(words) == 1 or value.unknown:
+                self._assign(name, _known(value))
+            words = words[1:]
+        return words, environment
+
+    def _args(self, word: Token) -> Iterator[Arg]:
+        if word.kind == "substitution":
+            yield Arg(word.text, word.offset, (word.text,))
+            return
+        value = self._expanded(word.text)
         for field in value.fields:
             yield Arg(field, word.offset, value.unknown)
 
-    def _export(self, words: list[_Token]) -> None:
+    def _export(self, words: list[Token]) -> None:
         for word in words:
             match = _ASSIGNMENT.fullmatch(word.text)
             if match:
-                value = expand(match.group(2), self.variables, self.escape)
-                self._assign(match.group(1), None if value.unknown else value.text)
+                self._assign(match.group(1), _known(self._expanded(match.group(2))), export=True)
+            else:
+                self.state.exported.add(word.text)
 
-    def _assign(self, name: str, value: str | None) -> None:
+    def _expanded(self, raw: str) -> Expanded:
+        return expand(raw, self.state.variables, self.escape)
+
+    def _assign(self, name: str, value: str | None, *, export: bool = False) -> None:
         """What is set under a condition isn't known afterwards."""
-        if value is None or self.blocks or self.unless:
-            self.variables.pop(name, None)
-        else:
-            self.variables[name] = value
+        known = None if self.blocks or self.unless else value
+        self.state.assign(name, known, export=export)
 
 
-def _tokens(text: str, escape: str) -> Iterator[_Token]:
-    at = 0
-    heredocs: list[str] = []
-    while at < len(text):
-        if text[at] in " \t\r\v\f":
-            at += 1
-        elif text.startswith(escape + "\n", at):
-            at += 2
-        elif text[at] == "#":
-            end = text.find("\n", at)
-            at = len(text) if end < 0 else end
-        elif redirect := _REDIRECT.match(text, at):
-            at, name = _redirected(text, redirect, escape)
-            heredocs += [name] if redirect.group().endswith(("<<", "<<-")) else []
-            yield _Token("redirect", redirect.group(), redirect.start())
-        elif operator := _OPERATOR.match(text, at):
-            yield _Token("operator", operator.group(), at)
-            at = operator.end()
-            if operator.group() == "\n" and heredocs:
-                at, heredocs = _after_bodies(text, at, heredocs), []
-        else:
-            end = max(word_end(text, at, _WORD_ENDS, escape), at + 1)
-            yield _Token("word", text[at:end], at)
-            at = end
-
-
-def _redirected(text: str, redirect: re.Match[str], escape: str) -> tuple[int, str]:
-    """The offset after the redirect's word, and that word."""
-    at = redirect.end()
-    while at < len(text) and text[at] in " \t":
-        at += 1
-    end = word_end(text, at, _WORD_ENDS, escape)
-    return end, text[at:end].strip("\"'\\")
-
-
-def _after_bodies(text: str, at: int, names: list[str]) -> int:
-    for name in names:
-        while at < len(text):
-            end = text.find("\n", at)
-            end = len(text) if end < 0 else end
-            line, at = text[at:end], end + 1
-            if line.strip("\t") == name:
-                break
-    return min(at, len(text))
+def _known(value: Expanded) -> str | None:
+    return None if value.unknown else value.text

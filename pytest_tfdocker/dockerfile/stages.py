@@ -83,7 +83,7 @@ def global_variables(dockerfile: Dockerfile, args: Mapping[str, str]) -> dict[st
 
 
 class Surroundings:
-    """Variables and working directory, kept up to date from instruction to instruction."""
+    """Variables, working directory and user, kept up to date from instruction to instruction."""
 
     def __init__(self, dockerfile: Dockerfile, args: Mapping[str, str]) -> None:
         self.escape = dockerfile.escape
@@ -91,6 +91,7 @@ class Surroundings:
         self.globals = global_variables(dockerfile, args)
         self.variables: dict[str, str] = {"PATH": _ENGINE_PATH}
         self.workdir = "/"
+        self.user = "root"
         self._set_by_env: set[str] = set()
 
     def take(self, instruction: Instruction) -> None:
@@ -102,6 +103,9 @@ class Surroundings:
         elif instruction.keyword == "WORKDIR":
             folder = expand(instruction.text, self.variables, self.escape).text
             self.workdir = self.absolute(folder)
+        elif instruction.keyword == "USER":
+            name = expand(instruction.text, self.variables, self.escape).text
+            self.user = name.strip().partition(":")[0]
 
     def absolute(self, path: str) -> str:
         """A path of the container, from the working directory, without . and .."""

@@ -1,4 +1,4 @@
-"""The commands that a RUN runs, each with its line, its folder and its variables."""
+"""The commands that a RUN runs, each with its line, its folder, its variables and its user."""
 
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
@@ -9,9 +9,8 @@ import msgspec
 from pytest_tfdocker.dockerfile.records import Heredoc, Instruction
 from pytest_tfdocker.dockerfile.shell import Arg, Command, commands
 from pytest_tfdocker.dockerfile.stages import Surroundings
-from pytest_tfdocker.locks.pip_command import unwrapped
+from pytest_tfdocker.locks.launchers import SHELLS, Launched, launched, script_in
 
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _DEEPEST_SHELL = 5
 """`sh -c "sh -c …"` nested further is left as it stands."""
 
@@ -21,10 +20,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     command: Command
     instruction: Instruction
+    order: int
+    """Its place among the commands of its instruction."""
     line_at: Callable[[int], int]
     """The Dockerfile's line of an offset, which is where a word stands."""
-    folder: str
-    variables: dict[str, str]
+    args: Sequence[Arg]
+    """Without the launchers in front; there may be none."""
+    user: str
+    conda: str | None = None
+    """Name or folder of the conda environment that a launcher enters."""
     feeds: Command | None = None
     """The command whose output is its input."""
 
@@ -33,81 +37,83 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Of its first word."""
         return self.line_at(self.command.args[0].offset)
 
+    @property
+    def folder(self) -> str:
+        return self.command.folder
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return self.command.environment
+
+    def path(self, name: str) -> str:
+        """The absolute path that a name means where it runs."""
+        return posixpath.normpath(posixpath.join("/", self.folder, name))
+
 
 def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
-    """The commands of a RUN, `cd` and activated environments followed."""
-    folder, variables, before = known.workdir, dict(known.variables), None
-    for command, line_at in _commands(instruction, known):
-        words = [arg.text for arg in command.args]
-        if words[0] in {"cd", "pushd"} and len(words) > 1:
-            folder = posixpath.normpath(posixpath.join(folder, words[1]))
-        elif words[0] in {".", "source"} and words[-1].endswith("/bin/activate"):
-            environment = posixpath.dirname(posixpath.dirname(words[-1]))
-            variables["VIRTUAL_ENV"] = posixpath.join(folder, environment)
-        else:
-            yield Call(
-                command=command,
-                instruction=instruction,
-                line_at=line_at,
-                folder=folder,
-                variables=variables | command.environment,
-                feeds=before if command.piped else None,
-            )
+    """The commands of a RUN, in their order."""
+    before = None
+    for order, (command, around, line_at) in enumerate(_commands(instruction, known)):
+        run = launched(command.args).inside(around)
+        yield Call(
+            command=command,
+            instruction=instruction,
+            order=order,
+            line_at=line_at,
+            args=run.args,
+            user=run.user or known.user,
+            conda=run.conda,
+            feeds=before if command.piped else None,
+        )
         before = command
 
 
 def _commands(
     instruction: Instruction, known: Surroundings
-) -> Iterator[tuple[Command, Callable[[int], int]]]:
+) -> Iterator[tuple[Command, Launched, Callable[[int], int]]]:
     words = instruction.exec_form
     if words:
-        found = [Command(args=tuple(Arg(word, 0) for word in words))]
+        args = tuple(Arg(word, 0) for word in words)
+        found = [Command(args=args, environment=dict(known.variables), folder=known.workdir)]
     else:
-        found = commands(instruction.text, known.variables, known.escape)
+        found = commands(instruction.text, known.variables, known.escape, known.workdir)
     for command in found:
-        yield from ((one, instruction.line_at) for one in _opened(command, known))
+        yield from ((*one, instruction.line_at) for one in _opened(command))
     if not found or posixpath.basename(found[0].args[0].text) in SHELLS:
         for heredoc in instruction.heredocs:
             line_at = partial(_line_in, heredoc)
-            yield from ((one, line_at) for one in _in_heredoc(heredoc, known))
+            yield from ((*one, line_at) for one in _in_heredoc(heredoc, known))
 
 
 def _line_in(heredoc: Heredoc, offset: int) -> int:
     return heredoc.line + heredoc.text.count("\n", 0, offset)
 
 
-def _in_heredoc(heredoc: Heredoc, known: Surroundings) -> Iterator[Command]:
+def _in_heredoc(heredoc: Heredoc, known: Surroundings) -> Iterator[tuple[Command, Launched]]:
     """Those of a body that a shell runs; a shebang may name another program."""
     first = heredoc.text.partition("\n")[0]
     if first.startswith("#!") and not first.rstrip().endswith("sh"):
         return
-    for command in commands(heredoc.text, known.variables):
-        yield from _opened(command, known)
+    for command in commands(heredoc.text, known.variables, folder=known.workdir):
+        yield from _opened(command)
 
 
-def _opened(command: Command, known: Surroundings, depth: int = 0) -> Iterator[Command]:
-    """The commands in `sh -c "…"` instead of it."""
-    script = _script(unwrapped(command.args))
+def _opened(
+    command: Command, around: Launched | None = None, depth: int = 0
+) -> Iterator[tuple[Command, Launched]]:
+    """The commands in `sh -c "…"` instead of it, each with what was launched around it."""
+    outer = around or Launched(args=())
+    run = launched(command.args)
+    script = script_in(run.args)
     if script is None or depth > _DEEPEST_SHELL:
-        yield command
+        yield command, outer
         return
-    for one in commands(script.text, known.variables | command.environment):
-        inner = Command(
-            args=tuple(Arg(arg.text, script.offset, arg.unknown) for arg in one.args),
-            environment=one.environment,
+    text, user = script
+    inside = Launched(args=(), user=user).inside(run.inside(outer))
+    for one in commands(text.text, command.environment, folder=command.folder):
+        inner = msgspec.structs.replace(
+            one,
+            args=tuple(Arg(arg.text, text.offset, arg.unknown) for arg in one.args),
             condition=command.condition or one.condition,
-            piped=one.piped,
         )
-        yield from _opened(inner, known, depth + 1)
-
-
-def _script(args: Sequence[Arg]) -> Arg | None:
-    """The text behind the -c of a shell: `-c`, `-lc`, `-exc`."""
-    if not args or posixpath.basename(args[0].text) not in SHELLS:
-        return None
-    for at, arg in enumerate(args[1:-1], 1):
-        if arg.text.startswith("-") and not arg.text.startswith("--") and arg.text.endswith("c"):
-            return args[at + 1]
-        if not arg.text.startswith("-"):
-            return None
-    return None
+        yield from _opened(inner, inside, depth + 1)

@@ -1,13 +1,14 @@
 """Where a file of the container comes from: COPY, ADD and bind mounts, followed backwards."""
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
 
-from pytest_tfdocker.dockerfile.records import Dockerfile, Instruction, Stage
+from pytest_tfdocker.dockerfile.records import Dockerfile, Heredoc, Instruction, Stage
 from pytest_tfdocker.dockerfile.stages import (
     Surroundings,
     copied_stage,
@@ -16,7 +17,9 @@ from pytest_tfdocker.dockerfile.stages import (
     surroundings,
 )
 from pytest_tfdocker.dockerfile.words import expand, split_words
+from pytest_tfdocker.locks.found import Changed, Found, Inline
 
+_VARIABLE = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*)")
 MOST_LOOKUPS = 10_000
 """Stages that copy from each other many times over are followed no further."""
 
@@ -34,12 +37,33 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     mount: bool = False
     """A mount holds for its own instruction, a copy for all below."""
+    inline: Inline | None = None
+    """What is copied, where it is a heredoc."""
 
-    def serves(self, instruction: Instruction | None) -> bool:
-        """Whether it is there when an instruction of its stage runs; None: when the stage ends."""
-        if instruction is None:
+    def serves(self, moment: "Moment | None") -> bool:
+        """Whether it is there at a moment of its stage; None: when the stage ends."""
+        if moment is None:
             return not self.mount
-        return self.line == instruction.line if self.mount else self.line < instruction.line
+        return self.line == moment.line if self.mount else self.line < moment.line
+
+
+class Moment(msgspec.Struct, frozen=True, order=True):
+    """When a command of a stage runs."""
+
+    line: int
+    """Of its instruction."""
+    order: int
+    """Among the commands of its instruction."""
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """A command writes a file."""
+
+    path: str
+    """Absolute; may hold wildcards."""
+    moment: Moment
+    line: int
+    """The command's own."""
 
 
 class CopiedFiles:
@@ -50,43 +74,92 @@ class CopiedFiles:
         self.context = context
         self.args = args
         self.lookups = 0
-        self.copies: dict[int, list[Copy]] = {}
+        self.writes: dict[int, list[Write]] = {}
+        """By stage, in their order; whoever reads the commands puts them in."""
+        self._copies: dict[int, list[Copy]] = {}
 
-    def find(self, path: str, stage: Stage, instruction: Instruction | None = None) -> Path | None:
-        """The file of the context that `path` is when `instruction` runs; None: not copied.
+    def find(self, path: str, stage: Stage, moment: Moment | None = None) -> Found:
+        """What `path` is at a moment of a stage; None: not copied.
 
-        `path` is absolute. Without an instruction: when the stage ends. The file need not exist
-        where the Dockerfile names it.
+        `path` is absolute. Without a moment: when the stage ends. The file need not exist where
+        the Dockerfile names it.
         """
         self.lookups += 1
         if self.lookups > MOST_LOOKUPS:
             return None
+        changed: Write | None = None
         for one in stage_chain(self.dockerfile, str(stage.index), self.args):
-            own = instruction if one is stage else None
-            for copy in reversed(self._copies(one)):
+            own = moment if one is stage else None
+            write = self._last_write(path, one, own)
+            for copy in reversed(self.copies(one)):
                 found = self._through(path, one, copy) if copy.serves(own) else None
                 if found is not None:
-                    return found
+                    later = write if write and write.moment.line >= copy.line else None
+                    return _changed(found, changed or later)
+            changed = changed or write
         return None
 
-    def _copies(self, stage: Stage) -> list[Copy]:
-        if stage.index not in self.copies:
-            self.copies[stage.index] = list(copies(self.dockerfile, stage, self.args))
-        return self.copies[stage.index]
+    def holds(self, path: str, stage: Stage) -> bool:
+        """Whether a file or folder comes from the build context, or from another image."""
+        self.lookups += 1
+        if self.lookups > MOST_LOOKUPS:
+            return False
+        for one in stage_chain(self.dockerfile, str(stage.index), self.args):
+            for copy in self.copies(one):
+                if any(self._has(one, copy, source) for source, _ in _candidates(path, copy)):
+                    return True
+        return False
 
-    def _through(self, path: str, stage: Stage, copy: Copy) -> Path | None:
+    def copies(self, stage: Stage) -> list[Copy]:
+        """Every COPY, ADD and bind mount of a stage, in their order."""
+        if stage.index not in self._copies:
+            self._copies[stage.index] = list(copies(self.dockerfile, stage, self.args))
+        return self._copies[stage.index]
+
+    def origin(self, stage: Stage, copy: Copy, path: str) -> tuple[Stage, str] | None:
+        """The stage that a copy takes `path` from, and where it stands there."""
+        other = copied_stage(self.dockerfile, stage, copy.origin) if copy.origin else None
+        source = next((source for source, _ in _candidates(path, copy)), None)
+        if path == copy.target:
+            source = posixpath.dirname(copy.source) if "*" in copy.source else copy.source
+        if other is None or source is None:
+            return None
+        return other, posixpath.normpath("/" + source.lstrip("/"))
+
+    def _last_write(self, path: str, stage: Stage, moment: Moment | None) -> Write | None:
+        for one in reversed(self.writes.get(stage.index, [])):
+            if (moment is None or one.moment < moment) and fnmatchcase(path, one.path):
+                return one
+        return None
+
+    def _has(self, stage: Stage, copy: Copy, source: str) -> bool:
+        if copy.inline:
+            return True
+        if copy.origin is None:
+            return _exists(self.context / source.lstrip("/"))
+        other = copied_stage(self.dockerfile, stage, copy.origin)
+        return self.holds(posixpath.normpath("/" + source.lstrip("/")), other) if other else True
+
+    def _through(self, path: str, stage: Stage, copy: Copy) -> Found:
         for source, named in _candidates(path, copy):
-            found = self._source(stage, copy.origin, source)
-            if found is not None and _serves(found, named=named):
+            found = copy.inline or self._source(stage, copy.origin, source)
+            if not isinstance(found, Path):
+                if found is not None:
+                    return found
+            elif _serves(found, named=named):
                 return found
         return None
 
-    def _source(self, stage: Stage, origin: str | None, path: str) -> Path | None:
+    def _source(self, stage: Stage, origin: str | None, path: str) -> Found:
         absolute = posixpath.normpath("/" + path.lstrip("/"))
         if origin is None:
             return self.context / absolute.lstrip("/")
         other = copied_stage(self.dockerfile, stage, origin)
         return self.find(absolute, other) if other else None
+
+
+def _changed(found: Found, write: Write | None) -> Found:
+    return Changed(write.line, found if isinstance(found, Path) else None) if write else found
 
 
 def copies(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str]) -> Iterator[Copy]:
@@ -98,6 +171,13 @@ def copies(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str]) -> Ite
             yield from _copied(instruction, known)
         else:
             yield from _mounted(instruction, known)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _serves(path: Path, *, named: bool) -> bool:
@@ -113,17 +193,28 @@ def _copied(instruction: Instruction, known: Surroundings) -> Iterator[Copy]:
     if words is None:
         words = tuple(word for _, word in split_words(instruction.text, known.escape))
     expanded = [expand(word, known.variables, known.escape).text for word in words]
+    heredocs = list(instruction.heredocs)
     for source in expanded[:-1]:
-        if "://" not in source:
+        inline = _inline(heredocs.pop(0), known) if source.startswith("<<") and heredocs else None
+        if inline or "://" not in source:
             target = expanded[-1]
             parents = instruction.flag("parents") is not None
             yield Copy(
-                source=source,
+                source=source.lstrip("<-") if inline else source,
                 target=known.absolute(posixpath.join(target, source) if parents else target),
                 into=target.endswith(("/", ".")) and not parents,
                 origin=instruction.flag("from"),
                 line=instruction.line,
+                inline=inline,
             )
+
+
+def _inline(heredoc: Heredoc, known: Surroundings) -> Inline:
+    """Quotes in a heredoc stay; its variables are put in unless its name is quoted."""
+    text = heredoc.text
+    if heredoc.expand:
+        text = _VARIABLE.sub(lambda one: expand(one.group(), known.variables).text, text)
+    return Inline(text=text, line=heredoc.line)
 
 
 def _mounted(instruction: Instruction, known: Surroundings) -> Iterator[Copy]:
@@ -150,5 +241,5 @@ def _candidates(path: str, copy: Copy) -> Iterator[tuple[str, bool]]:
         yield copy.source, True
     if name and path == posixpath.join(copy.target, name):
         yield copy.source, True
-    if path.startswith(copy.target.rstrip("/") + "/"):
+    if path.startswith(copy.target.rstrip("/") + "/") and copy.inline is None:
         yield posixpath.join(copy.source, path[len(copy.target.rstrip("/")) + 1 :]), False

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.dockerfile import parse
-from pytest_tfdocker.locks.declared import Declared, Problem, Source
+from pytest_tfdocker.locks.declared import Declared, Problem, Requirement, Source
 from pytest_tfdocker.locks.installs import read_installs
-from pytest_tfdocker.locks.lines import Skipped, problem, requirement
+from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
 from pytest_tfdocker.locks.requirements import (
     Contents,
     constrain,
@@ -29,7 +29,7 @@ def read_declared(image: Image) -> Declared:
     """Everything declared for the image: dependencies.files, else what its Dockerfile installs.
 
     Only where that is nothing: requirements.txt, then pyproject.toml, beside the Dockerfile or in
-    the root.
+    the root; not where the build changes what it installs from.
     """
     files = image.settings.dependencies.files
     if files == []:
@@ -38,8 +38,11 @@ def read_declared(image: Image) -> Declared:
         paths = [image.root / name for name in files]
         return read_files(paths, image.root, variables=image.settings.build.args)
     installed = _from_dockerfile(image)
-    if any(one.name not in TOOLS for one in installed.requirements) or installed.problems:
+    if any(map(_declares, installed.requirements)) or installed.problems:
         return _declared(installed, "the Dockerfile installs it")
+    if installed.changed:
+        name = shown_path(installed.changed[0], image.root)
+        return Declared(reason=f"the build changes {name}", notes=_once(installed.notes))
     return _beside(image, installed)
 
 
@@ -64,6 +67,11 @@ def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
         bad = Problem(source=Source(name, 1), text=name, reason=reason)
         return Contents(problems=(bad,), sources=(name,))
     return read_requirements(path, root, variables=variables)
+
+
+def _declares(one: Requirement) -> bool:
+    """Whether it is more than a tool or the project itself, whose dependencies stand elsewhere."""
+    return one.name not in TOOLS and not (one.url and is_path(one.url) and not is_archive(one.url))
 
 
 def _from_dockerfile(image: Image) -> Contents:
@@ -145,5 +153,9 @@ def _declared(found: Contents, reason: str) -> Declared:
         problems=found.problems,
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,
-        notes=tuple(dict.fromkeys(found.notes)),
+        notes=_once(found.notes),
     )
+
+
+def _once(notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))

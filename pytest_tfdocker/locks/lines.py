@@ -77,7 +77,7 @@ def requirement(
         return _direct(url, source, name=name, extras=extras, editable=editable, hashes=hashes)
     if _URL.match(text):
         return _direct(text, source, editable=editable, hashes=hashes)
-    if editable or _is_path(text):
+    if editable or is_path(text):
         return _path(text, source, editable=editable, hashes=hashes)
     return _named(text, source, hashes)
 
@@ -192,12 +192,14 @@ def _path(
     text: str, source: Source, *, editable: bool, hashes: tuple[str, ...]
 ) -> Requirement | Skipped:
     """A folder is a project of the repository's own: there is nothing to hold it against."""
-    path = _without_extras(text.partition(";")[0].strip())
-    if not path.lower().endswith(_ARCHIVES):
+    head, sign, marker = (part.strip() for part in text.partition(";"))
+    path, extras = split_extras(head)
+    if not is_archive(path):
         return Skipped()
     if "*" in path:
         return Skipped(f"{source} {path}: which files that is can't be told")
-    return _direct(text, source, editable=editable, hashes=hashes)
+    whole = f"{path} ; {marker}" if sign else path
+    return _direct(whole, source, extras=extras, editable=editable, hashes=hashes)
 
 
 def _library_requirement(url: str) -> Any:
@@ -207,9 +209,15 @@ def _library_requirement(url: str) -> Any:
     return parse_reqparts_from_string(url).requirement
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Whether pip takes it for a file or folder, given that it is no URL."""
     head = text.partition(";")[0].strip()
-    return head.startswith(".") or "/" in head or head.lower().endswith(_ARCHIVES)
+    return not _URL.match(head) and (head.startswith(".") or "/" in head or is_archive(head))
+
+
+def is_archive(path: str) -> bool:
+    """Whether it is named as a wheel or a source distribution is."""
+    return path.lower().endswith(_ARCHIVES)
 
 
 def _is_wheel(url: str) -> bool:
@@ -249,9 +257,10 @@ def redacted(url: str) -> str:
 
 
 def _extras(text: str) -> set[str]:
-    return {canonicalize_name(one) for one in text.strip("[]").split(",") if one.strip()}
+    return {canonicalize_name(one.strip()) for one in text.strip("[]").split(",") if one.strip()}
 
 
-def _without_extras(text: str) -> str:
+def split_extras(text: str) -> tuple[str, str]:
+    """A path and the extras behind it: `./app.whl[serve]`."""
     match = _EXTRAS.fullmatch(text)
-    return match.group(1) if match else text
+    return (match.group(1), match.group(2)) if match else (text, "")

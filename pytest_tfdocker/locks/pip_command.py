@@ -1,43 +1,37 @@
-"""The command lines of pip and uv, as far as they say what is installed and where."""
+"""The command lines of pip, uv and pip-sync, as far as they say what is installed."""
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from pytest_tfdocker.dockerfile.shell import Arg
+from pytest_tfdocker.locks.launchers import past_options
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _PIP = re.compile(r"pip[\d.]*")
-_LAUNCHERS: dict[str, frozenset[str]] = {
-    "sudo": frozenset({"-u", "-g"}),
-    "env": frozenset({"-u"}),
-    "exec": frozenset(),
-    "command": frozenset(),
-    "nice": frozenset({"-n"}),
-    "time": frozenset(),
-    "gosu": frozenset(),
-}
-"""Programs that run what follows, and their options that take a value."""
-_RUNNERS = frozenset({"conda", "mamba", "micromamba", "uv", "poetry", "pipenv", "pdm", "hatch"})
-_RUNNER_VALUES = frozenset(
-    {"-n", "--name", "-p", "--prefix", "--python", "--project", "--directory"}
-)
-
-# pip 26.0 `pip install --help`, uv 0.9 `uv pip install --help`: the options that take a value
+# The options that take a value. pip 20 to 26: cli/cmdoptions.py and commands/*.py, with every
+# alias (`--default-timeout`); uv 0.9 to 0.13: `uv help pip install`, sync, uninstall, compile.
 _VALUES = frozenset(
-    """--abi --build-constraint --build-constraints --build-option --builds --cache-dir --cert
-    --client-cert --color --config-file --config-setting --config-settings --constraint
-    --constraints --default-index --dest --directory --editable --exclude-newer --exists-action
-    --extra --extra-index-url --find-links --global-option --group --implementation --index
-    --index-strategy --index-url --keyring-provider --link-mode --log --no-binary
-    --no-build-isolation-package --only-binary --override --overrides --platform --prefix
-    --prerelease --progress-bar --project --proxy --python --python-platform --python-version
-    --refresh-package --reinstall-package --report --requirement --requirements --resolution
-    --resume-retries --retries --root --root-user-action --src --target --timeout --torch-backend
-    --trusted-host --upgrade-package --upgrade-strategy --use-deprecated --use-feature
-    --wheel-dir --allow-insecure-host --exclude --fork-strategy""".split()  # noqa: SIM905
+    """--abi --allow-insecure-host --build --build-constraint --build-constraints --build-dir
+    --build-directory --build-option --builds --cache-dir --cert --client-cert --color
+    --config-file --config-setting --config-settings --config-settings-package --constraint
+    --constraints --default-index --default-timeout --dest --destination-dir
+    --destination-directory --directory --editable --exclude --exclude-newer
+    --exclude-newer-package --excludes --exists-action --extra --extra-index-url --find-links
+    --fork-strategy --global-option --group --implementation --index --index-strategy --index-url
+    --install-option --keyring-provider --link-mode --local-log --log --log-file --no-binary
+    --no-build-isolation-package --no-build-package --no-binary-package --no-editable-package
+    --no-sources-package --only-binary --only-final --output-format --override --overrides
+    --platform --prefix --prerelease --prerelease-package
+    --progress-bar --project --proxy --pypi-url --python --python-platform --python-version
+    --refresh-package --reinstall-package --report --requirement --requirements
+    --requirements-from-script --resolution --resume-retries --retries --root
+    --root-user-action --source --source-dir --source-directory --src --target --timeout
+    --torch-backend --trusted-host --uploaded-prior-to --upgrade-group --upgrade-package
+    --upgrade-strategy --use-deprecated --use-feature --wheel-dir
+    --pip-args --python-executable --all-releases""".split()  # noqa: SIM905
 )
 _SHORT_VALUES = {
     "r": "--requirement",
@@ -53,10 +47,31 @@ _SHORT_VALUES = {
     "P": "--upgrade-package",
     "p": "--python",
 }
+_SAME = {
+    "--requirements": "--requirement",
+    "--constraints": "--constraint",
+    "--destination-dir": "--dest",
+    "--destination-directory": "--dest",
+}
+_CONDA_VERBS = frozenset({"install", "create", "env", "update", "upgrade"})
+_UNREAD: dict[str, frozenset[str]] = {
+    "uv": frozenset({"sync", "add"}),
+    "poetry": frozenset({"install", "add", "sync", "update"}),
+    "pipenv": frozenset({"install", "sync", "update"}),
+    "pdm": frozenset({"install", "sync", "add", "update"}),
+    "pixi": frozenset({"install", "add", "update"}),
+    "rye": frozenset({"sync", "add"}),
+    "flit": frozenset({"install"}),
+    "conda": _CONDA_VERBS,
+    "mamba": _CONDA_VERBS,
+    "micromamba": _CONDA_VERBS,
+    "setup.py": frozenset({"install", "develop"}),
+}
+"""Installers whose declarations stand in files that are not read here."""
 
 
 class PipCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of pip or uv pip."""
+    """One call of pip, uv pip or pip-sync."""
 
     action: str
     """"install", "uninstall", "wheel", "download" or "sync"."""
@@ -82,65 +97,56 @@ class Unread(msgspec.Struct, frozen=True):
 
 
 def pip_command(args: Sequence[Arg]) -> PipCommand | Unread | None:
-    """What a command installs; None where it is no installer."""
-    args = unwrapped(args)
+    """What a command without its launchers installs; None where it is no installer."""
     if not args:
         return None
-    program, words = args[0].text, [arg.text for arg in args]
+    program = args[0].text
     name = posixpath.basename(program)
-    if _PYTHON.fullmatch(name):
-        at = next((at for at, word in enumerate(words[1:], 1) if word == "-m"), None)
-        if at is None or words[at + 1 : at + 2] not in (["pip"], ["uv"]):
-            return None
-        return _called(words[at + 1], program, args[at + 2 :])
-    return _called(name, program, args[1:])
-
-
-def unwrapped(args: Sequence[Arg]) -> Sequence[Arg]:
-    """The command without the launchers in front of it."""
-    while args:
-        name = posixpath.basename(args[0].text)
-        if name in _LAUNCHERS:
-            args = _past_options(args[1:], _LAUNCHERS[name], assignments=name in {"env", "sudo"})
-            args = args[1:] if name == "gosu" else args
-        elif name in _RUNNERS and len(args) > 1 and args[1].text == "run":
-            args = _past_options(args[2:], _RUNNER_VALUES, assignments=False)
-        else:
-            return args
-    return args
-
-
-def _past_options(
-    args: Sequence[Arg], values: frozenset[str], *, assignments: bool
-) -> Sequence[Arg]:
-    while args and (args[0].text.startswith("-") or (assignments and "=" in args[0].text)):
-        args = args[2:] if args[0].text in values else args[1:]
-    return args
+    if not _PYTHON.fullmatch(name):
+        return _called(name, program, args[1:])
+    for at, arg in enumerate(args[1:], 1):
+        if arg.text == "-m" and at + 1 < len(args):
+            return _called(args[at + 1].text, program, args[at + 2 :])
+        if arg.text.startswith("-m"):
+            return _called(arg.text[2:], program, args[at + 1 :])
+        if posixpath.basename(arg.text) == "setup.py":
+            return _other("setup.py", f"{name} setup.py", args[at + 1 :])
+    return None
 
 
 def _called(name: str, program: str, args: Sequence[Arg]) -> PipCommand | Unread | None:
-    words = [arg.text for arg in args]
-    if name == "uv" and words[:1] == ["pip"]:
-        return _pip("uv pip", program, args[1:])
     if _PIP.fullmatch(name):
         return _pip("pip", program, args)
-    return _other(name, words)
+    if name == "pip-sync":
+        return _pip_sync(program, args)
+    if name == "piptools" and args and args[0].text == "sync":
+        return _pip_sync(program, args[1:])
+    if name == "easy_install" and args:
+        return Unread(f"easy_install {args[0].text}")
+    if name == "uv":
+        rest = past_options(args, _VALUES)
+        if rest and rest[0].text == "pip":
+            return _pip("uv pip", program, [*args[: len(args) - len(rest)], *rest[1:]])
+    return _other(name, name, args)
 
 
-def _other(name: str, words: Sequence[str]) -> Unread | None:
-    """Installers whose declarations stand in files that are not read here."""
-    verbs = {
-        "uv": {"sync", "add"},
-        "poetry": {"install", "add", "sync"},
-        "pipenv": {"install", "sync"},
-        "pdm": {"install", "sync", "add"},
-        "conda": {"install", "create", "env"},
-        "mamba": {"install", "create", "env"},
-        "micromamba": {"install", "create", "env"},
-        "easy_install": set(words[:1]),
-    }
-    verb = next((word for word in words if not word.startswith("-")), None)
-    return Unread(f"{name} {verb}") if verb in verbs.get(name, ()) else None
+def _other(name: str, shown: str, args: Sequence[Arg]) -> Unread | None:
+    verb = next((arg.text for arg in past_options(args, _VALUES | {"-C", "-P"})), None)
+    return Unread(f"{shown} {verb}") if verb in _UNREAD.get(name, ()) else None
+
+
+def _pip_sync(program: str, args: Sequence[Arg]) -> PipCommand:
+    """pip-tools' own: the files are its words, requirements.txt where there are none."""
+    found = _sorted([Arg("sync", 0), *args])
+    dry = {"--dry-run": ""} if found.options.keys() & {"-n", "--dry-run"} else {}
+    offset = args[0].offset if args else 0
+    return PipCommand(
+        action="sync",
+        program=found.options.get("--python-executable", program),
+        shown="pip-sync",
+        files=tuple(found.names) or (Arg("requirements.txt", offset),),
+        options=found.options | dry,
+    )
 
 
 def _pip(shown: str, program: str, args: Sequence[Arg]) -> PipCommand | None:
@@ -170,7 +176,7 @@ class _Sorted:
         self.options: dict[str, str] = {}
 
     def option(self, name: str, value: Arg) -> None:
-        name = {"--requirements": "--requirement", "--constraints": "--constraint"}.get(name, name)
+        name = _SAME.get(name, name)
         self.lists.setdefault(name, []).append(value)
         self.options[name] = value.text
 
@@ -207,26 +213,3 @@ def _option(arg: Arg) -> tuple[str | None, str | None]:
         if letter in _SHORT_VALUES:
             return _SHORT_VALUES[letter], text[at + 1 :].removeprefix("=") or None
     return text, None
-
-
-def prefix_of(command: PipCommand, variables: Mapping[str, str]) -> str | None:
-    """The folder that the command installs into; None: the interpreter's own."""
-    for option in ("--target", "--prefix", "--root"):
-        if option in command.options:
-            return command.options[option]
-    if "--user" in command.options:
-        return variables.get("PYTHONUSERBASE") or f"{variables.get('HOME', '/root')}/.local"
-    if "--system" in command.options:
-        return None
-    program = command.options.get("--python", command.program)
-    if "/" in program:
-        return _environment(posixpath.dirname(program))
-    first = variables.get("PATH", "").partition(":")[0]
-    return variables.get("VIRTUAL_ENV") or _environment(first)
-
-
-def _environment(folder: str) -> str | None:
-    """The environment whose bin folder this is; the system's own folders are none."""
-    prefix, name = posixpath.split(folder)
-    system = prefix in {"", "/", "/usr", "/usr/local"}
-    return prefix if name == "bin" and not system else None

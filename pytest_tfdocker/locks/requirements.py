@@ -8,12 +8,15 @@ import msgspec
 from packaging.specifiers import SpecifierSet
 
 from pytest_tfdocker.locks.declared import Problem, Requirement, Source
+from pytest_tfdocker.locks.found import Inline
 from pytest_tfdocker.locks.lines import Line, problem, read_line
 
 LARGEST_FILE_BYTES = 16_000_000
 MOST_LINES = 50_000
 LONGEST_LINE = 256_000
 """Characters of a joined line; a pin with 140 hashes has 12,000."""
+
+NOT_COPIED = "not copied from the build context"
 
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -26,8 +29,9 @@ _CODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#")
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
-Nested = Callable[[Path, str], Path]
-"""The file that a name in another file means."""
+File = Path | Inline
+Nested = Callable[[File, str], File | str]
+"""The file that a name in another file means, or why that can't be told."""
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    changed: tuple[Path, ...] = ()
+    """Files of the build context that the build writes before it reads them."""
 
 
 def merged(parts: Iterable[Contents]) -> Contents:
@@ -49,11 +55,12 @@ def merged(parts: Iterable[Contents]) -> Contents:
         problems=tuple(one for part in every for one in part.problems),
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),
+        changed=tuple(one for part in every for one in part.changed),
     )
 
 
 def read_requirements(
-    path: Path,
+    path: File,
     root: Path,
     *,
     installed_by: str | None = None,
@@ -61,18 +68,20 @@ def read_requirements(
     nested: Nested | None = None,
     constraint: bool = False,
     asked_by: Source | None = None,
+    dockerfile: str = "Dockerfile",
 ) -> Contents:
     """A file and those that it includes. Files are named relative to `root`; raises nothing.
 
     `asked_by` is the line that names the file: a file that isn't there is that line's problem.
+    `dockerfile` is the name for what stands in the Dockerfile itself.
     """
-    reader = _Reader(root, installed_by, variables or {}, nested or beside)
+    reader = _Reader(root, installed_by, variables or {}, nested or beside, dockerfile)
     return reader.read(path, asked_by, constraint=constraint)
 
 
-def beside(parent: Path, name: str) -> Path:
+def beside(parent: File, name: str) -> File | str:
     """By pip's own rule: a name in a file is relative to that file."""
-    return parent.parent / name
+    return NOT_COPIED if isinstance(parent, Inline) else parent.parent / name
 
 
 def shown_path(path: Path, root: Path) -> str:
@@ -122,15 +131,21 @@ class _Reader:
     """Reads a file once, however often and in whatever circle others include it."""
 
     def __init__(
-        self, root: Path, installed_by: str | None, variables: Mapping[str, str], nested: Nested
+        self,
+        root: Path,
+        installed_by: str | None,
+        variables: Mapping[str, str],
+        nested: Nested,
+        dockerfile: str,
     ) -> None:
         self.root = root
         self.installed_by = installed_by
         self.variables = variables
         self.nested = nested
-        self.seen: set[tuple[Path, bool]] = set()
+        self.dockerfile = dockerfile
+        self.seen: set[tuple[File, bool]] = set()
 
-    def read(self, path: Path, asked_by: Source | None, *, constraint: bool) -> Contents:
+    def read(self, path: File, asked_by: Source | None, *, constraint: bool) -> Contents:
         """Includes are walked with a list, not by recursion: chains may be of any length."""
         found: list[Contents] = []
         waiting = [(path, asked_by, constraint)]
@@ -145,34 +160,30 @@ class _Reader:
         return merged(found)
 
     def _file(
-        self, path: Path, asked_by: Source | None, *, constraint: bool
-    ) -> tuple[Contents, list[tuple[Path, Source | None, bool]]]:
-        name = shown_path(path, self.root)
-        text = _text(path)
+        self, path: File, asked_by: Source | None, *, constraint: bool
+    ) -> tuple[Contents, list[tuple[File, Source | None, bool]]]:
+        text: str | _Unreadable
+        if isinstance(path, Inline):
+            name, first, text = self.dockerfile, path.line, path.text
+        else:
+            name, first, text = shown_path(path, self.root), 1, _text(path)
         if isinstance(text, _Unreadable):
             source = asked_by or Source(name, 1, self.installed_by)
             return Contents(problems=(problem(source, name, text.reason),), sources=(name,)), []
-        includes: list[tuple[Path, Source | None, bool]] = []
+        included = _Included(self.nested, path, constraint=constraint)
         lines: list[Line] = []
         for number, body in _joined(text):
-            source = Source(name, number, self.installed_by)
+            source = Source(name, number + first - 1, self.installed_by)
             line = self._line(number, body, source)
-            lines.append(line)
-            for asked, limits in ((line.includes, constraint), (line.constraints, True)):
-                for one in asked:
-                    if _REMOTE.match(one):
-                        bad = problem(source, body, "stands on the network, and is not read")
-                        lines.append(Line(problem=bad))
-                    else:
-                        includes.append((self.nested(path, one), source, limits))
+            lines += [line, *included.take(line, body, source)]
         requirements = tuple(one for line in lines for one in line.requirements)
         return Contents(
-            sources=(name,),
+            sources=(f"{name}:{first}" if isinstance(path, Inline) else name,),
             requirements=() if constraint else requirements,
             constraints=requirements if constraint else (),
             problems=tuple(line.problem for line in lines if line.problem),
             notes=tuple(note for line in lines for note in line.notes),
-        ), includes
+        ), included.files
 
     def _line(self, number: int, body: str, source: Source) -> Line:
         if number > MOST_LINES:
@@ -182,7 +193,33 @@ class _Reader:
         return read_line(body, source, self.variables)
 
 
-def _identity(path: Path) -> Path:
+class _Included:
+    """The files that the lines of one file name, each with its line."""
+
+    def __init__(self, nested: Nested, parent: File, *, constraint: bool) -> None:
+        self.nested = nested
+        self.parent = parent
+        self.constraint = constraint
+        self.files: list[tuple[File, Source | None, bool]] = []
+
+    def take(self, line: Line, body: str, source: Source) -> Iterator[Line]:
+        """Gives what is to be told of those that can't be read."""
+        for asked, limits in ((line.includes, self.constraint), (line.constraints, True)):
+            for one in asked:
+                if _REMOTE.match(one):
+                    reason = "stands on the network, and is not read"
+                    yield Line(problem=problem(source, body, reason))
+                    continue
+                file = self.nested(self.parent, one)
+                if isinstance(file, str):
+                    yield Line(notes=(f"{source} {one}: {file}",))
+                else:
+                    self.files.append((file, source, limits))
+
+
+def _identity(path: File) -> File:
+    if isinstance(path, Inline):
+        return path
     try:
         return path.resolve()
     except (OSError, ValueError, RuntimeError):

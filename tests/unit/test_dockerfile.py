@@ -286,6 +286,25 @@ def test_a_history_that_is_too_short_has_no_line():
     assert match_history(IN_HISTORY, None, BUILDKIT[3:]) == [None] * 6
 
 
+@pytest.mark.parametrize(
+    ("written", "entry", "is_it"),
+    [
+        ("./src/", "/app/src", True),
+        ("/app//src/.", "/app/src", True),
+        ("a/../src", "/app/src", True),
+        ("..", "/", True),
+        (".", "/app", True),
+        ("../lib", "/lib", True),
+        ("src", "/app/mysrc", False),
+        ("/src", "/app/src", False),
+        ("src/", "/app/src/", True),
+    ],
+)
+def test_a_workdir_is_compared_without_its_dots_and_slashes(written, entry, is_it):
+    found = match_history(parse(f"FROM a\nWORKDIR {written}\n"), None, [f"WORKDIR {entry}"])
+    assert found == [2 if is_it else None]
+
+
 TEXT = st.lists(
     st.one_of(
         st.text(max_size=30),

@@ -28,6 +28,8 @@ def words(text, **variables):
         ("cat > f <<E\npip install no\nE\npip install yes", [["cat"], ["pip", "install", "yes"]]),
         ("a \\\n b", [["a", "b"]]),
         ("! a", [["a"]]),
+        ("a -r <(b -v c | d) e", [["a", "-r", "<(b -v c | d)", "e"]]),
+        ('a <(b ")" (c)) > f', [["a", '<(b ")" (c))']]),
         ("", []),
     ],
 )
@@ -109,6 +111,56 @@ def test_settings_in_front_of_a_command_are_its_own():
 def test_split_words_keeps_quotes_and_substitutions_whole():
     found = [word for _, word in split_words("a='b c' \"d e\" $(f g) ${h:-i j} k\\ l")]
     assert found == ["a='b c'", '"d e"', "$(f g)", "${h:-i j}", "k\\ l"]
+
+
+def test_a_substitution_for_a_file_is_not_known():
+    (one,) = commands("a <(b)", {})
+    assert one.args[1].unknown == ("<(b)",)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("cd x && a", "/w/x"),
+        ("cd /x; cd y/..; a", "/x"),
+        ("(cd x); a", "/w"),
+        ("(cd x && a)", "/w/x"),
+        ("case v in v) cd x;; esac; a", "/w/x"),
+        ("(case v in (v) cd x;; esac; cd y); a", "/w"),
+        ("cd x; cd -; a", "/w"),
+        ("pushd x; popd; a", "/w"),
+        ("cd; a", "/w"),
+        (") a", "/w"),
+    ],
+)
+def test_a_folder_holds_until_its_shell_ends(text, folder):
+    assert commands(text, {}, folder="/w")[-1].folder == folder
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("export A=1; x", {"P": "/b", "A": "1"}),
+        ("A=1; x", {"P": "/b"}),
+        ("A=1; export A; x", {"P": "/b", "A": "1"}),
+        ("export P=/a:$P && x", {"P": "/a:/b"}),
+        ("P=/a; x", {"P": "/a"}),
+        ("(export A=1); x", {"P": "/b"}),
+        ("if y; then export P=/a; fi; x", {}),
+        ("export P=$(y); x", {}),
+        ("A=1 x", {"P": "/b", "A": "1"}),
+        (". e/bin/activate; x", {"P": "/b", "PATH": "/w/e/bin:", "VIRTUAL_ENV": "/w/e"}),
+        ("conda activate e; x", {"P": "/b", "CONDA_DEFAULT_ENV": "e"}),
+        ("source activate e; x", {"P": "/b", "CONDA_DEFAULT_ENV": "e"}),
+    ],
+)
+def test_what_is_exported_is_seen(text, environment):
+    assert commands(text, {"P": "/b"}, folder="/w")[-1].environment == environment
+
+
+def test_the_files_of_redirects_are_those_that_are_written():
+    found = commands("a > x 2>>y.$V < z; b 2>&1 | c &> 'w w'", {"V": "1"})
+    assert [one.writes for one in found] == [("x", "y.1"), (), ("w w",)]
 
 
 NOISE = st.text(alphabet="ab \\\"'`$(){}<>|&;#\n=-:+~A", max_size=40)

@@ -179,6 +179,24 @@ PIECES = st.lists(
             "/w/*",
             "--target",
             "env",
+            "timeout",
+            "eval",
+            "su",
+            "runuser",
+            "<(x)",
+            "(",
+            ")",
+            "export PATH=/v/bin:$A",
+            "tee",
+            "sed -i",
+            "> x.txt",
+            "make",
+            "uv venv",
+            "conda run -n x",
+            "pip-sync",
+            "cp",
+            "-o",
+            "--user",
             "\0",
         ]
     ),
@@ -189,7 +207,17 @@ INSTRUCTIONS = st.one_of(
     PIECES.map("COPY {}".format),
     PIECES.map("RUN <<E\n{}\nE".format),
     st.sampled_from(
-        ["FROM a AS b", "FROM b", "COPY --from=b /w /w", "WORKDIR /x", "ENV A=1", "COPY . ."]
+        [
+            "FROM a AS b",
+            "FROM b",
+            "COPY --from=b /w /w",
+            "COPY --from=b /v/lib /",
+            "COPY <<E <<F /x.txt\ntorch\n-r x.txt\nE\n",
+            "WORKDIR /x",
+            "USER app",
+            "ENV A=1",
+            "COPY . .",
+        ]
     ),
     st.text(max_size=20),
 )

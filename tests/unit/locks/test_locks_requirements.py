@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_tfdocker.locks.declared import Source
+from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.lines import requirement
 from pytest_tfdocker.locks.requirements import (
     LARGEST_FILE_BYTES,
     LONGEST_LINE,
@@ -136,6 +137,29 @@ def test_direct_references_keep_name_marker_and_no_secret():
     assert by_name["tool"].editable
     assert by_name["uvicorn"].extras == ("standard",)
     assert by_name["some-thing"].hashes == ("sha256:0123456789abcdef",)
+
+
+@pytest.mark.parametrize(
+    ("text", "extras", "specifier", "marker"),
+    [
+        ("./app-1.0-py3-none-any.whl[serve]", ("serve",), "==1.0", None),
+        ("dist/app-1.0-py3-none-any.whl[B, a] ; extra == 'x'", ("a", "b"), "==1.0", 'extra == "x"'),
+        ("./app-1.0-py3-none-any.whl;python_version>'3'", (), "==1.0", 'python_version > "3"'),
+        ("./app-1.0.tar.gz[serve]", ("serve",), "", None),
+    ],
+)
+def test_extras_and_marker_behind_an_archive_are_no_part_of_its_name(
+    text, extras, specifier, marker
+):
+    found = requirement(text, Source("r.txt", 1))
+    assert found == Requirement(
+        name="app",
+        source=Source("r.txt", 1),
+        specifier=specifier,
+        extras=extras,
+        marker=marker,
+        url=text.partition("[")[0].partition(";")[0],
+    )
 
 
 def test_a_hash_on_a_line_of_its_own_is_a_problem():

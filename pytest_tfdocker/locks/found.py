@@ -1,0 +1,26 @@
+"""What a file of the container turns out to be, besides a file of the build context."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Inline(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that stands in the Dockerfile: `COPY <<EOF /tmp/requirements.txt`."""
+
+    text: str
+    line: int
+    """The Dockerfile's, of the text's first line."""
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A file of the build context that the build writes before it is read."""
+
+    line: int
+    """The Dockerfile's, of the command that writes it."""
+    path: Path | None = None
+    """In the build context."""
+
+
+Found = Path | Inline | Changed | None
+"""None: not copied."""
