@@ -213,7 +213,12 @@ def direct_url(one: Distribution) -> Direct | None:
 def is_own_project(one: Distribution) -> bool:
     """Whether it was installed from a folder, editable or not: the project's own."""
     direct = direct_url(one)
-    return one.editable or (direct is not None and direct.folder)
+    return one.editable or (direct is not None and direct.folder) or _is_egg_built_here(one)
+
+
+def _is_egg_built_here(one: Distribution) -> bool:
+    """`setup.py install` keeps a RECORD of what it downloads, and none of what it builds."""
+    return one.path.endswith(".egg/EGG-INFO") and one.bytes is None
 
 
 def bare_url(url: str) -> str:

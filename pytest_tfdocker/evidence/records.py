@@ -73,13 +73,13 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
 
 
 class Distribution(Record, frozen=True, kw_only=True):
-    """An installed distribution, from its dist-info or egg-info folder."""
+    """An installed distribution, from its dist-info, egg-info or egg."""
 
     name: str
     """Canonical (PEP 503)."""
     version: str
     path: str
-    """The dist-info or egg-info, absolute, in the image."""
+    """The dist-info, egg-info or EGG-INFO, absolute, in the image."""
     location: str
     """The entry of sys.path that holds it."""
     bytes: int | None

@@ -205,6 +205,18 @@ def test_the_projects_own_distribution_is_no_finding_nor_what_it_needs(given, di
     assert parity.problems(facts) == []
 
 
+@pytest.mark.parametrize(("size_bytes", "kinds"), [(None, []), (1, ["unexpected"])])
+def test_an_egg_without_a_record_is_what_setup_py_install_built(
+    given, distribution, size_bytes, kinds
+):
+    egg = f"{SITE}/service-1.0-py3.11.egg"
+    service = distribution(
+        "service", size_bytes=size_bytes, path=f"{egg}/EGG-INFO", location=egg, requires=["web"]
+    )
+    facts = given(["torch==2.13.0", "web"], "torch 2.13.0", service, "web 1.0")
+    assert [one.kind for one in parity.problems(facts)] == kinds
+
+
 def with_base(distribution, *installed):
     paths = [distribution(*one.split()).path for one in installed]
     return Base(reference="python:3.11-slim", id="", layers=1, distributions=paths)
