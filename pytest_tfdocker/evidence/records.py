@@ -345,12 +345,18 @@ class GpuFramework(Record, frozen=True, kw_only=True):
 
     name: str
     version: str
+    """"" where it gave no answer: it crashed, hung, or can't be imported."""
     cuda: str | None = None
-    """The CUDA version it was built with; None for a CPU build."""
+    """The CUDA version it was built with; None for a CPU build, and where it gave no answer."""
     architectures: list[str] = []
     sees: bool = False
     kernel_ran: bool = False
     error: str | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it gave no answer; `error` says how it ended."""
+        return not self.version
 
 
 class Gpu(Record, tag="gpu", frozen=True, kw_only=True):
