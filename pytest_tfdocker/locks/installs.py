@@ -157,7 +157,8 @@ class _Stage:
             return Contents(problems=(problem(source, arg.text, str(error)),), sources=read)
         if isinstance(found, Skipped):
             return Contents(notes=(found.note,) if found.note else ())
-        return Contents(requirements=(found,), sources=read)
+        named = msgspec.structs.replace(found, inline=True)
+        return Contents(requirements=(named,), sources=read)
 
     def _wheels(self, call: Call, arg: Arg) -> Contents:
         """`pip install /wheels/*`: what `pip wheel` was asked for, in whichever stage."""
