@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pytest_tfdocker.checks.dependency import Installed, canonical
+from pytest_tfdocker.checks.dependency import Installed, canonical, needed_requirement
 
 Root = tuple[str, Iterable[str]]
 """A canonical name, and the extras asked of it."""
@@ -35,7 +35,9 @@ class Needed:
 
     def _follow(self, name: str) -> None:
         one = self.installed.by_name.get(name)
-        for wanted in self.installed.requires(one, self.extras[name]) if one else ():
+        if one is None:
+            return
+        for wanted in self.installed.requires(one, self.extras[name], needed_requirement):
             other = canonical(wanted.name)
             if other not in self.extras:
                 self.asked_by[other] = name

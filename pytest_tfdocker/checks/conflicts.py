@@ -102,7 +102,7 @@ def _conflicts(facts: Facts, installed: Installed) -> Iterator[Conflict]:
 
 
 def _unmet(one: Distribution, extras: set[str], installed: Installed) -> Iterator[Conflict]:
-    for wanted in installed.requires(one, extras):
+    for wanted in installed.requires(one, extras, parsed_requirement):
         there = installed.by_name.get(canonical(wanted.name))
         if there is None or not satisfies(there.version, str(wanted.specifier)):
             extra = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""

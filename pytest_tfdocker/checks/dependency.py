@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -64,6 +64,12 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True):
     revision: str | None = None
     hashes: dict[str, str] = {}
     folder: bool = False
+    subdirectory: str = ""
+    """Of the repository or archive, where the project isn't at its root."""
+
+
+Read = Callable[[str], Named | None]
+"""`parsed_requirement`, or `needed_requirement` where the version doesn't matter."""
 
 
 class Installed:
@@ -87,17 +93,18 @@ class Installed:
                 self.by_name.setdefault(one.name, one)
 
     @cached_property
-    def by_url(self) -> dict[str, Distribution]:
-        """Distributions that came from a URL, by that URL without what varies."""
+    def by_url(self) -> dict[tuple[str, str], Distribution]:
+        """Distributions that came from a URL, by that URL without what varies, and subdirectory."""
         return {
-            bare_url(direct.url): one
+            (bare_url(direct.url), direct.subdirectory): one
             for one in self.by_name.values()
             if (direct := direct_url(one)) is not None and direct.url
         }
 
     def find(self, requirement: Requirement) -> Distribution | None:
         """What stands for a requirement; of a URL the name is at times a guess."""
-        by_url = self.by_url.get(bare_url(requirement.url)) if requirement.url else None
+        url = requirement.url
+        by_url = self.by_url.get((bare_url(url), subdirectory(url))) if url else None
         return by_url or self.by_name.get(requirement.name)
 
     def active(self, requirements: Iterable[Requirement]) -> list[Requirement]:
@@ -113,9 +120,9 @@ class Installed:
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
             return True
 
-    def requires(self, one: Distribution, extras: Iterable[str]) -> list[Named]:
+    def requires(self, one: Distribution, extras: Iterable[str], read: Read) -> list[Named]:
         """Its Requires-Dist as far as they hold here, with the extras asked for."""
-        parsed = (parsed_requirement(text) for text in one.requires)
+        parsed = map(read, one.requires)
         asked = ("", *extras)
         return [
             named
@@ -166,6 +173,21 @@ def parsed_requirement(text: str) -> Named | None:
         return None
 
 
+_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?)[^;@]*(;.*)?")
+
+
+@cache
+def needed_requirement(text: str) -> Named | None:
+    """A Requires-Dist line, without its specifier where that can't be read: "torch (>=1.8.*)".
+
+    Metadata of 2022 and older has such, and pip of that time installed what they name.
+    """
+    found = _NAMED.fullmatch(text.strip())
+    return parsed_requirement(text) or (
+        parsed_requirement(f"{found[1]}{found[2] or ''}") if found else None
+    )
+
+
 @cache
 def _marker(text: str) -> Marker:
     return Marker(text)
@@ -205,6 +227,7 @@ def direct_url(one: Distribution) -> Direct | None:
             revision=vcs.get("requested_revision"),
             hashes=dict(archive.get("hashes") or {}),
             folder="dir_info" in told,
+            subdirectory=str(told.get("subdirectory") or "").strip("/"),
         )
     except (ValueError, AttributeError, TypeError, RecursionError):
         return None
@@ -213,7 +236,12 @@ def direct_url(one: Distribution) -> Direct | None:
 def is_own_project(one: Distribution) -> bool:
     """Whether it was installed from a folder, editable or not: the project's own."""
     direct = direct_url(one)
-    return one.editable or (direct is not None and direct.folder)
+    return one.editable or (direct is not None and direct.folder) or _is_egg_built_here(one)
+
+
+def _is_egg_built_here(one: Distribution) -> bool:
+    """`setup.py install` keeps a RECORD of what it downloads, and none of what it builds."""
+    return one.path.endswith(".egg/EGG-INFO") and one.bytes is None
 
 
 def bare_url(url: str) -> str:
@@ -226,6 +254,12 @@ def bare_url(url: str) -> str:
         path = path.partition("@")[0]
     whole = f"{scheme}://{host.rpartition('@')[2]}/{path}"
     return whole.lower().rstrip("/").removesuffix(".git")
+
+
+def subdirectory(url: str) -> str:
+    """That of a URL's fragment, "#subdirectory=python&egg=x"; "" where it has none."""
+    found = re.search(r"[#&]subdirectory=([^&]*)", url)
+    return found[1].strip("/") if found else ""
 
 
 def shown(requirement: Requirement) -> str:

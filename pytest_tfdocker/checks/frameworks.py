@@ -35,6 +35,20 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
 }
 """Module → the distributions that bring it, canonical."""
 
+GPU_LIBRARIES_NOT_ASKED = (
+    "onnxruntime-gpu",
+    "onnxruntime-training",
+    "ort-nightly-gpu",
+    "ort-nightly-training",
+    "tensorrt",
+    "paddlepaddle-gpu",
+    "ctranslate2",
+    "cupy-cuda11x",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+)
+"""Distributions that can run on a GPU and that the GPU probe has no question for."""
+
 UNDECLARED = "undeclared"
 """The one item that judges frameworks which are installed but declared nowhere."""
 
@@ -51,6 +65,14 @@ def installed_frameworks(evidence: ImageEvidence) -> list[str]:
         return []
     names = {one.name for one in evidence.distributions.installed}
     return [module for module, brought_by in FRAMEWORKS.items() if names.intersection(brought_by)]
+
+
+def gpu_libraries_not_asked(evidence: ImageEvidence) -> list[str]:
+    """Distributions that are installed and may use a GPU, though nobody asks them for it."""
+    if isinstance(evidence.distributions, Absent):
+        return []
+    names = {one.name for one in evidence.distributions.installed}
+    return [name for name in GPU_LIBRARIES_NOT_ASKED if name in names]
 
 
 def undeclared_frameworks(declared: Declared, evidence: ImageEvidence) -> list[str]:

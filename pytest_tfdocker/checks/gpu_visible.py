@@ -1,6 +1,9 @@
 """`gpu-visible`: each framework of the image sees the device and runs a kernel on it."""
 
+from collections.abc import Sequence
+
 from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.frameworks import gpu_libraries_not_asked
 from pytest_tfdocker.checks.gpu_errors import meaning_of_gpu_error
 from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
 from pytest_tfdocker.checks.wording import origin, unknown
@@ -8,7 +11,7 @@ from pytest_tfdocker.evidence.records import Gpu, GpuFramework
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_memory
-from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, one_line, shorten
+from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, last_lines, one_line, shorten
 
 NO_GPU = "the engine offers no GPU"
 
@@ -25,16 +28,22 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
         return _no_gpu(facts, required=required)
     if not isinstance(facts.gpu, Gpu):
         return unknown(facts.gpu, "GPU visibility")
-    return judge_gpu(facts.gpu, required=required)
+    return judge_gpu(
+        facts.gpu, required=required, not_asked=gpu_libraries_not_asked(facts.evidence)
+    )
 
 
-def judge_gpu(gpu: Gpu, *, required: bool) -> Verdict:
-    """CPU builds are judged only where a GPU is required."""
-    judged = [one for one in gpu.frameworks if required or one.cuda is not None]
-    if not gpu.visible and (required or judged):
+def judge_gpu(gpu: Gpu, *, required: bool, not_asked: Sequence[str] = ()) -> Verdict:
+    """CPU builds are judged only where a GPU is required; one that gave no answer always is.
+
+    `not_asked` are distributions that may use a GPU and that nobody has asked for it.
+    """
+    built = [one for one in gpu.frameworks if one.cuda is not None]
+    if not gpu.visible and (required or built):
         return _no_device(gpu)
+    judged = [one for one in gpu.frameworks if required or one.cuda is not None or one.silent]
     if not judged:
-        return _nothing_to_see(gpu, required=required)
+        return _nothing_to_see(gpu, not_asked, required=required)
     blind = [one for one in judged if not (one.sees and one.kernel_ran)]
     return _blind(gpu, blind, judged) if blind else _seen(gpu, judged)
 
@@ -57,7 +66,12 @@ def _no_device(gpu: Gpu) -> Verdict:
     return failed("0 devices seen in the container", *details, measured=0)
 
 
-def _nothing_to_see(gpu: Gpu, *, required: bool) -> Verdict:
+def _nothing_to_see(gpu: Gpu, not_asked: Sequence[str], *, required: bool) -> Verdict:
+    if not_asked:
+        verb = "is" if len(not_asked) == 1 else "are"
+        reason = f"can't tell: {', '.join(not_asked)} {verb} not asked"
+        why = "only torch, tensorflow and jax are asked: a smoke shows what others do"
+        return skipped(shorten(reason, HEADLINE_WIDTH), why, *_host(gpu))
     if gpu.frameworks:
         names = ", ".join(f"{one.name} {one.version}" for one in gpu.frameworks)
         return skipped(shorten(f"only CPU builds: {names}", HEADLINE_WIDTH), *_host(gpu))
@@ -75,20 +89,32 @@ def _blind(gpu: Gpu, blind: list[GpuFramework], judged: list[GpuFramework]) -> V
 
 
 def _trouble(framework: GpuFramework) -> str:
+    if framework.silent:
+        return f"gave no answer: {one_line(_how_it_ended(framework)[0])}"
     if framework.cuda is None:
         return "is a CPU build"
     return "runs no kernel on the GPU" if framework.sees else "sees no GPU"
 
 
+def _how_it_ended(framework: GpuFramework) -> tuple[str, str]:
+    """The first line of its error, and what it has written itself."""
+    first, _, written = (framework.error or "no reason was told").partition("\n")
+    return first, written
+
+
 def _story(gpu: Gpu, framework: GpuFramework) -> list[str]:
-    lines = [f"{_build(framework)}: {_trouble(framework)}"]
     text = framework.error or ("" if framework.cuda else "not compiled with CUDA")
-    if framework.error:
-        lines.append(f"  {one_line(framework.error, 160)}")
+    if framework.silent:
+        told = [_build(framework), *_indented(last_lines(_how_it_ended(framework)[1], 5))]
+    else:
+        error = [one_line(framework.error, 160)] if framework.error else []
+        told = [f"{_build(framework)}: {_trouble(framework)}", *_indented(error)]
     meaning = meaning_of_gpu_error(text, built_for=framework.cuda, driver=gpu.driver)
-    if meaning:
-        lines.append(f"  {meaning}")
-    return lines
+    return [*told, *_indented([meaning] if meaning else [])]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def _seen(gpu: Gpu, judged: list[GpuFramework]) -> Verdict:
@@ -99,6 +125,8 @@ def _seen(gpu: Gpu, judged: list[GpuFramework]) -> Verdict:
 
 
 def _build(framework: GpuFramework) -> str:
+    if framework.silent:
+        return f"{framework.name} {_trouble(framework)}"
     cuda = f"CUDA {framework.cuda}" if framework.cuda else "CPU"
     architectures = ", ".join(framework.architectures)
     code = f", code for {architectures}" if architectures else ""

@@ -98,7 +98,7 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
     ),
     (
         r"DummyObject|requires the (PyTorch|TensorFlow) library but it was not found",
-        "transformers gives out a placeholder, since the framework under it is missing or broken",
+        "it gives out placeholders, since the framework under it is missing or broken",
     ),
     (
         r"circular import",

@@ -21,7 +21,7 @@ from pytest_tfdocker.checks.dependency import (
     not_followed,
     shown,
 )
-from pytest_tfdocker.checks.verdict import Verdict, failed
+from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared, Problem, Requirement
 from pytest_tfdocker.settings.schema import Image
@@ -48,8 +48,11 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     if not active and not declared.problems:
         return none_here(declared)
     loose = _loose(active)
+    seeds = _loose_seeds(active)
     details = (*_rows(loose, declared, installed), *_notes(active, declared, installed))
-    total = len(names_of(active))
+    total = len(names_of(active)) - len(seeds)
+    if not total and not declared.problems:
+        return skipped(f"nothing is declared but {', '.join(seeds)}", *details)
     if not loose and not declared.problems:
         headline = f"{total} of {total} are pinned"
         return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
@@ -83,6 +86,18 @@ def why_loose(requirement: Requirement) -> str | None:
 
 def _loose(active: list[Requirement]) -> list[Requirement]:
     """A name that one line pins is pinned, however many other lines name it."""
+    seeds = _loose_seeds(active)
+    return [one for one in _unpinned_lines(active) if one.name not in seeds]
+
+
+def _loose_seeds(active: list[Requirement]) -> list[str]:
+    """pip, setuptools and wheel as far as only the Dockerfile names them: its `--upgrade pip`."""
+    loose = _unpinned_lines(active)
+    written = {one.name for one in loose if not one.inline}
+    return [name for name in names_of(loose) if name in SEEDS and name not in written]
+
+
+def _unpinned_lines(active: list[Requirement]) -> list[Requirement]:
     pinned = {one.name for one in active if why_loose(one) is None}
     return [one for one in active if one.name not in pinned]
 
@@ -150,6 +165,9 @@ def _notes(active: list[Requirement], declared: Declared, installed: Installed) 
     ]
     if free:
         lines.append(f"pinned by no line, {len(free)} that others bring in: {listed(free)}")
+    seeds = _loose_seeds(active)
+    if seeds:
+        lines.append(f"not judged: {', '.join(seeds)} (environments are made with them)")
     idle = len(declared.requirements) - len(active)
     if idle:
         lines.append(f"not judged: {idle} whose marker does not hold in the image")

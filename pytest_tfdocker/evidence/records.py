@@ -77,13 +77,13 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
 
 
 class Distribution(Record, frozen=True, kw_only=True):
-    """An installed distribution, from its dist-info or egg-info folder."""
+    """An installed distribution, from its dist-info, egg-info or egg."""
 
     name: str
     """Canonical (PEP 503)."""
     version: str
     path: str
-    """The dist-info or egg-info, absolute, in the image."""
+    """The dist-info, egg-info or EGG-INFO, absolute, in the image."""
     location: str
     """The entry of sys.path that holds it."""
     bytes: int | None
@@ -376,12 +376,18 @@ class GpuFramework(Record, frozen=True, kw_only=True):
 
     name: str
     version: str
+    """"" where it gave no answer: it crashed, hung, or can't be imported."""
     cuda: str | None = None
-    """The CUDA version it was built with; None for a CPU build."""
+    """The CUDA version it was built with; None for a CPU build, and where it gave no answer."""
     architectures: list[str] = []
     sees: bool = False
     kernel_ran: bool = False
     error: str | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it gave no answer; `error` says how it ended."""
+        return not self.version
 
 
 class Gpu(Record, tag="gpu", frozen=True, kw_only=True):

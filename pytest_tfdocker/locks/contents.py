@@ -115,7 +115,8 @@ class Asked(Here):
             built = self.pip.action in {"wheel", "download"} and not found.note
             notes = (found.note,) if found.note else ()
             return self._own(arg) if built else Contents(notes=notes)
-        return Contents(requirements=(found,), sources=(str(source),))
+        named = msgspec.structs.replace(found, inline=True)
+        return Contents(requirements=(named,), sources=(str(source),))
 
     def _own(self, arg: Arg) -> Contents:
         """The project's own wheel: once installed, nothing in it tells that it is one's own."""

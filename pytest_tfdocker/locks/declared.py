@@ -29,6 +29,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """Of a direct reference (PEP 508 `name @ url`): wheel, archive, VCS or path."""
     editable: bool = False
+    inline: bool = False
+    """Whether an instruction of the Dockerfile names it itself, and no file does."""
     hashes: tuple[str, ...] = ()
     """"sha256:…", as pip's --hash takes them."""
 

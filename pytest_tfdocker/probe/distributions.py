@@ -5,8 +5,10 @@ import functools
 import io
 import os
 import re
+import zipfile
 
 METADATA_NAMES = ("METADATA", "PKG-INFO")
+INSTALLED_INTO = ("site-packages", "dist-packages")
 
 
 def canonical(name):
@@ -17,7 +19,19 @@ def read_text(path):
     try:
         with open(path, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
+    except NotADirectoryError:
+        return read_zipped(path)
     except OSError:
+        return None
+
+
+def read_zipped(path):
+    """A file of an egg that `setup.py install` left as one archive."""
+    archive, _, member = path.rpartition(".egg/")
+    try:
+        with zipfile.ZipFile(archive + ".egg") as opened:
+            return opened.read(member).decode("utf-8", "surrogateescape")
+    except Exception:  # zipfile and zlib raise what they like of a broken one
         return None
 
 
@@ -38,20 +52,48 @@ def clean(text):
 
 def of_path(path):
     """Every distribution on sys.path, in its order; the first of a name shadows the others."""
-    found, first, seen = [], {}, set()
+    found, seen = [], set()
     for entry in path:
         real = os.path.realpath(entry)
-        if real in seen:
-            continue
-        seen.add(real)
-        for name in names_in(real):
-            if name.startswith("~") or not name.endswith((".dist-info", ".egg-info")):
-                continue
-            found.append(read_one(real, name, first))
-    for distribution in found:
-        owner = distribution.pop("_first")
-        distribution["shadowed_by"] = owner if owner != distribution["path"] else None
-    return found
+        if real not in seen:
+            seen.add(real)
+            found += [read_one(real, name) for name in metadata_in(real)]
+    return told_apart(found)
+
+
+def metadata_in(entry):
+    """The names of what stands for a distribution in an entry of sys.path."""
+    if entry.endswith(".egg"):
+        return ["EGG-INFO"] if read_metadata(os.path.join(entry, "EGG-INFO")) else []
+    return [
+        name
+        for name in names_in(entry)
+        if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~")
+    ]
+
+
+def told_apart(found):
+    """The same with `shadowed_by`, less what a source tree says of what stands elsewhere too."""
+    first = {}
+    for one in sorted(found, key=in_source_tree):
+        first.setdefault(one["name"], one["path"])
+    kept = [one for one in found if first[one["name"]] == one["path"] or not in_source_tree(one)]
+    for one in kept:
+        owner = first[one["name"]]
+        one["shadowed_by"] = owner if owner != one["path"] else None
+    return kept
+
+
+def in_source_tree(distribution):
+    """Whether it is what setuptools leaves beside the sources, by which nothing is installed."""
+    location, folder = os.path.split(distribution["path"])
+    stem, kind = os.path.splitext(folder)
+    return (
+        kind == ".egg-info"
+        and "-" not in stem  # an installed one has its version in the name
+        and os.path.basename(location) not in INSTALLED_INTO
+        and os.path.isdir(distribution["path"])
+    )
 
 
 def names_in(folder):
@@ -62,10 +104,11 @@ def names_in(folder):
         return []
 
 
-def read_one(location, folder, first):
+def read_one(location, folder):
     path = os.path.join(location, folder)
     text = read_metadata(path)
-    guessed, _, version = folder.rpartition(".")[0].partition("-")
+    told_by = os.path.basename(location) if folder == "EGG-INFO" else folder
+    guessed, _, version = told_by.rpartition(".")[0].partition("-")
     result = {
         "name": canonical(clean(guessed)),
         "version": clean(version.partition("-py")[0]),
@@ -80,8 +123,7 @@ def read_one(location, folder, first):
     result["direct_url"] = read_text(os.path.join(path, "direct_url.json"))
     installer = read_text(os.path.join(path, "INSTALLER"))
     result["installer"] = clean(installer.strip()) if installer else None
-    result["editable"] = is_editable(result["direct_url"], location, folder)
-    result["_first"] = first.setdefault(result["name"], path)
+    result["editable"] = is_editable(result) or in_source_tree(result)
     return result
 
 
@@ -123,11 +165,12 @@ def read_requires_txt(text):
     return requires, extras
 
 
-def is_editable(direct_url, location, folder):
-    if direct_url and re.search(r'"editable"\s*:\s*true', direct_url):
+def is_editable(distribution):
+    if re.search(r'"editable"\s*:\s*true', distribution["direct_url"] or ""):
         return True
-    pth = "__editable__.%s.pth" % folder.rpartition(".")[0]  # setuptools: foo-1.0
-    return os.path.exists(os.path.join(location, pth))
+    stem = os.path.splitext(distribution["path"])[0]
+    pth = "__editable__.%s.pth" % os.path.basename(stem)  # setuptools: foo-1.0
+    return os.path.exists(os.path.join(distribution["location"], pth))
 
 
 def recorded(distribution):

@@ -59,6 +59,8 @@ def has_distributions(folder):
 
 
 def find_interpreter(plan, program):
+    os.environ.update(home_of(plan["user"]))
+    environment = dict(os.environ)  # to follow a shell's text, `resolve` changes its own
     if plan["python"]:
         path, reason = resolve.which(plan["python"]), "python = %s of the settings" % plan["python"]
     else:
@@ -66,7 +68,7 @@ def find_interpreter(plan, program):
     if path is None:
         return {"error": "no Python: %s" % reason}
     try:
-        answer = ask(path, program, dict(os.environ, **home_of(plan["user"])))
+        answer = ask(path, program, environment)
     except (OSError, ValueError) as error:
         return {"error": "%s does not run: %s" % (path, error)}
     answer["executable"] = answer["executable"] or path

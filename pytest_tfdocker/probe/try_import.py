@@ -27,11 +27,21 @@ def core_of_torch(torch):
 def core_of_transformers(transformers):
     # `import transformers` never imports torch: a torch that can't load shows here and not there
     if installed("torch"):
-        for attribute in ("AutoModel", "BertModel", "AutoTokenizer"):
-            found = getattr(transformers, attribute)
-            if type(found).__name__ == "DummyObject":
-                found()  # raises, and says which backend is missing
-                raise ImportError("transformers.%s is a placeholder" % attribute)
+        touch(transformers, "AutoModel", "BertModel", "AutoTokenizer")
+
+
+def core_of_diffusers(diffusers):
+    # Without torch none of its pipelines works, and `import diffusers` says nothing
+    touch(diffusers, "DiffusionPipeline")
+
+
+def touch(module, *attributes):
+    """Raises where a lazy module gives out a placeholder for what it can't load."""
+    for attribute in attributes:
+        found = getattr(module, attribute)
+        if type(found).__name__ == "DummyObject":
+            found()  # raises, and says which backend is missing
+            raise ImportError("%s.%s is a placeholder" % (module.__name__, attribute))
 
 
 def core_of_tensorflow(tensorflow):

@@ -5,10 +5,12 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
+from made_up import INTERPRETERS, program
 
 from pytest_tfdocker import probe
 
@@ -97,3 +99,41 @@ def reports_in(output: bytes) -> list:
     """What stands between the cookie and its reverse."""
     pattern = re.escape(COOKIE) + "(.*?)" + re.escape(COOKIE[::-1])
     return [json.loads(text) for text in re.findall(pattern, output.decode("utf-8", "replace"))]
+
+
+WHICH_INTERPRETER = """
+    os.environ.clear()
+    os.environ.update(data["env"])
+    os.chdir(data["cwd"])
+    return resolve.interpreter(data["entrypoint"], data["command"])
+"""
+
+
+@pytest.fixture
+def image():
+    """The root of a made-up image: interpreters in the usual places."""
+    # Not tmp_path, whose length would have reasons cut
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="") as folder:
+        for path in INTERPRETERS:
+            program(Path(folder) / path, "\x7fELF")
+        yield Path(folder)
+
+
+@pytest.fixture
+def resolve(ask, image, end_python):
+    """(path within the image, reason), of an ENTRYPOINT and a CMD."""
+
+    def run(entrypoint=(), command=(), env=None, cwd="app"):
+        data = {
+            "entrypoint": [word.replace("{}", str(image)) for word in entrypoint],
+            "command": [word.replace("{}", str(image)) for word in command],
+            "env": {"PATH": f"{image}/usr/bin", "HOME": str(image / "root"), **(env or {})},
+            "cwd": str(image / cwd),
+        }
+        data["env"] = {k: v.replace("{}", str(image)) for k, v in data["env"].items()}
+        body = f"data = plan\n{WHICH_INTERPRETER.replace('    ', '')}"
+        path, reason = ask(end_python, ["environments", "shell", "resolve"], body, data=data)
+        short = None if path is None else os.path.relpath(path, image)
+        return short, reason.replace(str(image), "")
+
+    return run

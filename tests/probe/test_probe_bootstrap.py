@@ -68,7 +68,7 @@ STANDARD = {
     *("base64", "csv", "ctypes", "email.parser", "errno", "functools", "glob", "hashlib"),
     *("importlib", "io", "json", "logging", "os", "platform", "re", "resource", "zlib"),
     *("select", "shlex", "signal", "socket", "sys", "threading"),
-    *("time", "traceback", "types", "warnings"),
+    *("time", "traceback", "types", "warnings", "zipfile"),
 }
 
 

@@ -1,6 +1,7 @@
 """Installed distributions, as their dist-info and egg-info tell them, broken ones too."""
 
 import os
+import zipfile
 
 import pytest
 
@@ -212,6 +213,84 @@ def test_setuptools_own_editable_install_is_known(site, read):
     site("__editable__.foo-1.0.pth", "/src\n")
     [found], _ = read()
     assert found["editable"] is True
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A source tree with what setuptools leaves in it: `tree("mypkg", "1.0")` gives its folder."""
+
+    def make(name, version, folder="src"):
+        left = tmp_path / folder / f"{name}.egg-info"
+        left.mkdir(parents=True)
+        (left / "PKG-INFO").write_text(metadata(name, version))
+        return str(left.parent)
+
+    return make
+
+
+@pytest.mark.parametrize("tree_first", [False, True], ids=["by a .pth", "by PYTHONPATH"])
+def test_a_source_trees_egg_info_is_no_second_copy_of_what_is_installed(
+    site, read, tree, tree_first
+):
+    path = site("mypkg-1.0.dist-info/METADATA", metadata("mypkg", "1.0")).rpartition("/")[0]
+    entries = [site.folder, tree("mypkg", "0.9")]
+    found, _ = read(*reversed(entries) if tree_first else entries)
+    assert [(one["path"], one["version"], one["shadowed_by"]) for one in found] == [
+        (path, "1.0", None)
+    ]
+
+
+def test_a_legacy_editable_install_is_known_by_its_source_tree(site, read, tree):
+    folder = tree("mypkg", "1.0")
+    site("mypkg.egg-link", f"{folder}\n../")
+    found, _ = read(site.folder, folder, tree("mypkg", "0.9", "old"))
+    assert [(one["location"], one["editable"], one["shadowed_by"]) for one in found] == [
+        (folder, True, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("site-packages", "foo"), ("dist-packages", "foo"), ("deps", "foo-1.0-py3.8")],
+)
+def test_an_installed_egg_info_is_no_source_tree(read, tree, folder, name):
+    found, _ = read(tree(name, "1.0", f"a/{folder}"), tree(name, "1.0", f"b/{folder}"))
+    assert [one["editable"] for one in found] == [False, False]
+    assert [one["shadowed_by"] for one in found] == [None, found[0]["path"]]
+
+
+EGG = "Foo_Bar-1.0-py3.11.egg"
+
+
+def test_an_egg_folder_on_the_path(site, read):
+    site(f"{EGG}/EGG-INFO/PKG-INFO", metadata("Foo-Bar", "1.0"))
+    site(f"{EGG}/EGG-INFO/requires.txt", "numpy\n")
+    site(f"{EGG}/EGG-INFO/RECORD", "foo.py,,\n")
+    egg = f"{site.folder}/{EGG}"
+    [found], owners = read(site.folder, egg)
+    assert (found["name"], found["version"], found["requires"]) == ("foo-bar", "1.0", ["numpy"])
+    assert (found["path"], found["location"]) == (f"{egg}/EGG-INFO", egg)
+    assert owners == [[f"{egg}/foo.py", 0]]
+
+
+def test_an_egg_that_is_one_archive(site, read):
+    egg = site(EGG)
+    with zipfile.ZipFile(egg, "w") as archive:
+        archive.writestr("EGG-INFO/PKG-INFO", metadata("Foo-Bar", "1.0"))
+        archive.writestr("EGG-INFO/requires.txt", "numpy\n")
+    [found], owners = read(site.folder, egg)
+    assert (found["name"], found["version"], found["requires"]) == ("foo-bar", "1.0", ["numpy"])
+    assert (found["path"], owners) == (f"{egg}/EGG-INFO", [])
+
+
+def test_of_an_egg_with_broken_metadata_the_file_has_the_name(site, read):
+    site(f"{EGG}/EGG-INFO/PKG-INFO", "broken")
+    [found], _ = read(f"{site.folder}/{EGG}")
+    assert (found["name"], found["version"]) == ("foo-bar", "1.0")
+
+
+def test_a_broken_archive_holds_none(site, read):
+    assert read(site(EGG, "PK"), site.folder) == [[], []]
 
 
 def test_a_zip_archive_or_a_file_on_the_path_holds_none(site, read):

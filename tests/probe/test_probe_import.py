@@ -13,10 +13,10 @@ COOKIE = "<tfdocker 00112233445566778899|"
 
 @pytest.fixture
 def try_import(end_python, tmp_path):
-    def run(code):
-        (tmp_path / "subject.py").write_text(code)
+    def run(code, name="subject"):
+        (tmp_path / f"{name}.py").write_text(code)
         done = subprocess.run(
-            [end_python, "-c", probe.source("try_import"), COOKIE, "subject"],
+            [end_python, "-c", probe.source("try_import"), COOKIE, name],
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
             capture_output=True,
             text=True,
@@ -50,3 +50,36 @@ def test_the_last_of_very_many_is_kept(try_import):
     code = "import logging\nfor n in range(500): logging.getLogger('a').warning('%d', n)\n"
     told = try_import(code)["warnings"]
     assert (told[0], told[-1]) == ("a: 0", "a: 499")
+
+
+PLACEHOLDER = """
+class DummyObject(type):
+    def __call__(cls):
+        {}
+class DiffusionPipeline(metaclass=DummyObject): pass
+AutoModel = BertModel = AutoTokenizer = DiffusionPipeline
+"""
+MISSING = "DiffusionPipeline requires the PyTorch library but it was not found"
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        (f"raise ImportError({MISSING!r})", f"ImportError: {MISSING}"),
+        ("pass", "ImportError: diffusers.DiffusionPipeline is a placeholder"),
+    ],
+)
+def test_diffusers_that_gives_out_a_placeholder_does_not_import(try_import, says, error):
+    told = try_import(PLACEHOLDER.format(says), "diffusers")
+    assert (told["ok"], told["error"]) == (False, error)
+
+
+def test_diffusers_with_its_pipelines_imports(try_import):
+    assert try_import("class DiffusionPipeline: pass", "diffusers")["ok"] is True
+
+
+def test_transformers_can_do_without_torch_but_not_with_a_broken_one(try_import, tmp_path):
+    code = PLACEHOLDER.format(f"raise ImportError({MISSING!r})")
+    assert try_import(code, "transformers")["ok"] is True
+    (tmp_path / "torch.py").write_text("")
+    assert try_import(code, "transformers")["error"] == f"ImportError: {MISSING}"

@@ -1,70 +1,7 @@
 """The interpreter that the image's own command would end in, in a made-up image of a few files."""
 
-import os
-import stat
-import tempfile
-from pathlib import Path
-
 import pytest
-
-QUESTION = """
-    os.environ.clear()
-    os.environ.update(data["env"])
-    os.chdir(data["cwd"])
-    return resolve.interpreter(data["entrypoint"], data["command"])
-"""
-
-
-@pytest.fixture
-def image():
-    """The root of a made-up image: interpreters in the usual places."""
-    # Not tmp_path, whose length would have reasons cut
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="") as folder:
-        for path in INTERPRETERS:
-            program(Path(folder) / path, "\x7fELF")
-        yield Path(folder)
-
-
-INTERPRETERS = (
-    "usr/bin/python",
-    "usr/bin/python3",
-    "venv/bin/python",
-    "app/.venv/bin/python",
-    "chosen/bin/python",
-    "conda/bin/python",
-    "conda/envs/ml/bin/python",
-    "pypoetry/app-x-py3.11/bin/python",
-    "virtualenvs/app-y/bin/python",
-)
-
-
-def program(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-
-
-@pytest.fixture
-def resolve(ask, image, end_python):
-    """(path within the image, reason), of an ENTRYPOINT and a CMD."""
-
-    def run(entrypoint=(), command=(), env=None, cwd="app"):
-        data = {
-            "entrypoint": [word.replace("{}", str(image)) for word in entrypoint],
-            "command": [word.replace("{}", str(image)) for word in command],
-            "env": {"PATH": f"{image}/usr/bin", "HOME": str(image / "root"), **(env or {})},
-            "cwd": str(image / cwd),
-        }
-        data["env"] = {k: v.replace("{}", str(image)) for k, v in data["env"].items()}
-        body = f"data = plan\n{QUESTION.replace('    ', '')}"
-        path, reason = ask(end_python, ["resolve"], body, data=data)
-        short = None if path is None else os.path.relpath(path, image)
-        return short, reason.replace(str(image), "")
-
-    return run
-
-
-SYSTEM, VENV = "usr/bin/python", "venv/bin/python"
+from made_up import SYSTEM, VENV, program
 
 
 @pytest.mark.parametrize(
@@ -101,6 +38,13 @@ SYSTEM, VENV = "usr/bin/python", "venv/bin/python"
         (["conda", "run", "--live-stream", "--name", "ml", "app"], "conda/envs/ml/bin/python"),
         (["conda", "run", "-p", "{}/conda/envs/ml", "app"], "conda/envs/ml/bin/python"),
         (["micromamba", "run", "-n", "base", "app"], "conda/bin/python"),
+        (["conda", "run", "--name=ml", "app"], "conda/envs/ml/bin/python"),
+        (["conda", "run", "-nml", "app"], "conda/envs/ml/bin/python"),
+        (["conda", "run", "--prefix={}/conda/envs/ml", "app"], "conda/envs/ml/bin/python"),
+        (["mamba", "run", "-p{}/conda/envs/ml", "app"], "conda/envs/ml/bin/python"),
+        (["conda", "run", "--cwd", "/app", "-n", "ml", "app"], "conda/envs/ml/bin/python"),
+        (["micromamba", "-n", "ml", "run", "app"], "conda/envs/ml/bin/python"),
+        (["conda", "run", "gunicorn", "-n", "x", "-p", "/pid"], "conda/bin/python"),
         (["tini", "--", "gosu", "app", "sh", "-c", "exec env A=1 conda run -n ml app"],
          "conda/envs/ml/bin/python"),
     ],

@@ -5,7 +5,7 @@ import pytest
 
 from pytest_tfdocker.checks.gpu_errors import meaning_of_gpu_error
 from pytest_tfdocker.checks.gpu_visible import CHECK, judge_gpu
-from pytest_tfdocker.evidence.records import Absent, Gpu, GpuDevice, GpuFramework
+from pytest_tfdocker.evidence.records import Absent, Distributions, Gpu, GpuDevice, GpuFramework
 
 T4 = GpuDevice(name="Tesla T4", capability="7.5", memory_bytes=15 * 2**30)
 TORCH = GpuFramework(
@@ -134,6 +134,76 @@ def test_no_framework_at_all(required, outcome):
     verdict = judge_gpu(gpu(), required=required)
     assert verdict.outcome == outcome
     assert verdict.headline == "no framework in the image that could see a GPU"
+
+
+CRASHED = GpuFramework(name="tensorflow", version="", error="killed by SIGSEGV\nAborted (core)")
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_framework_that_crashed_is_no_cpu_build(required):
+    verdict = judge_gpu(gpu(CRASHED), required=required)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        "1 of 1: tensorflow gave no answer: killed by SIGSEGV\n"
+        "  tensorflow gave no answer: killed by SIGSEGV\n"
+        "    Aborted (core)\n"
+        "  Tesla T4, capability 7.5, 15.00 GiB\n"
+        "  driver 580.95.05"
+    )
+
+
+def test_a_framework_that_crashed_fails_beside_one_that_ran_a_kernel():
+    verdict = judge_gpu(gpu(TORCH, CRASHED), required=False)
+    assert (verdict.outcome, verdict.measured, verdict.budget) == ("failed", 1, 2)
+    assert verdict.headline == "1 of 2: tensorflow gave no answer: killed by SIGSEGV"
+
+
+def test_a_framework_that_hung_tells_what_it_wrote_last_and_what_that_means():
+    written = "\n".join(["a line"] * 9 + ["CUDA_ERROR_NO_DEVICE"])
+    hung = changed(CRASHED, error=f"did not end within its time limit\n{written}")
+    assert judge_gpu(gpu(hung), required=False).details[1:8] == (
+        "  … 5 more above",
+        *["  a line"] * 4,
+        "  CUDA_ERROR_NO_DEVICE",
+        "  the driver is there and shows no device: CUDA_VISIBLE_DEVICES or "
+        "NVIDIA_VISIBLE_DEVICES may be empty in the image",
+    )
+
+
+def test_without_a_device_a_crash_is_told_beside_it_where_one_is_required():
+    blind = gpu(CRASHED, visible=False, error="cuInit gives error 3")
+    assert judge_gpu(blind, required=False).headline == (
+        "1 of 1: tensorflow gave no answer: killed by SIGSEGV"
+    )
+    assert judge_gpu(blind, required=True).text == (
+        "0 devices seen in the container\n"
+        "  cuInit gives error 3\n"
+        "  driver 580.95.05\n"
+        "  tensorflow gave no answer: killed by SIGSEGV"
+    )
+
+
+@pytest.mark.parametrize("expect", ["auto", "required"])
+def test_what_only_a_model_can_tell_is_a_skip(facts, with_gpu, distribution, expect):
+    there = Distributions(installed=[distribution("onnxruntime-gpu", "1.22.0")])
+    evidence = msgspec.structs.replace(with_gpu, distributions=there)
+    judged = facts({"gpu": {"expect": expect}}, evidence=evidence, gpu=gpu())
+    verdict = CHECK.judge(judged, None)
+    assert (verdict.outcome, verdict.text) == (
+        "skipped",
+        "can't tell: onnxruntime-gpu is not asked\n"
+        "  only torch, tensorflow and jax are asked: a smoke shows what others do\n"
+        "  Tesla T4, capability 7.5, 15.00 GiB\n"
+        "  driver 580.95.05",
+    )
+
+
+def test_a_cpu_build_of_onnxruntime_is_nothing_that_could_see_a_gpu(facts, with_gpu, distribution):
+    there = Distributions(installed=[distribution("onnxruntime", "1.22.0")])
+    evidence = msgspec.structs.replace(with_gpu, distributions=there)
+    assert CHECK.judge(facts(REQUIRED, evidence=evidence, gpu=gpu()), None).text.startswith(
+        "no framework in the image that could see a GPU"
+    )
 
 
 @pytest.mark.parametrize(

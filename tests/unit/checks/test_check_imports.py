@@ -92,6 +92,16 @@ def test_well_known_libraries_have_a_source(facts, library, source):
     assert verdict.details[0] == f"the shared library {library} is missing: {source}"
 
 
+def test_a_placeholder_of_diffusers_has_a_meaning(facts):
+    # It begins with an empty line
+    error = "ImportError: \nDiffusionPipeline requires the PyTorch library but it was not found"
+    verdict = CHECK.judge(facts(imports=tried("diffusers", ok=False, error=error)), "diffusers")
+    assert verdict.headline == "ImportError: DiffusionPipeline requires the PyTorch library…"
+    assert verdict.details[0] == (
+        "it gives out placeholders, since the framework under it is missing or broken"
+    )
+
+
 def test_a_traceback_is_told_by_its_last_error(facts):
     error = (
         "Traceback (most recent call last):\n"

@@ -186,6 +186,31 @@ def test_what_is_declared_needs_is_expected_through_extras_and_markers(given, di
     assert [one.name for one in parity.problems(facts)] == ["idle", "win"]
 
 
+@pytest.mark.parametrize(
+    ("requires", "unexpected"),
+    [
+        ("PyYAML (>=5.1.*)", ["deep"]),
+        ("PyYAML>=5.1.*", ["deep"]),
+        ("PyYAML [deep] (>=5.1.*) ; sys_platform == 'linux'", []),
+        ("PyYAML (>=5.1.*) ; sys_platform == 'win32'", ["deep", "pyyaml"]),
+        ("PyYAML (>=5.1.*) ; extra == 'yaml'", ["deep", "pyyaml"]),
+        ("PyYAML (>dev)", ["deep"]),
+        ("PyYAML ; no marker", ["deep", "pyyaml"]),
+        ("???", ["deep", "pyyaml"]),
+    ],
+)
+def test_what_is_needed_in_a_version_that_cannot_be_read_is_expected(
+    given, distribution, requires, unexpected
+):
+    facts = given(
+        ["omegaconf==2.0.6"],
+        distribution("omegaconf", "2.0.6", requires=[requires]),
+        distribution("pyyaml", "6.0.3", requires=["deep ; extra == 'deep'"]),
+        "deep 1.0",
+    )
+    assert [one.name for one in parity.problems(facts)] == unexpected
+
+
 def test_circles_of_requirements_end(given, distribution):
     facts = given(
         ["a"], distribution("a", requires=["b[x]"]), distribution("b", requires=["a ; extra=='x'"])
@@ -203,6 +228,18 @@ def test_the_projects_own_distribution_is_no_finding_nor_what_it_needs(given, di
         *("web 1.0", "lint 1.0"),
     )
     assert parity.problems(facts) == []
+
+
+@pytest.mark.parametrize(("size_bytes", "kinds"), [(None, []), (1, ["unexpected"])])
+def test_an_egg_without_a_record_is_what_setup_py_install_built(
+    given, distribution, size_bytes, kinds
+):
+    egg = f"{SITE}/service-1.0-py3.11.egg"
+    service = distribution(
+        "service", size_bytes=size_bytes, path=f"{egg}/EGG-INFO", location=egg, requires=["web"]
+    )
+    facts = given(["torch==2.13.0", "web"], "torch 2.13.0", service, "web 1.0")
+    assert [one.kind for one in parity.problems(facts)] == kinds
 
 
 def with_base(distribution, *installed):
@@ -284,6 +321,35 @@ def test_a_vcs_install_is_found_by_its_url_whatever_its_name(given, distribution
     found = distribution("flash-attn", "2.8", direct_url=json.dumps(direct))
     line = "git+https://token@github.com/org/flash-attention.git@v2"
     assert parity.problems(given([line], found)) == []
+
+
+def of_repository(name, **told):
+    direct = {"url": "https://github.com/x/mono", "vcs_info": {"commit_id": COMMIT}, **told}
+    return {"name": name, "direct_url": json.dumps(direct)}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_projects_of_one_repository_are_told_apart(given, distribution, order):
+    url = "git+https://github.com/x/mono.git"
+    lines = [
+        f"foo[fast] @ {url}@{COMMIT}#subdirectory=foo",
+        f"{url}@{COMMIT}#egg=guessed&subdirectory=libs/bar/",
+        f"mono @ {url}@{COMMIT}",
+    ]
+    found = [
+        distribution(
+            **of_repository("foo", subdirectory="foo"), requires=["extra ; extra == 'fast'"]
+        ),
+        distribution(**of_repository("bar", subdirectory="libs/bar")),
+        distribution(**of_repository("mono")),
+    ]
+    facts = given(lines, *found[::order], "extra 1.0")
+    assert parity.problems(facts) == []
+
+
+def test_a_subdirectory_that_direct_url_does_not_tell_is_found_by_name(given, distribution):
+    lines = [f"foo @ git+https://github.com/x/mono@{COMMIT}#subdirectory=foo"]
+    assert parity.problems(given(lines, distribution(**of_repository("foo")))) == []
 
 
 @pytest.mark.parametrize(

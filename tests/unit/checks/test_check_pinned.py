@@ -243,6 +243,46 @@ def test_a_file_that_is_not_there_has_no_line(facts, declared):
     )
 
 
+def inline(*lines):
+    """What a Dockerfile's own `pip install` names, line by line."""
+    found = asked(*lines)
+    named = (msgspec.structs.replace(one, inline=True) for one in found.requirements)
+    return msgspec.structs.replace(found, requirements=tuple(named))
+
+
+def test_the_pip_that_the_dockerfile_upgrades_is_listed_and_not_judged(given):
+    facts = given(inline("pip", "setuptools<70", "wheel==0.45", "torch==2.13.0"), "pip 24.0")
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "passed"
+    assert verdict.text == (
+        "2 of 2 are pinned\n"
+        "  declared in: requirements.txt (dependencies.files)\n"
+        "  not judged: pip, setuptools (environments are made with them)"
+    )
+    assert pinned.problems(facts) == []
+
+
+def test_what_else_the_dockerfile_installs_is_judged(given):
+    headline = CHECK.judge(given(inline("pip", "torch", "poetry==2.0")), None).headline
+    assert headline == "1 of 2 is not pinned: torch"
+
+
+def test_a_pip_that_a_file_names_is_judged(given):
+    loose = asked("setuptools>=60", "torch==2.13.0")
+    both = msgspec.structs.replace(
+        loose, requirements=(*inline("setuptools").requirements, *loose.requirements)
+    )
+    for declared in (loose, both):
+        verdict = CHECK.judge(given(declared), None)
+        assert verdict.outcome == "failed"
+        assert verdict.headline.startswith("1 of 2 is not pinned: setuptools")
+
+
+def test_nothing_but_an_upgraded_pip_skips(given):
+    verdict = CHECK.judge(given(inline("pip", "wheel")), None)
+    assert (verdict.outcome, verdict.headline) == ("skipped", "nothing is declared but pip, wheel")
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [

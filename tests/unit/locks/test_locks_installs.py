@@ -133,6 +133,18 @@ def test_a_dockerfile_below_the_root_is_named_by_its_path(tmp_path):
     assert [str(one.source) for one in declared.requirements] == ["docker/Dockerfile:2"]
 
 
+def test_what_the_dockerfile_names_itself_is_inline(tmp_path):
+    (tmp_path / "r.txt").write_text("torch==2.13.0\n")
+    (tmp_path / "Dockerfile").write_text(
+        "FROM a\nCOPY r.txt .\nRUN pip install --upgrade pip && pip install -r r.txt\n"
+    )
+    declared = read_declared(image(tmp_path))
+    assert [(one.name, one.inline) for one in declared.requirements] == [
+        ("pip", True),
+        ("torch", False),
+    ]
+
+
 PIECES = st.lists(
     st.sampled_from(
         [
