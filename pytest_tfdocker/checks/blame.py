@@ -7,7 +7,14 @@ import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
 from pytest_tfdocker.checks.wording import place
-from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer, Owner
+from pytest_tfdocker.evidence.records import (
+    HIDDEN_BY_THE_ENGINE_BYTES,
+    Absent,
+    Base,
+    ImageEvidence,
+    Layer,
+    Owner,
+)
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import one_line, table
@@ -64,9 +71,12 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
 def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
     rows: dict[tuple[str, int | None], _Row] = {}
     base_bytes = 0
+    hidden = {at: layer.bytes for at, layer in enumerate(evidence.layers)}
     owners = [] if isinstance(evidence.files, Absent) else evidence.files.owners
     for owner in owners:
         layer = _layer(evidence.layers, owner)
+        if owner.layer in hidden:
+            hidden[owner.layer] -= owner.bytes
         if layer is not None and layer.base:
             base_bytes += owner.bytes
             continue
@@ -77,7 +87,12 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
     for row in rows.values():
         if row.what in _COUNTED:
             row.what = f"{row.what}, {row.count}"
-    return sorted(rows.values(), key=lambda row: (-row.bytes, row.what)), base_bytes
+    more = [
+        _Row(what="hidden by a later layer", layer=at, bytes=size)
+        for at, size in hidden.items()
+        if size > HIDDEN_BY_THE_ENGINE_BYTES and not evidence.layers[at].base
+    ]
+    return sorted([*rows.values(), *more], key=lambda row: (-row.bytes, row.what)), base_bytes
 
 
 _COUNTED = ("nvidia-* CUDA wheels", "OS packages")

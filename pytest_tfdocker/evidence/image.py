@@ -296,10 +296,16 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
     owned = unpacked(found["owned"])
     owners = find_owners(listing, named, owned, config)
-    layers = place_files(listing, layer_bytes)
-    by_owner, by_distribution = add_up(listing, owners, layers, len(named))
+    placed = place_files(listing, layer_bytes)
+    by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
     scene = Scene(listing, owners, unpacked(found["identical"]))
-    files = msgspec.structs.replace(files, owners=by_owner, bloat=find_bloat(scene, layers))
+    files = msgspec.structs.replace(
+        files,
+        links_bytes=sum(listing.sizes[row] for row in listing.targets),
+        uncounted_bytes=placed.uncounted_bytes,
+        owners=by_owner,
+        bloat=find_bloat(scene, placed.layers),
+    )
     told = found["interpreter"]
     if "error" in told:
         absent = Absent(reason=told["error"])

@@ -1,16 +1,32 @@
 """Which layer a file came with, without exporting one: by when the engine wrote it."""
 
+import math
 from collections.abc import Sequence
+
+import msgspec
 
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.records import HIDDEN_BY_THE_ENGINE_BYTES
 
 MADE_AT_THE_START = {"/.dockerenv", "/etc/mtab", "/run/.containerenv"}
 """By the engine, in each container; /etc/hosts and its like are mounts, which aren't listed."""
+TICK = 20
+"""Milliseconds that lie between two layers, and not between two files of one: a container's start,
+or an archive's end."""
 
 
-def place_files(listing: Listing, layer_bytes: Sequence[int]) -> list[int | None]:
-    """The layer of each row, as an index into `layer_bytes`; None where it can't be told.
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Files by layer, and what the history leaves out."""
+
+    layers: list[int | None]
+    """The layer of each row, an index into the history; None where it can't be told."""
+    uncounted_bytes: int
+    """Of symbolic links that the history doesn't count: BuildKit's layers have regular files alone,
+    those of the classic builder, of a pull and of an import have links too."""
+
+
+def place_files(listing: Listing, layer_bytes: Sequence[int]) -> Placed:
+    """Which layer each file came with.
 
     An engine writes a layer when those below it are there, so that files in the order of their
     st_ctime are in the order of their layers, and only where one ends is open. The history tells:
@@ -24,18 +40,22 @@ def place_files(listing: Listing, layer_bytes: Sequence[int]) -> list[int | None
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
-    while (
-        layers and (start := _start_of(listing, order[:end], layer_bytes[layers[-1]])) is not None
-    ):
+    while layers:
+        start = _start_of(listing, order[:end], layer_bytes[layers[-1]])
+        if start is None:
+            break
         _put(found, order[start:end], layers.pop())
         end = start
     begin = 0
-    while layers and (stop := _end_of(listing, order[begin:end], layer_bytes[layers[0]])):
+    while layers:
+        stop = _end_of(listing, order[begin:end], layer_bytes[layers[0]])
+        if not stop:
+            break
         _put(found, order[begin : begin + stop], layers.pop(0))
         begin += stop
     if len(layers) == 1:
         _put(found, order[begin:end], layers[0])
-    return found
+    return Placed(layers=found, uncounted_bytes=_uncounted(listing, found, layer_bytes, layers))
 
 
 def _put(found: list[int | None], rows: list[int], layer: int) -> None:
@@ -44,32 +64,68 @@ def _put(found: list[int | None], rows: list[int], layer: int) -> None:
 
 
 def _start_of(listing: Listing, order: list[int], size: int) -> int | None:
-    """Where the last files begin that make up `size` bytes; those of no bytes count with them."""
-    at, left = len(order), size
-    while at and left > 0:
+    """Where the last files begin that make up `size` bytes, with the links among them or without.
+
+    What is no regular file, or is empty, and was written with the first of them counts with them.
+    """
+    at, regular, every = len(order), 0, 0
+    while at and regular < size != every:
         at -= 1
-        left -= listing.sizes[order[at]]
-    return at if left == 0 else None
+        every += listing.sizes[order[at]]
+        regular += 0 if order[at] in listing.targets else listing.sizes[order[at]]
+    if size not in (regular, every):
+        return None
+    while at and _is_light(listing, order[at - 1]) and _together(listing, order[at - 1 : at + 1]):
+        at -= 1
+    return at
 
 
-def _end_of(listing: Listing, order: list[int], size: int) -> int | None:
+def _is_light(listing: Listing, row: int) -> bool:
+    return row in listing.targets or not listing.sizes[row]
+
+
+def _together(listing: Listing, rows: list[int]) -> bool:
+    return listing.changed[rows[-1]] - listing.changed[rows[0]] <= TICK
+
+
+def _end_of(listing: Listing, order: list[int], size: int) -> int:
     """How many of the first files make up `size` bytes, but for what the engine hides of them.
 
-    The file after these must be younger: else the layer may end between two that were written at
-    once.
+    Of several ends that would do, the one before the longest time in which nothing was written;
+    0 where none does.
     """
-    seen = 0
-    for at, row in enumerate(order):
-        seen += listing.sizes[row]
-        if size - HIDDEN_BY_THE_ENGINE_BYTES < seen <= size:
-            following = order[at + 1 : at + 2]
-            if not following or listing.changed[following[0]] - listing.changed[row] > TICK:
-                return at + 1
-        if seen > size:
-            return None
-    return None
+    regular, every, best, longest = 0, 0, 0, float(TICK)
+    enough = range(size - HIDDEN_BY_THE_ENGINE_BYTES + 1, size + 1)
+    for at, row in enumerate(order, 1):
+        every += listing.sizes[row]
+        regular += 0 if row in listing.targets else listing.sizes[row]
+        if regular > size:
+            break
+        if regular in enough or every in enough:
+            after = listing.changed[order[at]] if at < len(order) else math.inf
+            pause = after - listing.changed[row]
+            if pause > longest:
+                best, longest = at, pause
+    return best
 
 
-TICK = 20
-"""Milliseconds that lie between two layers, and not between two files of one: a container's start,
-or an archive's end."""
+def _uncounted(
+    listing: Listing,
+    found: Sequence[int | None],
+    layer_bytes: Sequence[int],
+    broken: Sequence[int],
+) -> int:
+    """Bytes of links in layers whose size is that of their regular files.
+
+    Of `broken` layers, whose files are not all there, the others tell how they are counted.
+    """
+    regular, links = [0] * len(layer_bytes), [0] * len(layer_bytes)
+    for row, layer in enumerate(found):
+        if layer is not None:
+            (links if row in listing.targets else regular)[layer] += listing.sizes[row]
+    without = {
+        layer
+        for layer, size in enumerate(layer_bytes)
+        if links[layer] and layer not in broken and size < regular[layer] + links[layer] / 2
+    }
+    return sum(links[layer] for layer in {*without, *(broken if without else ())})

@@ -70,6 +70,10 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     unreadable: int
     """Folders that could not be listed."""
     seconds: float
+    links_bytes: int = 0
+    """Of `apparent_bytes`: of symbolic links, which engines count in some layers and not in all."""
+    uncounted_bytes: int = 0
+    """Of these: of links in layers whose size in the history is that of their regular files."""
     owners: list["Owner"] = []
     """Largest first. Their bytes add up to `apparent_bytes`."""
     bloat: list["Bloat"] = []
@@ -218,8 +222,9 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         if self.history_bytes is None or isinstance(self.files, Absent):
             return None
         files = self.files
-        merged = files.block_bytes if self.engine.counts_blocks else files.apparent_bytes
-        return self.history_bytes - merged
+        if self.engine.counts_blocks:
+            return self.history_bytes - files.block_bytes
+        return self.history_bytes - files.apparent_bytes + files.uncounted_bytes
 
     @property
     def falls_short(self) -> bool:
@@ -227,9 +232,10 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         above = self._above_merged
         if above is None or isinstance(self.files, Absent):
             return False
-        # Of disk blocks, those of folders may count on one side alone
+        # Of disk blocks those of folders, of file bytes those of links may count on one side alone
         blocks = self.files.block_bytes // 100 if self.engine.counts_blocks else 0
-        return -above > max(HIDDEN_BY_THE_ENGINE_BYTES, blocks)
+        links = self.files.links_bytes + HIDDEN_BY_THE_ENGINE_BYTES
+        return -above > max(links, blocks)
 
     @property
     def wasted_bytes(self) -> int | None:
@@ -255,7 +261,8 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
             return self.store_bytes
         if isinstance(self.files, Absent):
             return None if self.engine.counts_blocks else self.history_bytes
-        return self.files.apparent_bytes + (0 if self.falls_short else self._above_merged or 0)
+        merged = self.files.apparent_bytes - self.files.uncounted_bytes
+        return merged + (0 if self.falls_short else self._above_merged or 0)
 
 
 HIDDEN_BY_THE_ENGINE_BYTES = 4096

@@ -37,6 +37,24 @@ def user_project(tmp_path, docker_client):
     project.remove_image()
 
 
+@pytest.fixture
+def without_docker_cli(user_project, tmp_path):
+    """A machine with an engine and no docker CLI: what builds is the API's classic builder."""
+    (tmp_path / "empty").mkdir()
+    user_project.environment |= {
+        "PATH": str(tmp_path / "empty"),
+        "DOCKER_CONFIG": str(tmp_path / "empty"),
+    }
+
+
+@pytest.fixture(params=["buildx", "classic"])
+def each_builder(request):
+    """The name of a builder, in turn; what is said must be the same."""
+    if request.param == "classic":
+        request.getfixturevalue("without_docker_cli")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def judged_small_image(small_image, tmp_path_factory):
     """The small image, as --tfdocker-image gives it to a user's test."""

@@ -211,6 +211,20 @@ def test_an_image_without_waste_has_none(user_project, with_installed, engine_si
     assert said.measured == {"size[total]": engine_size(), "size[wasted]": 0}
 
 
+def test_links_which_builders_count_or_not_are_no_waste(
+    user_project, with_installed, engine_size, each_builder
+):
+    links = 'for n in $(seq 500); do ln -s "/usr/share/a/long/path/to/a/file/$n" "/links/$n"; done'
+    more = [f"RUN mkdir /links && {links}", "RUN head -c 5000 /dev/zero >/last"]
+    budgets = '[tool.tfdocker.size]\ntotal = "1 GB"\nwasted = "0 B"\n'
+    with_installed(dist_files("left", "1.0"), settings=budgets, more=more)
+    said = user_project.judge("-k", "size or build")
+    assert said.image["build"]["builder"] == each_builder
+    assert said.measured["size[total]"] == engine_size()
+    assert said.outcomes["size[wasted]"] == "passed"
+    assert said.measured["size[wasted]"] == 0
+
+
 def test_nothing_installed_is_nothing_to_judge(user_project, with_installed):
     with_installed()
     user_project.write("site/.keep", "")

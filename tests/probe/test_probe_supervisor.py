@@ -170,7 +170,7 @@ def test_phases_are_lines_of_stdout_and_of_stderr(end_python):
     told = one(end_python, code)
     names = [name for name, _, _ in told["phases"]]
     assert names == ["start", "load", "in two words", "cut", "y" * 80]
-    assert 0.29 < told["phases"][1][1] < 0.6
+    assert told["phases"][1][1] > 0.29
     assert sum(seconds for _, seconds, _ in told["phases"]) == pytest.approx(told["seconds"])
 
 

@@ -11,7 +11,7 @@ def placed(files, layers):
     listing = Listing()
     for name, size, when in files:
         listing.add(f"/{name}", size, when)
-    found = place_files(listing, layers)
+    found = place_files(listing, layers).layers
     return {name: layer for (name, _, _), layer in zip(files, found, strict=True)}
 
 
@@ -28,6 +28,13 @@ def test_layers_end_where_the_sums_do_whatever_the_order_of_the_walk():
 def test_files_that_the_engine_hides_of_the_base_disturb_nothing():
     found = placed([*BASE, *VENV, *APP], [100_000 + 400, 580_000, 30])
     assert found == {"base-a": 0, "base-b": 0, "torch": 1, "numpy": 1, "app": 2}
+
+
+def test_a_pause_within_a_layer_is_not_its_end():
+    late = [("base-c", 300, 900), ("base-d", 200, 901)]
+    later = [(name, size, when + 9000) for name, size, when in VENV]
+    found = placed([*BASE, *late, *later], [100_500 + 20, 580_000, 7_000_000])
+    assert found == {"base-a": 0, "base-b": 0, "base-c": 0, "base-d": 0, "torch": 1, "numpy": 1}
 
 
 def test_what_the_engine_makes_at_a_start_is_no_layers():
@@ -55,3 +62,34 @@ def test_a_layer_that_was_copied_up_whole_leaves_none_in_the_one_below():
 def test_a_history_that_fits_nothing_tells_nothing(layers):
     assert set(placed([*VENV, *APP], layers).values()) <= {None, 0}
     assert placed([], layers) == {}
+
+
+def with_links(layers):
+    """A base of an import, and a layer of BuildKit's with links before and among its files."""
+    listing = Listing()
+    links = [("/bin", 7, 0), ("/venv/python", 21, 1000), ("/venv/lib64", 3, 1020)]
+    files = [("/base", 100_000, 1), ("/venv/a", 500_000, 1010), ("/venv/b", 80_000, 1030)]
+    for path, size, when in [*links, *files]:
+        row = listing.add(path, size, when)
+        if (path, size, when) in links:
+            listing.targets[row] = "x" * size
+    placed = place_files(listing, layers)
+    return dict(zip(listing.paths, placed.layers, strict=True)), placed.uncounted_bytes
+
+
+WHOLE = {"/bin": 0, "/base": 0, "/venv/python": 1, "/venv/lib64": 1, "/venv/a": 1, "/venv/b": 1}
+
+
+@pytest.mark.parametrize(
+    ("layers", "uncounted"),
+    [
+        ([100_007, 580_000], 24),
+        ([100_007, 580_024], 0),
+        ([100_000, 580_000], 31),
+        ([100_007, 580_000, 300_000_000], 24),
+        ([100_007, 400_580_000], 0),
+    ],
+    ids=["BuildKit", "classic", "squashed", "a hidden layer above", "a layer with hidden files"],
+)
+def test_links_count_in_some_layers_and_not_in_others(layers, uncounted):
+    assert with_links(layers) == (WHOLE, uncounted)
