@@ -24,6 +24,7 @@ ROWS = 6
 MENDS = 3
 PLACED = 0.99
 """Of the bytes, whose layer must be known; else layers are told and not owners."""
+ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
 
 
@@ -71,12 +72,9 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
 def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
     rows: dict[tuple[str, int | None], _Row] = {}
     base_bytes = 0
-    hidden = {at: layer.bytes for at, layer in enumerate(evidence.layers)}
     owners = [] if isinstance(evidence.files, Absent) else evidence.files.owners
     for owner in owners:
         layer = _layer(evidence.layers, owner)
-        if owner.layer in hidden:
-            hidden[owner.layer] -= owner.bytes
         if layer is not None and layer.base:
             base_bytes += owner.bytes
             continue
@@ -89,10 +87,20 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
             row.what = f"{row.what}, {row.count}"
     more = [
         _Row(what="hidden by a later layer", layer=at, bytes=size)
-        for at, size in hidden.items()
-        if size > HIDDEN_BY_THE_ENGINE_BYTES and not evidence.layers[at].base
+        for at, size in hidden_layers(evidence)
     ]
     return sorted([*rows.values(), *more], key=lambda row: (-row.bytes, row.what)), base_bytes
+
+
+def hidden_layers(evidence: ImageEvidence) -> list[tuple[int, int]]:
+    """Layers above the base of which a later one hides files, and how many bytes of them."""
+    if not is_placed(evidence) or isinstance(evidence.files, Absent):
+        return []
+    hidden = {at: one.bytes for at, one in enumerate(evidence.layers) if not one.base}
+    for owner in evidence.files.owners:
+        if owner.layer in hidden:
+            hidden[owner.layer] -= owner.bytes
+    return [(at, size) for at, size in hidden.items() if size > HIDDEN_BY_THE_ENGINE_BYTES]
 
 
 _COUNTED = ("nvidia-* CUDA wheels", "OS packages")
@@ -116,13 +124,18 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
     """What saves most, a line a cause, and what would be left."""
     if isinstance(evidence.files, Absent):
         return []
-    lines = []
+    savings = [
+        (size, place(image, evidence.layers[at].line), ONE_INSTRUCTION)
+        for at, size in hidden_layers(evidence)
+    ]
     for found in findings(image, evidence.files.bloat):
         layer = layer_of(evidence.layers, found)
-        if layer is not None and layer.base:
-            continue
-        at = place(image, layer.line if layer else None)
-        total -= found.bytes
-        saved = f"saves {format_size(found.bytes)}, leaving {format_size(total)}"
-        lines.append(f"{f'mend {at}'.rstrip()}: {FIX[found.cause]}; {saved}")
-    return lines[:MENDS]
+        if layer is None or not layer.base:
+            at = place(image, layer.line if layer else None)
+            savings.append((found.bytes, at, FIX[found.cause]))
+    lines = []
+    for size, where, fix in sorted(savings, reverse=True)[:MENDS]:
+        total -= size
+        saved = f"saves {format_size(size)}, leaving {format_size(total)}"
+        lines.append(f"{f'mend {where}'.rstrip()}: {fix}; {saved}")
+    return lines

@@ -3,7 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from pytest_tfdocker.checks.blame import is_placed, mend_rows, owner_rows
+import msgspec
+
+from pytest_tfdocker.checks.blame import (
+    ONE_INSTRUCTION,
+    hidden_layers,
+    is_placed,
+    mend_rows,
+    owner_rows,
+)
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error
 from pytest_tfdocker.checks.wording import place, unknown, weigh
@@ -107,7 +115,13 @@ def _judge_wasted(facts: Facts) -> Verdict:
     wasted = evidence.wasted_bytes
     if wasted is None:
         return unknown(evidence.files, "the file system")
-    details = (*_suspects(facts.image, evidence), *_notes(evidence)) if wasted else ()
+    if not wasted:
+        return weigh(wasted, budget, format_size)
+    details = (
+        *_written_by(facts.image, evidence),
+        *_suspects(facts.image, evidence),
+        *_notes(evidence),
+    )
     return weigh(wasted, budget, format_size, *details)
 
 
@@ -115,7 +129,7 @@ def _composition(image: Image, evidence: ImageEvidence) -> list[str]:
     if not evidence.layers:
         return [f"{NO_HISTORY}: which instruction brought what can't be told"]
     if is_placed(evidence):
-        return [*owner_rows(image, evidence), *_wasted_line(evidence)]
+        return owner_rows(image, evidence)
     rows = layer_rows(image, above_base(evidence))
     more = len(rows) - ROWS
     lines = table([*rows[:ROWS], *_base_row(evidence)])
@@ -137,6 +151,12 @@ def _wasted_line(evidence: ImageEvidence) -> list[str]:
     return [f"{wasted} of it is overwritten or deleted by a later layer, which frees nothing"]
 
 
+def _written_by(image: Image, evidence: ImageEvidence) -> list[str]:
+    hidden = sorted(hidden_layers(evidence), key=lambda one: -one[1])
+    layers = [msgspec.structs.replace(evidence.layers[at], bytes=size) for at, size in hidden]
+    return bounded(table(layer_rows(image, layers)))
+
+
 def _suspects(image: Image, evidence: ImageEvidence) -> list[str]:
     layers = [layer for layer in evidence.layers if layer.base is not True]
     again = [layer for layer in layers if _INSTALLING.search(f"{layer.instruction} ")][1:]
@@ -150,7 +170,7 @@ def _suspects(image: Image, evidence: ImageEvidence) -> list[str]:
     return [
         "overwritten or deleted by a later layer, as these may do:",
         *bounded(lines),
-        "delete or change files in the instruction that writes them; a later one frees nothing",
+        f"{ONE_INSTRUCTION}; a later one frees nothing",
     ]
 
 

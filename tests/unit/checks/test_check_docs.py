@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks import (
+    bloat,
     duration,
     gpu_visible,
     imports,
@@ -15,7 +16,9 @@ from pytest_tfdocker.checks import (
     size,
 )
 from pytest_tfdocker.checks.build import judge_failed_build
+from pytest_tfdocker.evidence.bloat import CAUSES
 from pytest_tfdocker.evidence.records import (
+    Bloat,
     Effective,
     Gpu,
     GpuDevice,
@@ -23,8 +26,10 @@ from pytest_tfdocker.evidence.records import (
     Import,
     Imports,
     Layer,
+    Owner,
     Phase,
 )
+from pytest_tfdocker.settings.rules import BLOAT
 
 DOCS = Path(__file__).parents[3] / "docs/checks"
 MB, MIB, GIB = 10**6, 2**20, 2**30
@@ -45,6 +50,10 @@ def layers(*rows):
     ]
 
 
+def owner(kind, name, figure, version="", *, layer):
+    return Owner(kind=kind, name=name, version=version, layer=layer, bytes=figure * MB)
+
+
 @pytest.fixture
 def examples(facts, evidence, declared, run, engine):
     """One or more examples a document."""
@@ -54,11 +63,33 @@ def examples(facts, evidence, declared, run, engine):
         ("RUN pip install -r requirements.txt", 2930, 9),
         ("RUN rm -rf /wheels", 0, 12),
     )
-    files = msgspec.structs.replace(evidence().files, apparent_bytes=3940 * MB)
+    owners = [
+        *[owner("distribution", f"nvidia-{n}", 235, layer=2) for n in range(9)],
+        owner("distribution", "torch", 727, "2.14.1", layer=2),
+        owner("os-package", "libc6", 650, layer=0),
+        owner("nobody", "nobody", 360, layer=0),
+        owner("distribution", "transformers", 52, "5.23.0", layer=2),
+        owner("distribution", "hf-xet", 12, "1.8.0", layer=2),
+        owner("distribution", "tokenizers", 12, "0.23.3", layer=2),
+        *[owner("distribution", f"small-{n}", 1, layer=2) for n in range(12)],
+    ]
+    cache = Bloat(
+        cause="pip-cache",
+        bytes=143 * MB,
+        paths=["/root/.cache/pip/http-v2/5/", "/root/.cache/pip/wheels/"],
+        path_bytes=[120 * MB, 23 * MB],
+        count=90,
+        layer=2,
+    )
+    cuda = Bloat(cause="cuda-libraries", bytes=2731 * MB, paths=[], path_bytes=[], count=1, layer=2)
+    files = msgspec.structs.replace(
+        evidence().files, apparent_bytes=3940 * MB, owners=owners, bloat=[cuda, cache]
+    )
     big = evidence(layers=bloated, files=files)
 
     def sized(name, budget):
-        return size.CHECK.judge(facts({"size": {name: budget}}, evidence=big), name)
+        settings = {"size": {name: budget}, "gpu": {"expect": "none"}}
+        return size.CHECK.judge(facts(settings, evidence=big), name)
 
     broken = Import(
         name="torch",
@@ -130,6 +161,14 @@ def examples(facts, evidence, declared, run, engine):
             example("size[layer]", sized("layer", 1000 * MB)),
             example("size[wasted]", sized("wasted", 20 * MB)),
         ],
+        "bloat": [
+            example(
+                "bloat[pip-cache]",
+                bloat.CHECK.judge(
+                    facts({"size": {"bloat": {"pip-cache": 0}}}, evidence=big), "pip-cache"
+                ),
+            )
+        ],
         "package-size": [
             example(
                 "package-size[torch]",
@@ -179,6 +218,7 @@ def examples(facts, evidence, declared, run, engine):
     [
         "build",
         "size",
+        "bloat",
         "package-size",
         "import",
         "gpu-visible",
@@ -191,3 +231,10 @@ def test_examples_in_the_documentation_are_real(examples, name):
     text = (DOCS / f"{name}.md").read_text()
     for shown in examples[name]:
         assert f"```\n{shown}\n```" in text
+
+
+def test_every_cause_is_on_its_page_with_its_fix():
+    text = (DOCS / "bloat.md").read_text()
+    for cause in CAUSES:
+        assert f"| `{cause.name}` | {cause.what} | {cause.fix} |" in text
+    assert tuple(cause.name for cause in CAUSES) == BLOAT
