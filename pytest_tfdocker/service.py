@@ -100,7 +100,11 @@ class Service(DockerContainer):
             extra=self._kwargs,
         )
         self._ours = Container(supervised.engine, spec, supervised.run_id, cookie)
-        self._ours.start(probe.supervisor_payload(self._plan(), {}))
+        try:
+            self._ours.start(probe.supervisor_payload(self._plan(), {}))
+        except ConnectionLostError as error:
+            self._final = killed_run(self._supervised, "service", self._argv())
+            raise EngineError(self._why_not_ready(error)) from error
         try:
             self._effective = effective(self._told("limits", SETTLE_SECONDS))
             self._container = supervised.engine.client.containers.get(self._ours.id)

@@ -180,8 +180,9 @@ def test_a_wait_that_finds_no_container_any_more_says_how_the_service_ended(outc
     body = """
 import time
 def wait(service):
-    time.sleep(2)
-    service.get_wrapped_container().reload()
+    for _ in range(600):
+        time.sleep(0.1)
+        service.get_wrapped_container().reload()
 tfdocker_service(command=["echo", "bye"], wait=wait)
 """
     said = outcome(body)

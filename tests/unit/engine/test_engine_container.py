@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_tfdocker.engine.container import start_error
-from pytest_tfdocker.engine.errors import CommandNotFoundError
+from pytest_tfdocker.engine.errors import CommandNotFoundError, ConnectionLostError
 
 RUNC = "OCI runtime create failed: runc create failed: unable to start container process: "
 
@@ -46,3 +46,11 @@ def test_what_is_not_about_our_program_is_told_as_it_stands(text):
     found = start_error(text, "python3")
     assert not isinstance(found, CommandNotFoundError)
     assert str(found) == text
+
+
+def test_a_limit_that_is_too_low_for_the_runtime_itself_is_an_oom_kill():
+    found = start_error(
+        f"{RUNC}container init was OOM-killed (memory limit too low?): unknown", "p"
+    )
+    assert isinstance(found, ConnectionLostError)
+    assert found.oom_killed
