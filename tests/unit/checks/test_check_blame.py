@@ -1,0 +1,74 @@
+"""Whose an image's bytes are: the rows of `size[total]`."""
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks.blame import hidden_layers, is_placed, mend_rows, owner_rows
+from pytest_tfdocker.evidence.records import Bloat, Owner
+
+MB = 10**6
+
+
+def owner(name, size, layer, kind="distribution", version="1.0"):
+    return Owner(kind=kind, name=name, version=version, layer=layer, bytes=size * MB)
+
+
+SOUND = [
+    owner("libc6", 200, 0, kind="os-package", version=""),
+    owner("torch", 600, 1, version="2.13.0"),
+    owner("nvidia-cublas", 100, 1),
+    owner("nvidia-cudnn", 90, 1),
+    owner("project", 10, 2, kind="project", version=""),
+]
+
+
+@pytest.fixture
+def owned(evidence):
+    def make(owners=SOUND, **changes):
+        total = sum(one.bytes for one in owners)
+        files = msgspec.structs.replace(
+            evidence().files, owners=owners, apparent_bytes=total, **changes
+        )
+        return evidence(files=files)
+
+    return make
+
+
+def test_owners_stand_with_the_line_that_brought_them_and_the_base_is_one(image, owned):
+    assert owner_rows(image(), owned()) == [
+        "600 MB  torch 2.13.0             Dockerfile:9   RUN pip install -r requirements.txt",
+        "190 MB  nvidia-* CUDA wheels, 2  Dockerfile:9",
+        " 10 MB  project                  Dockerfile:10  COPY . .",
+        "200 MB  base python:3.11-slim",
+    ]
+
+
+def test_beyond_the_largest_the_rest_is_one_row(image, owned):
+    small = [owner(f"small-{n}", 1, 1) for n in range(9)]
+    rows = owner_rows(image(), owned([*SOUND, *small]))
+    assert [row.strip() for row in rows[-2:]] == ["6.0 MB  6 more", "200 MB  base python:3.11-slim"]
+
+
+def test_what_a_later_layer_hides_has_a_row_of_its_own(image, owned):
+    evidence = owned([owner("libc6", 200, 0, kind="os-package"), owner("torch", 600, 1)])
+    assert hidden_layers(evidence) == [(1, 190 * MB), (2, 10 * MB)]
+    rows = [row.split("  ") for row in owner_rows(image(), evidence)]
+    assert ["190 MB", "hidden by a later layer", "Dockerfile:9"] in rows
+
+
+def test_a_layer_that_can_not_be_told_names_no_owners(owned):
+    assert is_placed(owned())
+    assert not is_placed(owned([owner("torch", 600, None), owner("libc6", 200, 0)]))
+    assert not is_placed(owned([]))
+
+
+def test_what_saves_most_comes_first_and_what_is_left_is_told(image, owned):
+    def bloat(cause, size, layer):
+        return Bloat(cause=cause, bytes=size * MB, paths=[], path_bytes=[], count=1, layer=layer)
+
+    found = [bloat("tests", 100, 1), bloat("git", 10, None), bloat("build-tools", 90, 0)]
+    lines = mend_rows(image(), owned(bloat=found), 1000 * MB)
+    assert lines == [
+        "mend Dockerfile:9: delete them in the RUN that installs; saves 100 MB, leaving 900 MB",
+        "mend: a line `.git` in .dockerignore; saves 10 MB, leaving 890 MB",
+    ]

@@ -1,0 +1,83 @@
+"""`bloat[CAUSE]`: a cause against its budget, and what of it is bloat at all."""
+
+import msgspec
+import pytest
+
+from pytest_tfdocker.checks.bloat import CHECK, findings
+from pytest_tfdocker.evidence.records import Absent, Bloat
+
+MB = 10**6
+
+
+def found(cause="pip-cache", size=143 * MB, layer=1, **changes):
+    paths = {"paths": ["/root/.cache/pip/http-v2/"], "path_bytes": [size]}
+    return Bloat(cause=cause, bytes=size, count=9, layer=layer, **{**paths, **changes})
+
+
+@pytest.fixture
+def judge(facts, evidence):
+    def run(budget, *bloat, cause="pip-cache", **changes):
+        files = msgspec.structs.replace(evidence().files, bloat=list(bloat), **changes)
+        settings = {"size": {"bloat": {cause: budget}}}
+        return CHECK.judge(facts(settings, evidence=evidence(files=files)), cause)
+
+    return run
+
+
+def test_each_cause_with_a_budget_is_planned(image, declared):
+    assert CHECK.plan(image(), declared()) == []
+    budgets = {"pip-cache": 0, "tests": MB}
+    assert CHECK.plan(image(size={"bloat": budgets}), declared()) == ["pip-cache", "tests"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [(143 * MB - 1, "failed"), (143 * MB, "passed"), (143 * MB + 1, "passed")],
+)
+def test_a_cause_holds_up_to_its_budget(judge, budget, outcome):
+    verdict = judge(budget, found(), found("tests", 900 * MB))
+    assert (verdict.outcome, verdict.measured, verdict.budget) == (outcome, 143 * MB, budget)
+
+
+def test_a_failure_says_where_and_how_to_mend_it(judge):
+    verdict = judge(0, found())
+    assert verdict.line == 9
+    assert verdict.text == (
+        "143 MB, 143 MB over 0 B\n"
+        "  Dockerfile:9  RUN pip install -r requirements.txt\n"
+        "  143 MB  /root/.cache/pip/http-v2/\n"
+        "  mend: `pip install --no-cache-dir`, or "
+        "`RUN --mount=type=cache,target=/root/.cache/pip`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [(0, "most of it came with the base image"), (None, "which instruction brought it can't be")],
+)
+def test_what_has_no_line_says_why(judge, layer, told):
+    verdict = judge(0, found(layer=layer))
+    assert told in verdict.details[0]
+    assert verdict.line is None
+
+
+def test_a_name_can_not_act_on_the_terminal(judge):
+    verdict = judge(0, found(paths=["/a\x1b[31m\n/b"], path_bytes=[143 * MB]))
+    assert r"143 MB  /a\x1b[31m\n/b" in verdict.text
+
+
+def test_nothing_found_is_nothing_where_all_was_seen(judge):
+    assert judge(0).outcome == "passed"
+    unseen = judge(0, unreadable=2)
+    assert (unseen.outcome, unseen.headline) == ("error", "2 folders could not be listed")
+
+
+def test_without_the_files_it_is_an_error(facts, evidence):
+    absent = evidence(files=Absent(reason="the image has no Python"))
+    verdict = CHECK.judge(facts({"size": {"bloat": {"git": 0}}}, evidence=absent), "git")
+    assert (verdict.outcome, verdict.headline) == ("error", "the image has no Python")
+
+
+@pytest.mark.parametrize(("expect", "counts"), [("none", 1), ("auto", 0), ("required", 0)])
+def test_cuda_is_bloat_where_no_gpu_is_asked_for(image, expect, counts):
+    assert len(findings(image(gpu={"expect": expect}), [found("cuda-libraries")])) == counts
