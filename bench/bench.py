@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.evidence.image import collect_inventory, describe_image, image_config
+from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
+from pytest_tfdocker.evidence.inventory import collect_inventory
 from pytest_tfdocker.evidence.records import Absent
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sentence-embeddings"
@@ -58,12 +59,16 @@ def timed(command: list[str], **options: object) -> float:
 
 
 def collect_evidence() -> float:
-    """Files, interpreter, distributions and layers of the image, from the connection on."""
+    """Files, owners, bloat, interpreter and distributions of the image, from the connection on."""
     start = time.perf_counter()
     with Engine.connect() as engine:
         inspected = engine.inspect(IMAGE)
         inventory = collect_inventory(
-            engine, inspected["Id"], image_config(inspected), run_id="bench"
+            engine,
+            inspected["Id"],
+            image_config(inspected),
+            run_id="bench",
+            layer_bytes=[layer.bytes for layer in layers_of(engine, inspected)],
         )
         evidence = describe_image(engine, "bench", IMAGE, inspected=inspected, inventory=inventory)
         seconds = time.perf_counter() - start  # the removal of the container goes on meanwhile

@@ -19,13 +19,9 @@ from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
 from pytest_tfdocker.evidence.base import recall_base, with_base, with_lines
 from pytest_tfdocker.evidence.gpu import collect_gpu
-from pytest_tfdocker.evidence.image import (
-    describe_image,
-    image_config,
-    layers_of,
-    recall_inventory,
-)
+from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.imports import import_or_recall
+from pytest_tfdocker.evidence.inventory import recall_inventory
 from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare, read_dockerfile
 from pytest_tfdocker.evidence.records import (
     Absent,

@@ -22,7 +22,8 @@ from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, ImageNotFoundError
 from pytest_tfdocker.engine.sweep import new_tag
-from pytest_tfdocker.evidence.image import collect_inventory, image_config, platform_of
+from pytest_tfdocker.evidence.image import image_config, platform_of
+from pytest_tfdocker.evidence.inventory import collect_inventory
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.settings.schema import Build, Image

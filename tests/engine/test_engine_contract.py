@@ -21,7 +21,7 @@ from pytest_tfdocker import probe, service
 from pytest_tfdocker.engine.client import LABEL
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
-from pytest_tfdocker.evidence import gpu, image, supervised
+from pytest_tfdocker.evidence import gpu, inventory, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
@@ -151,7 +151,7 @@ def started(judged_image):
         given = session.supervised(asked.settings)
         offers_gpu = msgspec.structs.replace(evidence.engine, gpu=True)
         with watched(engine) as found, service.ServiceFactory(asked) as start_service:
-            image.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
+            inventory.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
             assert "json" in collect_imports(given, ["json"], 60).modules
             assert collect_run(given, "smoke", timeout_seconds=60, command=["true"]).exit_code == 0
             given.evidence = msgspec.structs.replace(evidence, engine=offers_gpu)
@@ -388,7 +388,7 @@ def test_a_proxy_that_lets_the_page_s_endpoints_through_will_do(judged_image):
     engine = session.connect()
     evidence = session.evidence(settings)
     with listened(engine) as asked, service.ServiceFactory(judged_image) as start_service:
-        image.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
+        inventory.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
         assert start_service().get_exposed_port(8000)
         eats = {"command": ["python3", "-c", "x = b'x' * (64 << 20)"], "timeout_seconds": 60}
         limited = session.supervised_as(settings, Run(memory=ByteSize(32 * MIB)))
@@ -404,7 +404,7 @@ def test_the_time_limits_are_what_the_page_says():
     page = table("Time limits", "seconds")
     rest = f"{supervised.SETTLE_SECONDS:g}"
     assert list(page) == list(KINDS)
-    assert page["inventory"] == str(image.INVENTORY_SECONDS)
+    assert page["inventory"] == str(inventory.INVENTORY_SECONDS)
     assert page["imports"].endswith(f"and {rest}")
     assert f"and {rest};" in page["run"]
     assert page["run"].endswith(f"`limits`: {rest}")
