@@ -89,7 +89,9 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
         _Row(what="hidden by a later layer", layer=at, bytes=size)
         for at, size in hidden_layers(evidence)
     ]
-    return sorted([*rows.values(), *more], key=lambda row: (-row.bytes, row.what)), base_bytes
+    # /etc/mtab and its like are made at a container's start, and come with no layer
+    own = [row for row in rows.values() if row.layer is not None or row.bytes > HIDDEN_BY_THE_ENGINE_BYTES]
+    return sorted([*own, *more], key=lambda row: (-row.bytes, row.what)), base_bytes
 
 
 def hidden_layers(evidence: ImageEvidence) -> list[tuple[int, int]]:
