@@ -90,7 +90,8 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
         for at, size in hidden_layers(evidence)
     ]
     # /etc/mtab and its like are made at a container's start, and come with no layer
-    own = [row for row in rows.values() if row.layer is not None or row.bytes > HIDDEN_BY_THE_ENGINE_BYTES]
+    least = HIDDEN_BY_THE_ENGINE_BYTES
+    own = [row for row in rows.values() if row.layer is not None or row.bytes > least]
     return sorted([*own, *more], key=lambda row: (-row.bytes, row.what)), base_bytes
 
 
