@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
+from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
 from pytest_tfdocker.checks.wording import place
 from pytest_tfdocker.evidence.records import (
     HIDDEN_BY_THE_ENGINE_BYTES,
@@ -64,19 +64,27 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
     if rest:
         cells.append((format_size(sum(row.bytes for row in rest)), f"{len(rest)} more", "", ""))
     if base_bytes:
-        name = evidence.base.reference if isinstance(evidence.base, Base) else ""
-        cells.append((format_size(base_bytes), f"base {name}".rstrip(), "", ""))
+        cells.append((format_size(base_bytes), _base(evidence, base_bytes), "", ""))
     return table(cells)
+
+
+def _base(evidence: ImageEvidence, base_bytes: int) -> str:
+    name = evidence.base.reference if isinstance(evidence.base, Base) else ""
+    files = evidence.files
+    owners = [] if isinstance(files, Absent) else files.owners
+    layers = [(_layer(evidence.layers, one), one.bytes) for one in owners]
+    hidden = base_bytes - sum(size for layer, size in layers if layer is not None and layer.base)
+    told = f", {format_size(hidden)} of it hidden by later layers"
+    return f"base {name}".rstrip() + (told if hidden >= LEAST_BYTES else "")
 
 
 def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
     rows: dict[tuple[str, int | None], _Row] = {}
-    base_bytes = 0
+    base_bytes = sum(layer.bytes for layer in evidence.layers if layer.base)
     owners = [] if isinstance(evidence.files, Absent) else evidence.files.owners
     for owner in owners:
         layer = _layer(evidence.layers, owner)
         if layer is not None and layer.base:
-            base_bytes += owner.bytes
             continue
         what = _group(owner)
         row = rows.setdefault((what, owner.layer), _Row(what=what, layer=owner.layer))
@@ -103,7 +111,11 @@ def hidden_layers(evidence: ImageEvidence) -> list[tuple[int, int]]:
     for owner in evidence.files.owners:
         if owner.layer in hidden:
             hidden[owner.layer] -= owner.bytes
-    return [(at, size) for at, size in hidden.items() if size > HIDDEN_BY_THE_ENGINE_BYTES]
+    found = [(at, size) for at, size in hidden.items() if size > HIDDEN_BY_THE_ENGINE_BYTES]
+    # More than is wasted: of some layer files are there whose layer can't be told
+    most = (evidence.wasted_bytes or 0) + HIDDEN_BY_THE_ENGINE_BYTES
+    is_too_much = sum(size for _, size in found) > most
+    return [] if is_too_much else found
 
 
 _COUNTED = ("nvidia-* CUDA wheels", "OS packages")
@@ -116,7 +128,7 @@ def _group(owner: Owner) -> str:
         return "OS packages"
     if owner.kind == "nobody":
         return "files of no package"
-    return f"{owner.name} {owner.version}".rstrip()
+    return one_line(f"{owner.name} {owner.version}")
 
 
 def _layer(layers: Sequence[Layer], owner: Owner) -> Layer | None:
@@ -132,10 +144,9 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
         for at, size in hidden_layers(evidence)
     ]
     for found in findings(image, evidence.files.bloat):
-        layer = layer_of(evidence.layers, found)
-        if layer is None or not layer.base:
-            at = place(image, layer.line if layer else None)
-            savings.append((found.bytes, at, FIX[found.cause]))
+        size, layer = above_base(evidence.layers, found)
+        if size >= LEAST_BYTES:
+            savings.append((size, place(image, layer.line if layer else None), FIX[found.cause]))
     lines = []
     for size, where, fix in sorted(savings, reverse=True)[:MENDS]:
         total -= size

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
-from pytest_tfdocker.checks.verdict import Verdict, error
+from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES
 from pytest_tfdocker.evidence.records import Absent, Bloat, Layer
@@ -13,6 +13,8 @@ from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import bounded, one_line, printable, table
 
 INSTRUCTION_WIDTH = 72
+LEAST_BYTES = 10**6
+"""Of a finding that is told without a budget."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 
@@ -31,10 +33,14 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
         return error(
             f"{files.unreadable} folders could not be listed", "what is in them is unknown"
         )
-    found = next((one for one in findings(facts.image, files.bloat) if one.cause == name), None)
+    found = next((one for one in files.bloat if one.cause == name), None)
     budget = facts.image.settings.size.bloat[name]
     if found is None:
         return weigh(0, budget, format_size)
+    if not _counts(facts.image, name):
+        expect = facts.image.settings.gpu.expect
+        figure = f'{format_size(found.bytes)}, and gpu.expect = "{expect}"'
+        return skipped(figure, "it is bloat where no GPU is asked for", measured=found.bytes)
     layer = layer_of(facts.evidence.layers, found)
     details = (*_where(facts.image, layer), *paths(found), f"mend: {FIX[name]}")
     return weigh(
@@ -43,8 +49,8 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
 
 
 def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:
-    """Those that are bloat under these settings: CUDA is none where a GPU may be asked for."""
-    return [one for one in found if _counts(image, one.cause)]
+    """Those of 1 MB and more that are bloat here: CUDA is none where a GPU may be asked for."""
+    return [one for one in found if one.bytes >= LEAST_BYTES and _counts(image, one.cause)]
 
 
 def _counts(image: Image, cause: str) -> bool:
@@ -53,7 +59,18 @@ def _counts(image: Image, cause: str) -> bool:
 
 def layer_of(layers: Sequence[Layer], found: Bloat) -> Layer | None:
     """The layer that most of it came with; None where that can't be told."""
-    return None if found.layer is None or found.layer >= len(layers) else layers[found.layer]
+    return _at(layers, found.by_layer[0][0]) if found.by_layer else None
+
+
+def above_base(layers: Sequence[Layer], found: Bloat) -> tuple[int, Layer | None]:
+    """Bytes of it that did not come with the base, and the layer that most of these came with."""
+    own = [(_at(layers, at), size) for at, size in found.by_layer]
+    own = [(layer, size) for layer, size in own if layer is None or not layer.base]
+    return sum(size for _, size in own), own[0][0] if own else None
+
+
+def _at(layers: Sequence[Layer], index: int | None) -> Layer | None:
+    return None if index is None or index >= len(layers) else layers[index]
 
 
 def row(image: Image, layers: Sequence[Layer], found: Bloat) -> tuple[str, str, str]:

@@ -168,7 +168,8 @@ def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
 
 
 def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: str) -> Base | Absent:
-    inventory = collect_inventory(engine, found["Id"], image_config(found), run_id=run_id)
+    config = image_config(found)
+    inventory = collect_inventory(engine, found["Id"], config, run_id=run_id, contents=False)
     if isinstance(inventory.distributions, Absent):
         return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
     return Base(

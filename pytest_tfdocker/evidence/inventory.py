@@ -52,11 +52,13 @@ def collect_inventory(
     run_id: str,
     python: str | None = None,
     layer_bytes: Sequence[int] = (),
+    contents: bool = True,
 ) -> Inventory:
     """Files, interpreter and distributions, by one container start.
 
     `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
     `layer_bytes`: of the history, by which files are told to have come with one of its layers.
+    `contents`: whether large files are read, to find those of the same content.
     """
     plan: dict[str, object] = {
         "python": python,
@@ -64,6 +66,7 @@ def collect_inventory(
         "command": config.command,
         "user": config.user,
         "volumes": config.volumes,
+        "contents": contents,
         "deadline_seconds": INVENTORY_SECONDS,
     }
     payload = probe.inventory_payload(plan)
@@ -187,15 +190,15 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
     owned = unpacked(found["owned"])
     owners = find_owners(listing, named, owned, config)
-    placed = place_files(listing, layer_bytes)
+    placed = place_files(listing, layer_bytes, config.volumes)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
-    scene = Scene(listing, owners, unpacked(found["identical"]))
+    scene = Scene(listing, owners, unpacked(found["identical"]), placed.layers)
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),
         uncounted_bytes=placed.uncounted_bytes,
         owners=by_owner,
-        bloat=find_bloat(scene, placed.layers),
+        bloat=find_bloat(scene),
     )
     told = found["interpreter"]
     if "error" in told:

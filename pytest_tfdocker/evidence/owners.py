@@ -100,7 +100,7 @@ def _apk_packages(text: str) -> Iterator[tuple[str, list[str]]]:
         for line in block.splitlines():
             key, _, value = line.partition(":")
             if key == "P":
-                name = value
+                name = value.encode("utf-8", "backslashreplace").decode("utf-8")
             elif key == "F":
                 folder = value
             elif key == "R":

@@ -25,8 +25,10 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     those of the classic builder, of a pull and of an import have links too."""
 
 
-def place_files(listing: Listing, layer_bytes: Sequence[int]) -> Placed:
-    """Which layer each file came with.
+def place_files(
+    listing: Listing, layer_bytes: Sequence[int], volumes: Sequence[str] = ()
+) -> Placed:
+    """Which layer each file came with; of what is below a VOLUME, which is a copy, nothing is told.
 
     An engine writes a layer when those below it are there, so that files in the order of their
     st_ctime are in the order of their layers, and only where one ends is open. The history tells:
@@ -35,7 +37,12 @@ def place_files(listing: Listing, layer_bytes: Sequence[int]) -> Placed:
     a layer of which a later one hides files the rest is told by what its neighbours leave; of two
     such layers nothing is told.
     """
-    own = [row for row, path in enumerate(listing.paths) if path not in MADE_AT_THE_START]
+    copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
+    own = [
+        row
+        for row, path in enumerate(listing.paths)
+        if path not in MADE_AT_THE_START and not path.startswith(copied)
+    ]
     order = sorted(own, key=listing.changed.__getitem__)
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
@@ -53,8 +60,10 @@ def place_files(listing: Listing, layer_bytes: Sequence[int]) -> Placed:
             break
         _put(found, order[begin : begin + stop], layers.pop(0))
         begin += stop
-    if len(layers) == 1:
-        _put(found, order[begin:end], layers[0])
+    rest = order[begin:end]
+    regular = sum(listing.sizes[row] for row in rest if row not in listing.targets)
+    if len(layers) == 1 and regular <= layer_bytes[layers[0]]:
+        _put(found, rest, layers[0])
     return Placed(layers=found, uncounted_bytes=_uncounted(listing, found, layer_bytes, layers))
 
 
@@ -92,20 +101,22 @@ def _end_of(listing: Listing, order: list[int], size: int) -> int:
     """How many of the first files make up `size` bytes, but for what the engine hides of them.
 
     Of several ends that would do, the one before the longest time in which nothing was written;
-    0 where none does.
+    0 where none does. One that isn't met to the byte must be longer than any before it.
     """
-    regular, every, best, longest = 0, 0, 0, float(TICK)
+    regular, every, best, longest, before = 0, 0, 0, float(TICK), 0.0
     enough = range(size - HIDDEN_BY_THE_ENGINE_BYTES + 1, size + 1)
     for at, row in enumerate(order, 1):
         every += listing.sizes[row]
         regular += 0 if row in listing.targets else listing.sizes[row]
         if regular > size:
             break
-        if regular in enough or every in enough:
-            after = listing.changed[order[at]] if at < len(order) else math.inf
-            pause = after - listing.changed[row]
-            if pause > longest:
-                best, longest = at, pause
+        after = listing.changed[order[at]] if at < len(order) else math.inf
+        pause = after - listing.changed[row]
+        is_exact = size in (regular, every)
+        is_near = (regular in enough or every in enough) and pause > before
+        if (is_exact or is_near) and pause > longest:
+            best, longest = at, pause
+        before = max(before, pause)
     return best
 
 

@@ -153,8 +153,9 @@ class Bloat(Record, frozen=True, kw_only=True):
     path_bytes: list[int]
     count: int
     """Of files, all of them."""
-    layer: int | None = None
-    """An index into `ImageEvidence.layers`: where most of it came with. None: it can't be told."""
+    by_layer: list[tuple[int | None, int]]
+    """Bytes that came with a layer, largest first; it is an index into `ImageEvidence.layers`, None
+    where it can't be told."""
 
 
 class Inventory(Record, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ class Walk:
         self.unreadable = 0
         self.site_packages = []
         self.linked = set()
-        self.mounts = mount_points() - {os.path.normpath(path) for path in volumes}
+        self.mounts = mount_points() - {os.path.realpath(path) for path in volumes}
         self.mounted_in = {os.path.dirname(point) for point in self.mounts}
 
     def run(self, root="/"):
@@ -109,10 +109,14 @@ class Walk:
 
 
 LEAST_BYTES = 1000000
+READ_SECONDS = 5
 
 
 def identical(listing):
-    """Paths of large files of the same content, a list each content; hard links are one file."""
+    """Paths of large files of the same content, a list each content; hard links are one file.
+
+    What has the same size and the same samples is read whole, for some seconds in all."""
+    until = time.monotonic() + READ_SECONDS
     by_size = {}
     for folder, names, sizes, _, hard, targets in listing:
         if max(sizes) >= LEAST_BYTES:
@@ -123,9 +127,8 @@ def identical(listing):
     found = []
     for files in by_size.values():
         if len(files) > 1:
-            by_start = grouped(files.values(), lambda path: digest(path, 1 << 16))
-            for some in by_start:
-                found += grouped(some, digest)
+            for some in grouped(files.values(), lambda path: digest(path, until, SAMPLES)):
+                found += grouped(some, lambda path: digest(path, until))
     return sorted(found)
 
 
@@ -133,24 +136,34 @@ def grouped(paths, key):
     groups = {}
     for path in sorted(paths):
         try:
-            groups.setdefault(key(path), []).append(path)
-        except OSError:
+            found = key(path)
+        except Exception:  # it can't be read, or hashed, or there is no time left
             continue
+        if found is not None:
+            groups.setdefault(found, []).append(path)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def digest(path, limit=None):
-    """Of the file's content, or of its first bytes."""
+SAMPLES = 32
+PIECE_BYTES = 1 << 16
+
+
+def digest(path, until, samples=None):
+    """Of the file's content, or of pieces of it that are spread evenly; None for a sparse file, and
+    where time is up."""
     import hashlib
 
     state = hashlib.blake2b(digest_size=20)
     with open(path, "rb", buffering=0) as file:
-        while limit is None or limit > 0:
-            data = file.read(min(limit or 1 << 20, 1 << 20))
-            if not data:
-                break
-            state.update(data)
-            limit = None if limit is None else limit - len(data)
+        stat = os.fstat(file.fileno())
+        if stat.st_blocks * 512 < stat.st_size:
+            return None
+        step = PIECE_BYTES if samples is None else max(PIECE_BYTES, stat.st_size // samples)
+        for start in range(0, stat.st_size, step):
+            if time.monotonic() > until:
+                return None
+            file.seek(start)
+            state.update(file.read(PIECE_BYTES))
     return state.digest()
 
 

@@ -32,7 +32,8 @@ def main(plan, parts, report):
     result["elsewhere"] = [{key: one[key] for key in keys} for one in elsewhere]
     result["others"] = [distributions.clean(folder) for folder in others]
     result["listing"] = files.packed(walk.listing)
-    result["identical"] = files.packed(files.identical(walk.listing))
+    identical = files.identical(walk.listing) if plan["contents"] else []
+    result["identical"] = files.packed(identical)
     result["owned"] = files.packed(
         {
             "distributions": [distributions.recorded(one) for one in installed + elsewhere],

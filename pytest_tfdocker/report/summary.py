@@ -151,7 +151,9 @@ def _packages(evidence: ImageEvidence) -> list[str]:
         return []
     known = [one for one in evidence.distributions.installed if one.bytes]
     largest = sorted(known, key=_by_bytes)[:LARGEST]
-    rows = table([(format_size(one.bytes or 0), f"{one.name} {one.version}") for one in largest])
+    rows = table(
+        [(format_size(one.bytes or 0), one_line(f"{one.name} {one.version}")) for one in largest]
+    )
     return ["largest distributions:", *(f"  {row}" for row in rows)] if rows else []
 
 

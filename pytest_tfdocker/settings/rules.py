@@ -22,9 +22,9 @@ _STATUS = range(100, 600)
 
 BLOAT = (
     *("pip-cache", "uv-cache", "conda-cache", "apt-lists", "apt-archives", "git", "build-tools"),
-    *("archives", "second-copies", "cuda-twice", "cuda-libraries", "two-frameworks"),
+    *("archives", "second-copies", "cuda-twice", "two-frameworks"),
     *("duplicate-weights", "hub-cache", "identical-files", "byte-code", "static-libraries"),
-    *("headers", "tests"),
+    *("headers", "tests", "cuda-libraries"),
 )
 """The causes that a budget may be set for; what they are is said where they are looked for."""
 

@@ -5,7 +5,6 @@ import msgspec
 from pytest_tfdocker.evidence.bloat import twice
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
-OWN = ("project", "nobody")
 DEVELOPMENT = (
     r"^(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc|cargo"
     r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
@@ -75,7 +74,11 @@ CAUSES = (
         "archives",
         "wheels and archives",
         "`RUN --mount=type=bind` in place of COPY, or a line in .dockerignore",
-        named(r"\.(whl|deb|rpm|tar|tgz|zip|tar\.(gz|bz2|xz|zst))$", kinds=OWN),
+        named(
+            r"\.(whl|deb|rpm|tar|tgz|zip|tar\.(gz|bz2|xz|zst))$",
+            kinds=twice.OWN[1:],
+            below=r"^(?!.*/(ensurepip/_bundled|lib/python3\.\d+/test)/)",
+        ),
     ),
     Cause(
         "second-copies",
@@ -88,16 +91,6 @@ CAUSES = (
         "the system's CUDA beside that of the nvidia-* wheels",
         "a base without CUDA: the wheels bring what torch loads",
         twice.second_cuda,
-    ),
-    Cause(
-        "cuda-libraries",
-        "CUDA libraries, and no GPU is asked for",
-        "install the CPU build of the framework",
-        either(
-            owned_by("distribution", r"^(nvidia-|cuda-|triton$)"),
-            named(CUDA_FILES, kinds=("distribution",)),
-            in_folders(r"^/usr/local/cuda[^/]*/"),
-        ),
     ),
     Cause(
         "two-frameworks",
@@ -147,5 +140,16 @@ CAUSES = (
         "delete them in the RUN that installs",
         named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
     ),
+    Cause(
+        "cuda-libraries",
+        "CUDA libraries, and no GPU is asked for",
+        "install the CPU build of the framework",
+        either(
+            owned_by("distribution", r"^(nvidia-|cuda-|triton$)"),
+            named(CUDA_FILES, kinds=("distribution",)),
+            in_folders(r"^/usr/local/cuda[^/]*/"),
+        ),
+    ),
 )
-"""In the order in which they claim files: each byte is one cause's."""
+"""In the order in which they claim files: each byte is one cause's. CUDA is last, since it is bloat
+only where no GPU is asked for, which these facts don't know."""

@@ -6,46 +6,41 @@ from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, Cause
 from pytest_tfdocker.evidence.bloat.scene import Scene
 from pytest_tfdocker.evidence.records import Bloat
 
-LEAST_BYTES = 10**6
+LARGE_BYTES = 10**6
 PATHS = 10
 
 
-def find_bloat(scene: Scene, layers: list[int | None]) -> list[Bloat]:
-    """A finding each cause of 1 MB or more, largest first.
-
-    `layers`: which layer each row came with, as an index.
-    """
+def find_bloat(scene: Scene) -> list[Bloat]:
+    """A finding each cause that takes any bytes, largest first."""
     found = []
     for cause in CAUSES:
-        rows = [row for row in cause.find(scene) if row not in scene.claimed]
+        rows = [row for row in dict.fromkeys(cause.find(scene)) if row not in scene.claimed]
+        freed = scene.freed(rows)
         scene.claimed.update(rows)
-        size = scene.size(rows)
-        if size >= LEAST_BYTES:
-            found.append(_finding(scene, cause, rows, size, layers))
+        if any(freed.values()):
+            found.append(_finding(scene, cause, freed))
     return sorted(found, key=lambda one: -one.bytes)
 
 
-def _finding(
-    scene: Scene, cause: Cause, rows: list[int], size: int, layers: list[int | None]
-) -> Bloat:
+def _finding(scene: Scene, cause: Cause, freed: dict[int, int]) -> Bloat:
     paths: Counter[str] = Counter()
     by_layer: Counter[int | None] = Counter()
-    for row in rows:
-        paths[_shown(scene, row)] += scene.listing.sizes[row]
-        by_layer[layers[row]] += scene.listing.sizes[row]
+    for row, size in freed.items():
+        paths[_shown(scene, row)] += size
+        by_layer[scene.layers[row]] += size
     return Bloat(
         cause=cause.name,
-        bytes=size,
+        bytes=sum(freed.values()),
         paths=[path for path, _ in paths.most_common(PATHS)],
         path_bytes=[amount for _, amount in paths.most_common(PATHS)],
-        count=len(rows),
-        layer=by_layer.most_common(1)[0][0],
+        count=len(freed),
+        by_layer=[(layer, size) for layer, size in by_layer.most_common() if size],
     )
 
 
 def _shown(scene: Scene, row: int) -> str:
     """A large file by its own path, small ones by their folder's; as text that UTF-8 has."""
     path = scene.listing.paths[row]
-    if scene.listing.sizes[row] < LEAST_BYTES:
+    if scene.listing.sizes[row] < LARGE_BYTES:
         path = path.rpartition("/")[0] + "/"
     return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,7 +1,7 @@
 """What a cause is looked for in, and ways to look."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from pytest_tfdocker.evidence.listing import Listing
@@ -11,9 +11,19 @@ from pytest_tfdocker.evidence.owners import Owners
 class Scene:
     """The files of an image, whose they are, and which of them have the same content."""
 
-    def __init__(self, listing: Listing, owners: Owners, identical: list[list[str]]) -> None:
-        """`identical`: paths of large files of one content, a list each content."""
+    def __init__(
+        self,
+        listing: Listing,
+        owners: Owners,
+        identical: list[list[str]],
+        layers: Sequence[int | None],
+    ) -> None:
+        """`identical`: paths of large files of one content, a list each content.
+
+        `layers`: which layer each row came with, as an index.
+        """
         self.listing, self.owners, self.identical = listing, owners, identical
+        self.layers = layers
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 
@@ -35,9 +45,28 @@ class Scene:
             found.setdefault(owner, []).append(row)
         return found
 
-    def size(self, rows: list[int]) -> int:
+    @cached_property
+    def names_of(self) -> dict[int, list[int]]:
+        """Of a row that is one of several names of a file: all of these."""
+        return {row: rows for rows in self.listing.inodes.values() for row in rows}
+
+    def size(self, rows: Iterable[int]) -> int:
         """Bytes of these rows."""
         return sum(self.listing.sizes[row] for row in rows)
+
+    def freed(self, rows: Sequence[int]) -> dict[int, int]:
+        """Bytes by row that go with these; those of a file that has another name stay."""
+        gone = {*rows, *self.claimed}
+        return {
+            row: self.listing.sizes[row]
+            for row in rows
+            if row not in self.names_of or gone.issuperset(self.names_of[row])
+        }
+
+    def age(self, row: int) -> tuple[int, str]:
+        """By which the first of several copies is the one that came with the lowest layer."""
+        layer = self.layers[row]
+        return len(self.layers) if layer is None else layer, self.listing.paths[row]
 
 
 Find = Callable[[Scene], list[int]]

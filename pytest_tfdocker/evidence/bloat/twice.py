@@ -15,6 +15,9 @@ FORMATS = (
     (re.compile(r"^(openvino/)?openvino_model\w*\.bin$"), "OpenVINO"),
 )
 """By the names that Hugging Face's libraries give weights; the first that is there is kept."""
+LEAST_BYTES = 10**6
+"""Smaller files are no weights."""
+OWN = ("weights", "project", "nobody")
 COMPILED = 0.9
 """The share of modules that have byte code from which all were compiled, not only those in use."""
 SYSTEM_CUDA = (
@@ -32,14 +35,20 @@ def byte_code(scene: Scene) -> list[int]:
 
 
 def second_copies(scene: Scene) -> list[int]:
-    """All copies of a distribution but the largest: one of two environments, or of two folders."""
-    copies: dict[str, list[int]] = {}
-    for index in distributions(scene, ""):
-        copies.setdefault(scene.owners.table[index][1], []).append(index)
+    """All copies of a distribution but the one of the lowest layer: of two environments, say.
+
+    Each environment has a pip of its own.
+    """
+    copies: dict[str, list[list[int]]] = {}
+    for index in distributions(scene, r"^(?!(pip|setuptools|wheel)$)"):
+        rows = scene.rows_of.get(index)
+        if rows:
+            copies.setdefault(scene.owners.table[index][1], []).append(rows)
     found: list[int] = []
-    for indices in copies.values():
-        sets = sorted((scene.rows_of.get(index, []) for index in indices), key=scene.size)
-        found += [row for rows in sets[:-1] for row in rows]
+    for sets in copies.values():
+        # Of one layer the interpreter's own is the first: other environments stand behind it
+        oldest_first = sorted(sets, key=lambda rows: min(scene.age(row)[0] for row in rows))
+        found += [row for rows in oldest_first[1:] for row in rows]
     return found
 
 
@@ -80,10 +89,12 @@ def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
         within = folder.rpartition("/")[2] in ("onnx", "openvino")
         model = folder.rpartition("/")[0] if within else folder
         for row in rows:
+            real = _resolved(scene, row)
+            if scene.listing.sizes[real] < LEAST_BYTES:  # a pointer of git-lfs, or a dangling link
+                continue
             name = scene.listing.paths[row][len(model) + 1 :]
             for pattern, kind in FORMATS:
                 if pattern.match(name):
-                    real = _resolved(scene, row)
                     found.setdefault(model, {}).setdefault(kind, []).append(real)
     return found
 
@@ -141,16 +152,15 @@ def _hub_models(scene: Scene) -> dict[str, tuple[list[int], list[int]]]:
 def identical(scene: Scene) -> list[int]:
     """Large files whose content stands elsewhere too: all but the first of each.
 
-    What one distribution brings twice is its packager's to mend.
+    What distributions bring is their packagers' to mend.
     """
     found = []
     for paths in scene.identical:
         known = (scene.row_of.get(path) for path in paths)
         rows = [row for row in known if row is not None and row not in scene.claimed]
-        owners = {scene.owners.of_row[row] for row in rows}
-        kinds = {scene.owners.kind(row) for row in rows}
-        if len(owners) > 1 or kinds & {"weights", "project", "nobody"}:
-            found += rows[1:]
+        rows.sort(key=lambda row: (scene.owners.kind(row) in OWN, scene.age(row)))
+        own = [row for row in rows[1:] if scene.owners.kind(row) in OWN]
+        found += [name for row in own for name in scene.names_of.get(row, [row])]
     return found
 
 

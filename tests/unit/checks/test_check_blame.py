@@ -64,7 +64,8 @@ def test_a_layer_that_can_not_be_told_names_no_owners(owned):
 
 def test_what_saves_most_comes_first_and_what_is_left_is_told(image, owned):
     def bloat(cause, size, layer):
-        return Bloat(cause=cause, bytes=size * MB, paths=[], path_bytes=[], count=1, layer=layer)
+        at = [(layer, size * MB)]
+        return Bloat(cause=cause, bytes=size * MB, paths=[], path_bytes=[], count=1, by_layer=at)
 
     found = [bloat("tests", 100, 1), bloat("git", 10, None), bloat("build-tools", 90, 0)]
     lines = mend_rows(image(), owned(bloat=found), 1000 * MB)

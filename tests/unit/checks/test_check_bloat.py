@@ -11,7 +11,7 @@ MB = 10**6
 
 def found(cause="pip-cache", size=143 * MB, layer=1, **changes):
     paths = {"paths": ["/root/.cache/pip/http-v2/"], "path_bytes": [size]}
-    return Bloat(cause=cause, bytes=size, count=9, layer=layer, **{**paths, **changes})
+    return Bloat(cause=cause, bytes=size, count=9, by_layer=[(layer, size)], **{**paths, **changes})
 
 
 @pytest.fixture
@@ -81,3 +81,15 @@ def test_without_the_files_it_is_an_error(facts, evidence):
 @pytest.mark.parametrize(("expect", "counts"), [("none", 1), ("auto", 0), ("required", 0)])
 def test_cuda_is_bloat_where_no_gpu_is_asked_for(image, expect, counts):
     assert len(findings(image(gpu={"expect": expect}), [found("cuda-libraries")])) == counts
+
+
+def test_a_budget_on_cuda_where_a_gpu_may_be_asked_for_judges_nothing(judge):
+    verdict = judge(0, found("cuda-libraries"), cause="cuda-libraries")
+    assert (verdict.outcome, verdict.measured) == ("skipped", 143 * MB)
+    assert verdict.headline == '143 MB, and gpu.expect = "auto"'
+
+
+def test_what_is_too_small_to_be_told_is_judged_all_the_same(judge, image):
+    small = found(size=800_000)
+    assert judge(500_000, small).headline == "800 kB, 300 kB over 500 kB"
+    assert findings(image(), [small]) == []

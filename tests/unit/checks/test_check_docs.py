@@ -79,9 +79,16 @@ def examples(facts, evidence, declared, run, engine):
         paths=["/root/.cache/pip/http-v2/5/", "/root/.cache/pip/wheels/"],
         path_bytes=[120 * MB, 23 * MB],
         count=90,
-        layer=2,
+        by_layer=[(2, 143 * MB)],
     )
-    cuda = Bloat(cause="cuda-libraries", bytes=2731 * MB, paths=[], path_bytes=[], count=1, layer=2)
+    cuda = Bloat(
+        cause="cuda-libraries",
+        bytes=2731 * MB,
+        paths=[],
+        path_bytes=[],
+        count=1,
+        by_layer=[(2, 2731 * MB)],
+    )
     files = msgspec.structs.replace(
         evidence().files, apparent_bytes=3940 * MB, owners=owners, bloat=[cuda, cache]
     )

@@ -60,8 +60,17 @@ def test_a_layer_that_was_copied_up_whole_leaves_none_in_the_one_below():
 
 @pytest.mark.parametrize("layers", [[], [0, 0], [1]])
 def test_a_history_that_fits_nothing_tells_nothing(layers):
-    assert set(placed([*VENV, *APP], layers).values()) <= {None, 0}
+    assert set(placed([*VENV, *APP], layers).values()) == {None}
     assert placed([], layers) == {}
+
+
+def test_what_is_below_a_volume_is_a_copy_and_told_of_no_layer():
+    listing = Listing()
+    files = [*BASE, *VENV, *APP, ("data/x", 50_000, 9000), ("data/y", 5, 9001)]
+    for name, size, when in files:
+        listing.add(f"/{name}", size, when)
+    found = place_files(listing, [100_000, 580_000 + 50_005, 30], ["/data"]).layers
+    assert found == [0, 0, 1, 1, 2, None, None]
 
 
 def with_links(layers):
