@@ -46,6 +46,7 @@ def assert_image_size(
 ) -> None:
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     __tracebackhide__ = True
+    _check_image(image)
     given = {"total": total, "layer": layer, "wasted": wasted}
     budgets: dict[str, Any] = {}
     for name, value in given.items():
@@ -61,6 +62,7 @@ def assert_image_size(
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
     """A distribution's files are within a budget: bytes, or text with a unit."""
     __tracebackhide__ = True
+    _check_image(image)
     settings = _with(image.settings, size=schema.Size(packages={name: _bytes("budget", budget)}))
     parameter = package_size.CHECK.plan(settings, Declared())[0]
     _carry(_judge(image, package_size.CHECK, parameter, settings))
@@ -73,6 +75,8 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
     without one, every line counts.
     """
     __tracebackhide__ = True
+    if any(isinstance(file, JudgedImage) for file in files):
+        raise TypeError("give the image as image=…, behind the files")
     if not files and image is None:
         raise TypeError("give a file of requirements, or an image")
     root = image.settings.root if image else Path.cwd()
@@ -86,18 +90,21 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
 def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
     """What these files declare is what is installed; without files, what the settings say."""
     __tracebackhide__ = True
+    _check_image(image)
     _carry(_judge(image, parity.CHECK, None, _declaring(image.settings, files)))
 
 
 def assert_no_conflicts(image: JudgedImage) -> None:
     """Every installed distribution's own requirements are met, and none stands twice."""
     __tracebackhide__ = True
+    _check_image(image)
     _carry(_judge(image, conflicts.CHECK, None, image.settings))
 
 
 def assert_importable(image: JudgedImage, *modules: str) -> None:
     """Each module and its lazy core really import."""
     __tracebackhide__ = True
+    _check_image(image)
     if not modules:
         raise TypeError("give the modules to import")
     session = image.session
@@ -119,6 +126,7 @@ def assert_importable(image: JudgedImage, *modules: str) -> None:
 def assert_gpu_visible(image: JudgedImage) -> None:
     """Each framework of the image sees the device and runs a kernel on it."""
     __tracebackhide__ = True
+    _check_image(image)
     settings = _with(image.settings, gpu=schema.Gpu(expect="required"))
     _carry(_judge(image, gpu_visible.CHECK, None, settings))
 
@@ -126,7 +134,15 @@ def assert_gpu_visible(image: JudgedImage) -> None:
 def assert_limits(image: JudgedImage) -> None:
     """The limits of [tool.tfdocker.run] are those in force inside."""
     __tracebackhide__ = True
+    _check_image(image)
     _carry(_judge(image, limits.CHECK, None, image.settings))
+
+
+def _check_image(image: Any) -> None:
+    """Raises TypeError, at the user's own line."""
+    __tracebackhide__ = True
+    if not isinstance(image, JudgedImage):
+        raise TypeError(f"give an image, which is what tfdocker_image gives; found {image!r}")
 
 
 def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:

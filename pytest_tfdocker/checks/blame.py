@@ -25,6 +25,7 @@ MENDS = 3
 PLACED = 0.99
 """Of the bytes, whose layer must be known; else layers are told and not owners."""
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
+_CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
 
 
@@ -66,6 +67,16 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
     if base_bytes:
         cells.append((format_size(base_bytes), _base(evidence, base_bytes), "", ""))
     return table(cells)
+
+
+def _one_writer(image: Image, evidence: ImageEvidence, hidden: int, size: int) -> str:
+    """What keeps the bytes of a layer from standing twice: a later chown copies every file."""
+    for layer in evidence.layers[hidden + 1 :]:
+        changes = _CHANGING.search(layer.instruction)
+        if changes and 2 * layer.bytes >= size:
+            at = place(image, layer.line) or "a later layer"
+            return f"{changes[0]} here, or by COPY --{changes[0]}, not at {at}"
+    return ONE_INSTRUCTION
 
 
 def _base(evidence: ImageEvidence, base_bytes: int) -> str:
@@ -140,7 +151,7 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
     if isinstance(evidence.files, Absent):
         return []
     savings = [
-        (size, place(image, evidence.layers[at].line), ONE_INSTRUCTION)
+        (size, place(image, evidence.layers[at].line), _one_writer(image, evidence, at, size))
         for at, size in hidden_layers(evidence)
     ]
     for found in findings(image, evidence.files.bloat):

@@ -15,6 +15,12 @@ TICK = 20
 or an archive's end."""
 
 
+SKIPPED = 3
+"""Layers in a row of which nothing may be left."""
+NEAR, FAR_LONGER = 0.02, 3
+"""How much of a layer may be hidden for a pause to tell its end, and how long that must be."""
+
+
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """Files by layer, and what the history leaves out."""
 
@@ -32,10 +38,11 @@ def place_files(
 
     An engine writes a layer when those below it are there, so that files in the order of their
     st_ctime are in the order of their layers, and only where one ends is open. The history tells:
-    from the top down the files of whole layers must make up their bytes, and from the bottom up
-    too. That sums of thousands of files are met to the byte by chance is out of the question. Of
-    a layer of which a later one hides files the rest is told by what its neighbours leave; of two
-    such layers nothing is told.
+    from the top down the files of whole layers must make up their bytes, but for layers of which
+    nothing is left, and from the bottom up too. That sums of thousands of files are met to the
+    byte by chance is out of the question. Of a layer of which a later one hides a part the end is
+    the longest pause near to where it must be; of the last that is left the rest is told by what
+    its neighbours leave.
     """
     copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
     own = [
@@ -47,15 +54,15 @@ def place_files(
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
-    while layers:
-        start = _start_of(listing, order[:end], layer_bytes[layers[-1]])
-        if start is None:
-            break
-        _put(found, order[start:end], layers.pop())
+    while (top := _topmost(listing, order[:end], layer_bytes, layers)) is not None:
+        layer, start = top
+        _put(found, order[start:end], layer)
+        layers = [at for at in layers if at < layer]
         end = start
     begin = 0
+    hidden = sum(layer_bytes[at] for at in layers) - sum(listing.sizes[row] for row in order[:end])
     while layers:
-        stop = _end_of(listing, order[begin:end], layer_bytes[layers[0]])
+        stop = _end_of(listing, order[begin:end], layer_bytes[layers[0]], hidden)
         if not stop:
             break
         _put(found, order[begin : begin + stop], layers.pop(0))
@@ -70,6 +77,20 @@ def place_files(
 def _put(found: list[int | None], rows: list[int], layer: int) -> None:
     for row in rows:
         found[row] = layer
+
+
+def _topmost(
+    listing: Listing, order: list[int], layer_bytes: Sequence[int], layers: list[int]
+) -> tuple[int, int] | None:
+    """The highest layer that ends with the last files, and where it begins.
+
+    Of those above it nothing is left: a requirements.txt that `COPY . .` has brought once more.
+    """
+    for at in reversed(layers[-SKIPPED - 1 :]):
+        start = _start_of(listing, order, layer_bytes[at])
+        if start is not None:
+            return at, start
+    return None
 
 
 def _start_of(listing: Listing, order: list[int], size: int) -> int | None:
@@ -97,14 +118,16 @@ def _together(listing: Listing, rows: list[int]) -> bool:
     return listing.changed[rows[-1]] - listing.changed[rows[0]] <= TICK
 
 
-def _end_of(listing: Listing, order: list[int], size: int) -> int:
-    """How many of the first files make up `size` bytes, but for what the engine hides of them.
+def _end_of(listing: Listing, order: list[int], size: int, hidden: int) -> int:
+    """How many of the first files make up `size` bytes, but for what is hidden of them.
 
     Of several ends that would do, the one before the longest time in which nothing was written;
-    0 where none does. One that isn't met to the byte must be longer than any before it.
+    0 where none does. One that isn't met to the byte must be far longer than any before it: a
+    container's start lies there. `hidden`: bytes, of this layer and of those above it.
     """
     regular, every, best, longest, before = 0, 0, 0, float(TICK), 0.0
-    enough = range(size - HIDDEN_BY_THE_ENGINE_BYTES + 1, size + 1)
+    slack = max(HIDDEN_BY_THE_ENGINE_BYTES - 1, min(hidden, int(size * NEAR)))
+    enough = range(size - slack, size + 1)
     for at, row in enumerate(order, 1):
         every += listing.sizes[row]
         regular += 0 if row in listing.targets else listing.sizes[row]
@@ -113,7 +136,7 @@ def _end_of(listing: Listing, order: list[int], size: int) -> int:
         after = listing.changed[order[at]] if at < len(order) else math.inf
         pause = after - listing.changed[row]
         is_exact = size in (regular, every)
-        is_near = (regular in enough or every in enough) and pause > before
+        is_near = (regular in enough or every in enough) and pause > FAR_LONGER * before
         if (is_exact or is_near) and pause > longest:
             best, longest = at, pause
         before = max(before, pause)

@@ -293,6 +293,8 @@ raise AssertionError
         ("assert_pinned('requirments.txt')", "no file requirments.txt in "),
         ("assert_pinned('pyproject.toml')", "nothing is declared in pyproject.toml"),
         ("assert_importable(tfdocker_image)", "TypeError: give the modules to import"),
+        ("assert_pinned(tfdocker_image)", "TypeError: give the image as image=…, behind the"),
+        ("assert_limits(tfdocker_run)", "TypeError: give an image, which is what tfdocker_image"),
         ("assert_pinned()", "TypeError: give a file of requirements, or an image"),
         ("assert_image_size(tfdocker_image, '3G')", "ValueError: total: 3G is 3 GiB (Compose)"),
         ("assert_image_size(tfdocker_image, layer=True)", "ValueError: layer: expected a size"),

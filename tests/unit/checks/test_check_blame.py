@@ -73,3 +73,18 @@ def test_what_saves_most_comes_first_and_what_is_left_is_told(image, owned):
         "mend Dockerfile:9: delete them in the RUN that installs; saves 100 MB, leaving 900 MB",
         "mend: a line `.git` in .dockerignore; saves 10 MB, leaving 890 MB",
     ]
+
+
+def test_a_later_chown_is_named_where_it_doubles_what_it_changes(image, owned, evidence):
+    changed = evidence().layers[2:3]
+    changed = [
+        msgspec.structs.replace(changed[0], instruction="RUN chown -R app /app", bytes=600 * MB)
+    ]
+    layers = [*evidence().layers[:2], *changed]
+    owners = [owner("libc6", 200, 0, kind="os-package"), owner("project", 600, 2, kind="project")]
+    found = msgspec.structs.replace(owned(owners), layers=layers)
+    [line] = mend_rows(image(), found, 1590 * MB)
+    assert line == (
+        "mend Dockerfile:9: chown here, or by COPY --chown, not at Dockerfile:10; "
+        "saves 790 MB, leaving 800 MB"
+    )

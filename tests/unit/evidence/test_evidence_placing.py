@@ -47,8 +47,21 @@ def test_the_rest_of_a_layer_of_which_files_are_hidden_is_between_its_neighbours
     assert found == {"base-a": 0, "base-b": 0, "torch": 1, "numpy": 1, "app": 2}
 
 
+def test_a_layer_of_which_nothing_is_left_costs_no_other_its_files():
+    """requirements.txt, which `COPY . .` has brought once more."""
+    found = placed([*BASE, *VENV, *APP], [100_000, 58, 580_000, 30])
+    assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2, "app": 3}
+
+
+def test_a_little_that_is_hidden_of_the_base_is_told_by_the_pause_that_a_start_takes():
+    """dpkg's own data, which apt-get in a later layer has written anew."""
+    files = [("apt", 30_000, 2000), *((n, s, t + 9000) for n, s, t in VENV), ("app", 30, 20_000)]
+    found = placed([*BASE, *files], [101_500, 30_000, 580_000, 30])
+    assert found == {"base-a": 0, "base-b": 0, "apt": 1, "torch": 2, "numpy": 2, "app": 3}
+
+
 def test_of_two_layers_of_which_files_are_hidden_nothing_is_told():
-    found = placed([*BASE, *VENV, *APP], [100_000, 500_000 + 9999, 80_000 + 9999, 30])
+    found = placed([*BASE, *VENV, *APP], [100_000, 500_000 + 99_999, 80_000 + 9999, 30])
     assert (found["torch"], found["numpy"]) == (None, None)
     assert (found["base-a"], found["app"]) == (0, 3)
 
