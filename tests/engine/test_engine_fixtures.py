@@ -7,7 +7,8 @@ pytestmark = pytest.mark.engine
 CODE = """
 import pytest
 from pytest_tfdocker import (
-    assert_dependency_parity, assert_image_size, assert_importable, assert_package_size,
+    assert_dependency_parity, assert_image_size, assert_importable, assert_limits,
+    assert_package_size,
     assert_peak_memory, assert_pinned
 )
 """
