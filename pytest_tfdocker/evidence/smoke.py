@@ -152,7 +152,7 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
     if request is None or request["answered"]:
         return None
-    if request["error"]:
+    if request["error"] and (told["stopped"] or not told["exit_code"]):
         return str(request["error"])
     if told["timed_out"] and not request["sent"]:
         return f"nothing listened on port {request['port']}"

@@ -23,12 +23,12 @@ class Request(object):
         self.socket = None
         self.retry_at = 0.0
         self.sent_at = None
-        self.answered_at = None
         self.to_send = b""
         self.answer = b""
         self.received = 0
         self.error = None
         self.done = False
+        self.done_at = None
 
     def message(self):
         plan = self.plan
@@ -61,6 +61,8 @@ class Request(object):
                 self.transfer()
             except OSError as error:
                 self.fail(error)
+        if self.done:
+            self.done_at = time.monotonic()
 
     def connect(self):
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -120,7 +122,6 @@ class Request(object):
 
     def finish(self):
         self.socket.close()
-        self.answered_at = time.monotonic()
         self.done = True
         first = self.answer.partition(b"\r\n")[0].split()
         came, length = self.body_bytes()
@@ -130,7 +131,9 @@ class Request(object):
             self.error = "no HTTP answer: %r" % self.answer[:80]
         elif int(first[1]) != self.plan["status"]:
             body = self.answer.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")[:400]
-            self.error = "status %s, not %d: %s" % (first[1].decode(), self.plan["status"], body)
+            asked = "%s %s" % (self.plan["method"], self.plan["path"])
+            answered = (first[1].decode(), self.plan["status"], asked, body)
+            self.error = "status %s, not %d: %s\n%s" % answered
         elif length is not None and came < length:
             self.error = "the answer ended after %d of %d bytes" % (came, length)
 

@@ -13,6 +13,7 @@ KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 KILL_AFTER_SECONDS = 2.0
 FIRST_SECONDS = 0.002
+DYING_SECONDS = 1.0
 
 
 def own_bytes():
@@ -223,7 +224,9 @@ class Supervisor(object):
             self.request.advance(readable + writable)
             if self.request.done:
                 self.meter.stop_clock()
-                self.stop()
+                # A service that is dying closes its connections first: how it ends says more
+                if self.request.error is None or now >= self.request.done_at + DYING_SECONDS:
+                    self.stop()
         if deadline is not None and now >= deadline and self.stopping_at is None:
             self.timed_out = True
             self.stop()

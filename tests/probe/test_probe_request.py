@@ -110,7 +110,7 @@ def unused_port():
 def test_the_expected_status_is_an_answer(server):
     asked = ask(server.server_port)
     assert (asked.done, asked.error) == (True, None)
-    assert asked.answered_at >= asked.sent_at
+    assert asked.done_at >= asked.sent_at
 
 
 def test_json_is_sent_as_such(server):
@@ -136,7 +136,7 @@ def test_a_large_body_is_sent_whole(server):
 
 def test_another_status_is_told_with_the_beginning_of_the_body(server):
     asked = ask(server.server_port, path="/status/500")
-    assert asked.error == "status 500, not 200: it broke\x1b[31m"
+    assert asked.error == "status 500, not 200: GET /status/500\nit broke\x1b[31m"
 
 
 def test_an_expected_error_status_passes(server):

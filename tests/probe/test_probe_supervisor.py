@@ -280,6 +280,32 @@ def test_the_time_of_a_request_ends_with_its_answer(end_python):
     assert told["seconds"] < time.monotonic() - began - 1.5
 
 
+DYING = """if True:
+    import socket, sys, time
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", PORT))
+    listening.listen(5)
+    asked, _ = listening.accept()
+    asked.recv(1)
+    asked.close()
+    time.sleep(0.2)
+    sys.exit(3)
+"""
+
+
+def test_a_service_that_closes_its_connections_and_dies_is_told_by_its_end(end_python):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    request = {"path": "/", "port": port, "method": "GET", "headers": {}, "body": None}
+    told = one(
+        end_python,
+        DYING.replace("PORT", str(port)),
+        request={**request, "json": None, "status": 200},
+    )
+    assert (told["exit_code"], told["stopped"]) == (3, False)
+    assert "closed without an answer" in told["request"]["error"]
+
+
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
     modules = ("cgroup", "child", "request", "supervisor", "asking")
     program = "def main(plan, files, report):\n"
