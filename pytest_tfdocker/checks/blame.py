@@ -158,7 +158,11 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
         size, layer = above_base(evidence.layers, found)
         if size >= LEAST_BYTES:
             savings.append((size, place(image, layer.line if layer else None), FIX[found.cause]))
+    wasted = evidence.wasted_bytes or 0
     lines = []
+    if wasted >= LEAST_BYTES and not is_placed(evidence):
+        lines.append(f"mend: {ONE_INSTRUCTION}; saves up to {format_size(wasted)}")
+        total -= wasted
     for size, where, fix in sorted(savings, reverse=True)[:MENDS]:
         total -= size
         saved = f"saves {format_size(size)}, leaving {format_size(total)}"

@@ -88,3 +88,10 @@ def test_a_later_chown_is_named_where_it_doubles_what_it_changes(image, owned, e
         "mend Dockerfile:9: chown here, or by COPY --chown, not at Dockerfile:10; "
         "saves 790 MB, leaving 800 MB"
     )
+
+
+def test_waste_that_no_layer_is_told_of_is_to_be_mended_too(image, owned):
+    found = owned([owner("torch", 600, None)])
+    assert mend_rows(image(), found, 1000 * MB) == [
+        "mend: delete or change files in the instruction that writes them; saves up to 400 MB"
+    ]

@@ -55,6 +55,7 @@ def test_total_says_what_is_wasted_and_that_a_base_is_not_known(facts, evidence)
         "  900 MB  ADD rootfs\n"
         "  300 MB  RUN dd \\x1b[31m of=/big\n"
         "  200 MB of it is overwritten or deleted by a later layer, which frees nothing\n"
+        "  mend: delete or change files in the instruction that writes them; saves up to 200 MB\n"
         "  which layers are the base's can't be told: all are counted"
     )
 
