@@ -358,7 +358,14 @@ def test_an_image_that_no_check_has_looked_into_is_no_image_that_is_not_built(sm
 
 def started(project, output):
     command = [sys.executable, "-m", "pytest", *ASKED, "-p", "no:randomly"]
-    return subprocess.Popen(command, cwd=project.folder, stdout=output, stderr=output)
+    return subprocess.Popen(
+        command,
+        cwd=project.folder,
+        stdout=output,
+        stderr=output,
+        # A shell that starts its jobs in the background has SIGINT ignored in them
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
 
 
 def wait_for(happened, seconds=30):
