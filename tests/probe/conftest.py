@@ -44,9 +44,14 @@ NEW_ENOUGH = {
 
 
 def pytest_generate_tests(metafunc):
-    """`python`: each that the probe knows; `end_python`: the oldest and the newest of these."""
+    """`python`: each that the probe knows; `end_python`: the oldest and the newest of these;
+    `oldest_python`: for what asks a hundred times and is a matter of text."""
     ends = list(NEW_ENOUGH)[:1] + list(NEW_ENOUGH)[1:][-1:]
-    for name, versions in (("python", list(NEW_ENOUGH)), ("end_python", ends)):
+    for name, versions in (
+        ("python", list(NEW_ENOUGH)),
+        ("end_python", ends),
+        ("oldest_python", ends[:1]),
+    ):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, [NEW_ENOUGH[v] for v in versions], ids=versions)
 
@@ -120,7 +125,7 @@ def image():
 
 
 @pytest.fixture
-def resolve(ask, image, end_python):
+def resolve(ask, image, oldest_python):
     """(path within the image, reason), of an ENTRYPOINT and a CMD."""
 
     def run(entrypoint=(), command=(), env=None, cwd="app"):
@@ -132,7 +137,7 @@ def resolve(ask, image, end_python):
         }
         data["env"] = {k: v.replace("{}", str(image)) for k, v in data["env"].items()}
         body = f"data = plan\n{WHICH_INTERPRETER.replace('    ', '')}"
-        path, reason = ask(end_python, ["environments", "shell", "resolve"], body, data=data)
+        path, reason = ask(oldest_python, ["environments", "shell", "resolve"], body, data=data)
         short = None if path is None else os.path.relpath(path, image)
         return short, reason.replace(str(image), "")
 
