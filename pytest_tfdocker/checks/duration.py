@@ -22,7 +22,7 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     if not isinstance(facts.run, Run):
         return unknown(facts.run, "the run")
     smoke = next(one for one in facts.image.settings.smoke if one.name == parameter)
-    asked, offered = facts.image.settings.run.cpus, facts.evidence.engine.cpus
+    asked, offered = facts.image.settings.run.cpus, facts.evidence.runs_on.cpus
     if asked is not None and 0 < offered < asked and how_it_broke(facts.run) is None:
         return _fewer_cpus(facts.run, asked, offered)
     return judge_seconds(facts.run, smoke.duration or 0.0)

@@ -24,7 +24,7 @@ def plan(image: Image, _declared: Declared) -> list[str | None]:
 def judge(facts: Facts, _parameter: str | None) -> Verdict:
     """What can't be seen is a skip where a GPU is optional, a failure where it is required."""
     required = facts.image.settings.gpu.expect == "required"
-    if not facts.evidence.engine.gpu:
+    if not facts.evidence.runs_on.gpu:
         return _no_gpu(facts, required=required)
     if not isinstance(facts.gpu, Gpu):
         return unknown(facts.gpu, "GPU visibility")

@@ -42,7 +42,7 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     """Every limit that was asked for against the control group's own figure."""
     if not isinstance(facts.effective, Effective):
         return unknown(facts.effective, "what is in force inside")
-    limits = compare(facts.image, facts.effective, engine_cpus=facts.evidence.engine.cpus)
+    limits = compare(facts.image, facts.effective, engine_cpus=facts.evidence.runs_on.cpus)
     wrong = [limit for limit in limits if limit.holds is False]
     if wrong:
         return _not_in_force(wrong, limits, facts.effective)

@@ -180,7 +180,7 @@ def _notes(evidence: ImageEvidence) -> list[str]:
         notes.append("which layers are the base's can't be told: all are counted")
     if not isinstance(evidence.files, Absent) and evidence.files.unreadable:
         notes.append(f"{evidence.files.unreadable} folders could not be listed")
-    if evidence.layers and evidence.engine.counts_blocks:
+    if evidence.layers and evidence.counts_blocks:
         notes.append("layers are counted in disk blocks, as this engine's image store has them")
     return notes
 

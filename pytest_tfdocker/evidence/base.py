@@ -86,7 +86,7 @@ def recall_base(
     run_id: str,
 ) -> Base | Absent:
     """The base that an earlier run has found under this image, else looked at now, and kept."""
-    key = f"base {evidence.engine.store} {evidence.id} {probe.inventory_hash()}"
+    key = f"base {evidence.runs_on.store} {evidence.id} {probe.inventory_hash()}"
     known = store.recall(key, Base)
     if known is not None:
         return known

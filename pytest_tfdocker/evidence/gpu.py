@@ -20,7 +20,7 @@ FRAMEWORKS = {
 
 def collect_gpu(supervised: Supervised) -> Gpu | Absent:
     """GPU visibility inside; never kept, since it is the host's as much as the image's."""
-    engine = supervised.evidence.engine
+    engine = supervised.evidence.runs_on
     if not engine.gpu:
         return Absent(reason="the engine offers no GPU")
     python = supervised.python

@@ -65,8 +65,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     count: int
     apparent_bytes: int
     """Sum of st_size of all that is no folder."""
-    block_bytes: int
-    """Sum of st_blocks × 512, folders included."""
+    block_bytes: int | None
+    """Sum of st_blocks × 512, folders included; None of files in an archive."""
     unreadable: int
     """Folders that could not be listed."""
     seconds: float
@@ -105,6 +105,8 @@ class Distribution(Record, frozen=True, kw_only=True):
     """The path of the copy of the same name that comes first on sys.path."""
     problem: str | None = None
     """Why its metadata can't be read."""
+    layer: int | None = None
+    """Which its metadata came with: an index into `ImageEvidence.layers`. None: it can't be told."""
 
 
 class Interpreter(Record, tag="interpreter", frozen=True, kw_only=True):
@@ -200,7 +202,8 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     id: str
     digests: list[str]
     platform: str
-    engine: EngineFacts
+    engine: EngineFacts | None
+    """None of an image that is a file."""
     config: ImageConfig
     layers: list[Layer]
     """The history, oldest first; [] where it does not tell of every layer."""
@@ -213,6 +216,18 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     base: Base | Absent
 
     @property
+    def runs_on(self) -> EngineFacts:
+        """The engine. Raises LookupError of an image that is a file, of which nothing is run."""
+        if self.engine is None:
+            raise LookupError(self.reference)
+        return self.engine
+
+    @property
+    def counts_blocks(self) -> bool:
+        """Whether the layers' sizes are allocated blocks."""
+        return self.engine is not None and self.engine.counts_blocks
+
+    @property
     def history_bytes(self) -> int | None:
         """Sum of the history's sizes, in the store's own unit; None without a history."""
         return sum(layer.bytes for layer in self.layers) if self.layers else None
@@ -223,8 +238,8 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         if self.history_bytes is None or isinstance(self.files, Absent):
             return None
         files = self.files
-        if self.engine.counts_blocks:
-            return self.history_bytes - files.block_bytes
+        if self.counts_blocks:
+            return self.history_bytes - (files.block_bytes or 0)
         return self.history_bytes - files.apparent_bytes + files.uncounted_bytes
 
     @property
@@ -234,7 +249,7 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         if above is None or isinstance(self.files, Absent):
             return False
         # Of disk blocks those of folders, of file bytes those of links may count on one side alone
-        blocks = self.files.block_bytes // 100 if self.engine.counts_blocks else 0
+        blocks = (self.files.block_bytes or 0) // 100 if self.counts_blocks else 0
         links = self.files.links_bytes + HIDDEN_BY_THE_ENGINE_BYTES
         return -above > max(links, blocks)
 
@@ -261,7 +276,7 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
         if self.store_bytes is not None and (self.falls_short or not self.layers):
             return self.store_bytes
         if isinstance(self.files, Absent):
-            return None if self.engine.counts_blocks else self.history_bytes
+            return None if self.counts_blocks else self.history_bytes
         merged = self.files.apparent_bytes - self.files.uncounted_bytes
         return merged + (0 if self.falls_short else self._above_merged or 0)
 

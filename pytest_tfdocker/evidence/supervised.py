@@ -86,7 +86,7 @@ class Supervised:
         """`run`: how production starts it; `keep`: leave the containers for a look at them."""
         self.keep = keep
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
-        self.limits = asked_limits(run, evidence.engine.cpus)
+        self.limits = asked_limits(run, evidence.runs_on.cpus)
         self.env, self.mask = environment(run.env)
 
     @property

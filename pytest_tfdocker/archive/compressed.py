@@ -1,0 +1,72 @@
+"""Streams of bytes that may be plain, gzip or zstd."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, cast
+
+from pytest_tfdocker.archive.errors import ArchiveError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+READ_BYTES = 1 << 20
+
+OnBytes = Callable[[int], None]
+"""Is told how many bytes have been read so far."""
+
+
+class Counted(io.RawIOBase):
+    """A stream that counts what is read of it, and tells it."""
+
+    def __init__(self, stream: IO[bytes], on_bytes: OnBytes | None = None) -> None:
+        """Reads no more of it than it is asked for."""
+        self._stream, self._on_bytes = stream, on_bytes
+        self.count = 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """As io.RawIOBase has it."""
+        piece = self._stream.read(len(buffer))
+        buffer[: len(piece)] = piece
+        self.count += len(piece)
+        if self._on_bytes is not None:
+            self._on_bytes(self.count)
+        return len(piece)
+
+
+def buffered(stream: IO[bytes], on_bytes: OnBytes | None = None) -> io.BufferedReader:
+    """A stream whose first bytes can be looked at."""
+    return io.BufferedReader(Counted(stream, on_bytes), READ_BYTES)
+
+
+def is_compressed(stream: io.BufferedReader) -> bool:
+    """By its first bytes."""
+    head = stream.peek(4)
+    return head.startswith((GZIP, ZSTD))
+
+
+@contextmanager
+def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
+    """What is in it, whichever way it is packed. Raises ArchiveError, also while it is read."""
+    head = stream.peek(4)
+    try:
+        if head.startswith(GZIP):
+            with gzip.open(stream, "rb") as opened:
+                yield cast("IO[bytes]", opened)
+        elif head.startswith(ZSTD):
+            with zstd.ZstdFile(stream) as opened:
+                yield cast("IO[bytes]", opened)
+        else:
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError) as error:
+        raise ArchiveError(f"{what} is cut off or broken: {error}") from None

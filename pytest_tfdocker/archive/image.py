@@ -1,0 +1,57 @@
+"""Images as files: `docker save`, OCI archives and OCI image layouts, read without an engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pytest_tfdocker.archive.compressed import buffered, is_compressed
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.layer import LayerFiles
+from pytest_tfdocker.archive.layouts import (
+    Layout,
+    LayoutFolder,
+    LayoutStream,
+    LayoutTar,
+    Reading,
+)
+from pytest_tfdocker.archive.manifest import Chosen, choose
+
+
+@contextmanager
+def opened(path: Path, reading: Reading) -> Iterator[Layout]:
+    """An archive or a folder; what is packed as a whole is read here.
+
+    Raises ArchiveError, OSError.
+    """
+    if path.is_dir():
+        yield LayoutFolder(path, reading)
+        return
+    with path.open("rb") as file:
+        stream = buffered(file)
+        if is_compressed(stream):
+            yield LayoutStream(stream, reading)
+        else:
+            file.seek(0)
+            yield LayoutTar(file, reading)
+
+
+def find_image(layout: Layout, reference: str | None, platform: str | None) -> Chosen:
+    """Which image is meant, without a look at its layers. Raises ArchiveError."""
+    return choose(layout.document, reference, platform)
+
+
+def read_layers(layout: Layout, image: Chosen) -> list[LayerFiles]:
+    """Of each layer what it holds, the lowest first. Raises ArchiveError."""
+    found = layout.layers(list(dict.fromkeys(image.layers)))
+    for number, name in enumerate(image.layers, 1):
+        if name not in found:
+            raise ArchiveError(f"layer {number} of {len(image.layers)} is missing in it: {name}")
+    return [found[name] for name in image.layers]
+
+
+def read_saved(stream: IO[bytes], reading: Reading) -> tuple[Chosen, list[LayerFiles]]:
+    """The one image that an engine saves, from a stream. Raises ArchiveError."""
+    layout = LayoutStream(buffered(stream), reading)
+    image = find_image(layout, None, None)
+    return image, read_layers(layout, image)

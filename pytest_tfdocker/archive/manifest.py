@@ -1,0 +1,168 @@
+"""Which image of an archive is meant: Docker's manifest.json, or the OCI image index."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from pytest_tfdocker.archive.errors import ArchiveError
+
+T = TypeVar("T")
+Document = Callable[[str], bytes | None]
+"""Gives the content of a file of the archive by its name in it; None where it isn't there."""
+
+DOCKER, OCI = "manifest.json", "index.json"
+NAMED = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+"""Annotations of an index; the first is the whole reference."""
+NESTED = 4
+"""Indices within indices."""
+_DIGEST = re.compile(r"^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$")
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """One image of an archive."""
+
+    names: list[str]
+    """Its references, as the archive has them."""
+    id: str
+    """The digest of its config, by which an engine that has loaded it knows it."""
+    config: dict[str, Any]
+    """OCI image configuration."""
+    layers: list[str]
+    """Names of the blobs in the archive, the lowest first."""
+
+    @property
+    def platform(self) -> str:
+        """As in "linux/amd64", "linux/arm64/v8"."""
+        return platform_of(self.config)
+
+
+class _Saved(msgspec.Struct):
+    """An entry of Docker's manifest.json."""
+
+    config: str = msgspec.field(name="Config")
+    layers: list[str] = msgspec.field(name="Layers")
+    tags: list[str] | None = msgspec.field(name="RepoTags", default=None)
+
+
+class _Descriptor(msgspec.Struct):
+    digest: str
+    media_type: str = msgspec.field(name="mediaType", default="")
+    annotations: dict[str, str] | None = None
+    platform: dict[str, Any] | None = None
+
+
+class _Index(msgspec.Struct):
+    manifests: list[_Descriptor]
+
+
+class _Manifest(msgspec.Struct):
+    config: _Descriptor
+    layers: list[_Descriptor]
+
+
+def platform_of(found: dict[str, Any]) -> str:
+    """Of a config, or of a descriptor's platform."""
+    parts = (found.get("os"), found.get("architecture"), found.get("variant"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def choose(document: Document, reference: str | None, platform: str | None) -> Chosen:
+    """The image of that name and platform. Raises ArchiveError where that is none, or several."""
+    if document(OCI) is not None:
+        found = list(_of_index(document, OCI, [], NESTED))
+    elif document(DOCKER) is not None:
+        found = [_saved(document, one) for one in _decoded(document, DOCKER, list[_Saved])]
+    else:
+        raise ArchiveError(
+            "no image is in it: neither manifest.json nor index.json\n"
+            "`docker save IMAGE -o FILE` writes one that has them"
+        )
+    if not found:
+        raise ArchiveError("no image is in it")
+    named = [one for one in found if reference is None or _is_named(one, reference)]
+    if not named:
+        raise ArchiveError(f"no image in it is named {reference}\nin it: {_listed(found)}")
+    fitting = [one for one in named if _fits(one, platform)]
+    if not fitting:
+        there = ", ".join(sorted({one.platform for one in named}))
+        raise ArchiveError(f"no image in it is for {platform}\nin it: {there}")
+    if len({one.id for one in fitting}) > 1:
+        raise ArchiveError(
+            f"{len(fitting)} images are in it: {_listed(fitting)}\n"
+            "name one: tar:FILE:NAME, oci:DIR:NAME; of several platforms, "
+            "`platform` in [tool.tfdocker.build]"
+        )
+    return fitting[0]
+
+
+def _listed(found: list[Chosen]) -> str:
+    names = [", ".join(one.names) or f"{one.id[:19]} {one.platform}" for one in found]
+    return "; ".join(dict.fromkeys(names))
+
+
+def _is_named(one: Chosen, reference: str) -> bool:
+    wanted = _whole(reference)
+    return one.id == reference or any(
+        name == reference or _whole(name) == wanted for name in one.names
+    )
+
+
+def _whole(name: str) -> str:
+    """As the engine writes it out: app → docker.io/library/app:latest."""
+    first, slash, _ = name.partition("/")
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        name = f"docker.io/{name}"
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
+
+
+def _fits(one: Chosen, platform: str | None) -> bool:
+    return platform is None or f"{one.platform}/".startswith(f"{platform}/")
+
+
+def _saved(document: Document, entry: _Saved) -> Chosen:
+    return _chosen(document, entry.config, entry.layers, entry.tags or [])
+
+
+def _of_index(document: Document, name: str, names: list[str], depth: int) -> Iterator[Chosen]:
+    for entry in _decoded(document, name, _Index).manifests:
+        annotations = entry.annotations or {}
+        # An attestation of another manifest is no image
+        if "vnd.docker.reference.type" in annotations:
+            continue
+        own = [annotations[key] for key in NAMED if key in annotations][:1] or names
+        blob = _blob(entry.digest)
+        if "index" in entry.media_type or "manifest.list" in entry.media_type:
+            if depth:
+                yield from _of_index(document, blob, own, depth - 1)
+            continue
+        manifest = _decoded(document, blob, _Manifest)
+        layers = [_blob(layer.digest) for layer in manifest.layers]
+        yield _chosen(document, _blob(manifest.config.digest), layers, own)
+
+
+def _chosen(document: Document, config: str, layers: list[str], names: list[str]) -> Chosen:
+    data = document(config)
+    found = _decoded(document, config, dict[str, Any])
+    digest = hashlib.sha256(data or b"").hexdigest()
+    return Chosen(names=names, id=f"sha256:{digest}", config=found, layers=layers)
+
+
+def _blob(digest: str) -> str:
+    if not _DIGEST.match(digest):
+        raise ArchiveError(f"{digest!r} is no digest")
+    return f"blobs/{digest.replace(':', '/', 1)}"
+
+
+def _decoded(document: Document, name: str, kind: type[T]) -> T:
+    data = document(name)
+    if data is None:
+        raise ArchiveError(f"{name} is missing in it")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArchiveError(f"{name} can't be read: {error}") from None

@@ -1,0 +1,179 @@
+"""Layers put one on the other: what is there in the end, and what is hidden, and by which layer."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from pytest_tfdocker.archive.layer import FILE, FOLDER, HARD_LINK, SYMLINK, LayerFiles
+
+Row = tuple[int, int]
+"""Of a layer, and of an entry in it."""
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """A file whose bytes stand in a layer, and no longer in the image."""
+
+    path: str
+    bytes: int
+    layer: int
+    by: int
+    """The layer that hides it."""
+    how: Literal["deleted", "overwritten", "rewritten", "moved"]
+    """"rewritten": by the same content, as chown and chmod do; "moved": it stands elsewhere now."""
+    now: str = ""
+    """Of what was moved."""
+
+
+class _Folder:
+    __slots__ = ("files", "folders")
+
+    def __init__(self) -> None:
+        self.files: dict[str, Row] = {}
+        self.folders: set[str] = set()
+
+
+class Merged:
+    """The file system that the layers make."""
+
+    def __init__(self, layers: Sequence[LayerFiles]) -> None:
+        """`layers`: the lowest first."""
+        self._layers = layers
+        self._folders: dict[str, _Folder] = {"/": _Folder()}
+        self._same: dict[Row, Row] = {}
+        """Of a hard link: the entry whose content it has."""
+        self._gone: dict[Row, tuple[int, bool]] = {}
+        """What a layer has hidden, by which, and whether by another file."""
+        self._by_content: dict[int, dict[tuple[int, bytes], list[str]]] = {}
+        for at, layer in enumerate(layers):
+            self._put(at, layer)
+
+    @property
+    def folders(self) -> list[str]:
+        """Absolute paths."""
+        return list(self._folders)
+
+    def files(self) -> Iterator[tuple[str, Row, Row]]:
+        """Path, entry, and the entry that has its content; those of a folder stand together."""
+        for path, folder in self._folders.items():
+            start = "/" if path == "/" else f"{path}/"
+            for name, row in folder.files.items():
+                yield start + name, row, self._same.get(row, row)
+
+    @property
+    def shared(self) -> set[Row]:
+        """Entries whose content has several names."""
+        return set(self._same.values())
+
+    def layer_bytes(self, at: int, *, links: bool) -> int:
+        """Of the layer once it is unpacked: of two entries of one name the last is what is left.
+
+        `links`: whether the targets of symbolic links count.
+        """
+        layer = self._layers[at]
+        size = layer.bytes if links else layer.bytes - layer.link_bytes
+        again = [row for (one, row), (by, _) in self._gone.items() if one == at == by]
+        kinds = (FILE, SYMLINK) if links else (FILE,)
+        return size - sum(layer.sizes[row] for row in again if layer.kinds[row] in kinds)
+
+    def hidden(self) -> list[Hidden]:
+        """Files whose bytes are in no name that is left, largest first."""
+        left = {content for _, _, content in self.files()}
+        found = []
+        for (at, row), (by, is_over) in self._gone.items():
+            layer = self._layers[at]
+            is_file = layer.kinds[row] == FILE and layer.sizes[row] > 0
+            if is_file and by != at and (at, row) not in left:
+                found.append(self._told(at, row, by, is_over=is_over))
+        return sorted(found, key=lambda one: (-one.bytes, one.path))
+
+    def _told(self, at: int, row: int, by: int, *, is_over: bool) -> Hidden:
+        layer = self._layers[at]
+        path, size = layer.paths[row], layer.sizes[row]
+        digest = layer.digests.get(row)
+        copies = [] if digest is None else self._copies(by).get((size, digest), [])
+        if path in copies:
+            return Hidden(path, size, at, by, "rewritten")
+        if is_over:
+            return Hidden(path, size, at, by, "overwritten")
+        if copies:
+            return Hidden(path, size, at, by, "moved", copies[0])
+        return Hidden(path, size, at, by, "deleted")
+
+    def _copies(self, at: int) -> dict[tuple[int, bytes], list[str]]:
+        """Paths by size and digest, of one layer."""
+        if at not in self._by_content:
+            layer, found = self._layers[at], dict[tuple[int, bytes], list[str]]()
+            for row, digest in layer.digests.items():
+                found.setdefault((layer.sizes[row], digest), []).append(layer.paths[row])
+            self._by_content[at] = found
+        return self._by_content[at]
+
+    def _put(self, at: int, layer: LayerFiles) -> None:
+        # Whiteouts are for the layers below alone, wherever in the tar they stand
+        for path in layer.opaque:
+            self._empty(path, at)
+        for path in layer.deleted:
+            self._remove(path, at, is_over=False)
+        for row, (path, kind) in enumerate(zip(layer.paths, layer.kinds, strict=True)):
+            folder, _, name = path.rpartition("/")
+            if kind == FOLDER:
+                self._folder(path, at)
+                continue
+            parent = self._folder(folder or "/", at)
+            if name in parent.files or name in parent.folders:
+                self._remove(path, at, is_over=True)
+            parent.files[name] = (at, row)
+            if kind == HARD_LINK:
+                self._link(layer.targets[row], (at, row))
+
+    def _link(self, target: str, row: Row) -> None:
+        folder, _, name = target.rpartition("/")
+        there = self._folders.get(folder or "/")
+        other = there.files.get(name) if there else None
+        if other is not None and other != row:
+            self._same[row] = self._same.get(other, other)
+
+    def _folder(self, path: str, at: int) -> _Folder:
+        """The folder; it and those above it are made where they are not there."""
+        missing = []
+        while path not in self._folders:
+            missing.append(path)
+            path = path.rpartition("/")[0] or "/"
+        found = self._folders[path]
+        for inner in reversed(missing):
+            name = inner.rpartition("/")[2]
+            self._hide(found.files.pop(name, None), at, is_over=True)
+            found.folders.add(name)
+            found = self._folders[inner] = _Folder()
+        return found
+
+    def _remove(self, path: str, at: int, *, is_over: bool) -> None:
+        folder, _, name = path.rpartition("/")
+        parent = self._folders.get(folder or "/")
+        if parent is None:
+            return
+        self._hide(parent.files.pop(name, None), at, is_over=is_over)
+        if name in parent.folders:
+            self._empty(path, at)
+            parent.folders.remove(name)
+            del self._folders[path]
+
+    def _empty(self, path: str, at: int) -> None:
+        """Hides all that is below."""
+        ahead = [path] if path in self._folders else []
+        while ahead:
+            inner = ahead.pop()
+            found = self._folders[inner]
+            start = "/" if inner == "/" else f"{inner}/"
+            ahead += [start + name for name in found.folders]
+            for row in found.files.values():
+                self._hide(row, at, is_over=False)
+            if inner == path:
+                self._folders[path] = _Folder()
+            else:
+                del self._folders[inner]
+
+    def _hide(self, row: Row | None, at: int, *, is_over: bool) -> None:
+        if row is not None:
+            self._gone[self._same.get(row, row)] = (at, is_over)

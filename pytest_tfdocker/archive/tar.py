@@ -1,0 +1,82 @@
+"""The entries of a tar, one after the other, from a stream that is read once."""
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Self
+
+from pytest_tfdocker.archive.errors import ArchiveError
+
+BLOCKS_BYTES = 1 << 20
+
+
+class _BrokenHeaderError(Exception):
+    """Of a header that is cut off, or whose checksum is not its own."""
+
+
+class Entry(tarfile.TarInfo):
+    """One that doesn't take a broken header for the end, as tarfile does behind the first."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """As tarfile has it."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if str(error) in {"empty header", "end of file header"}:
+                raise
+            raise _BrokenHeaderError(str(error)) from None
+
+
+@contextmanager
+def broken(what: str) -> Iterator[None]:
+    """Makes one error of what tarfile raises of a tar that is cut off or none."""
+    try:
+        yield
+    except (tarfile.TarError, _BrokenHeaderError, ValueError, OverflowError) as error:
+        raise ArchiveError(f"{what} is cut off or broken: {error}") from None
+
+
+class Tar:
+    """Entries and their contents, in order. Nothing is unpacked."""
+
+    def __init__(self, stream: IO[bytes], what: str) -> None:
+        """`what`: names the tar in errors."""
+        self._stream, self._what = stream, what
+
+    def __iter__(self) -> Iterator[tuple[Entry, IO[bytes] | None]]:
+        """Each entry with a reader of its content; None where it has none.
+
+        Raises ArchiveError.
+        """
+        with (
+            broken(self._what),
+            tarfile.open(
+                fileobj=self._stream,
+                mode="r|",
+                bufsize=BLOCKS_BYTES,
+                tarinfo=Entry,
+                encoding="utf-8",
+                errors="surrogateescape",
+            ) as tar,
+        ):
+            while (entry := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined] # else it keeps them all
+                assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
+                content = tar.extractfile(entry) if entry.isreg() and entry.size else None
+                yield entry, content
+
+
+def absolute(name: str) -> tuple[str, bool]:
+    """The path in the image, and whether the name led out of it."""
+    if "/." not in name and "//" not in name and name[:1] not in "./":
+        return "/" + name.rstrip("/"), False
+    parts: list[str] = []
+    leads_out = False
+    for part in name.split("/"):
+        if part == "..":
+            leads_out = leads_out or not parts
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/" + "/".join(parts), leads_out
