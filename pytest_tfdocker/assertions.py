@@ -107,6 +107,7 @@ def assert_importable(image: JudgedImage, *modules: str) -> None:
     _check_image(image)
     if not modules:
         raise TypeError("give the modules to import")
+    image.must_run()
     session = image.session
     settings = _with(image.settings, imports=schema.Imports(modules=list(modules)))
     try:
@@ -127,6 +128,7 @@ def assert_gpu_visible(image: JudgedImage) -> None:
     """Each framework of the image sees the device and runs a kernel on it."""
     __tracebackhide__ = True
     _check_image(image)
+    image.must_run()
     settings = _with(image.settings, gpu=schema.Gpu(expect="required"))
     _carry(_judge(image, gpu_visible.CHECK, None, settings))
 
@@ -135,6 +137,7 @@ def assert_limits(image: JudgedImage) -> None:
     """The limits of [tool.tfdocker.run] are those in force inside."""
     __tracebackhide__ = True
     _check_image(image)
+    image.must_run()
     _carry(_judge(image, limits.CHECK, None, image.settings))
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -231,16 +231,16 @@ class _Voice:
             yield on_step
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Tells of one thing that takes a while."""
+    def doing(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Tells of one thing that takes a while; gives what takes how far it is."""
         title, _, rest = what.partition(" ")
         with self._progress(title) as progress:
             if progress is None:
-                yield
+                yield lambda _: None
                 return
             progress.step(rest or title, "running")
             try:
-                yield
+                yield progress.log
             except KeyboardInterrupt:
                 # Progress itself tells of it: nothing has failed
                 raise

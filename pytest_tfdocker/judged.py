@@ -7,7 +7,7 @@ import pytest
 from pytest_tfdocker.checks.build import NOT_BUILT
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import ImageEvidence
-from pytest_tfdocker.judging import failed_build
+from pytest_tfdocker.judging import NOT_RUN, failed_build
 from pytest_tfdocker.session import NotThereError, Session
 
 
@@ -47,8 +47,14 @@ class JudgedImage:
         """All that is known without running its program, collected on first use, once a run."""
         try:
             return self.session.evidence(self.settings)
-        except EngineError as error:
+        except (EngineError, NotThereError) as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+    def must_run(self) -> None:
+        """Skips the test where the image is a file, of which nothing can be run."""
+        __tracebackhide__ = True
+        if self.settings.is_file:
+            raise pytest.skip.Exception(NOT_RUN, _use_item_location=True)
 
     def __repr__(self) -> str:
         """For pytest's own texts."""

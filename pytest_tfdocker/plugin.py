@@ -38,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]REF",
-        help="judge this image instead of building one: a tag, a digest or an id",
+        help="judge this image instead of building one: a tag, a digest or an id; "
+        "tar:FILE (docker save, OCI archive) or oci:DIR, without an engine",
     )
     group.addoption(
         "--tfdocker-json",

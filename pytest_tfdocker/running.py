@@ -45,6 +45,7 @@ class Runner:
         [tool.tfdocker.run]: user, env, network, read_only, tmpfs, volumes, pids.
         """
         __tracebackhide__ = True
+        self._image.must_run()
         run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
         seconds = seconds_of("timeout", timeout)
         what = self._what(command_or_script)

@@ -313,6 +313,7 @@ class ServiceFactory:
         """
         __tracebackhide__ = True
         _check_arguments(ports, env)
+        self._image.must_run()
         image, session = self._image, self._image.session
         if command is not None:
             settings["command"] = split_words(command)

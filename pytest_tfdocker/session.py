@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
 from pytest_tfdocker.dockerfile import Dockerfile
@@ -17,7 +18,8 @@ from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
-from pytest_tfdocker.evidence.base import recall_base, with_base, with_lines
+from pytest_tfdocker.evidence.archived import recall_archived
+from pytest_tfdocker.evidence.base import base_of_layers, recall_base, with_base, with_lines
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.imports import import_or_recall
@@ -31,10 +33,12 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Waste,
 )
 from pytest_tfdocker.evidence.smoke import run_smoke
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.evidence.waste import recall_waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
 from pytest_tfdocker.settings import schema
@@ -107,6 +111,8 @@ class Session:
         """The image, built or found once a run. Raises NotThereError."""
 
         def make() -> Prepared | Unprepared:
+            if image.is_file:
+                return self._in_file(image)
             with self._building() as on_step:
                 return prepare(self.connect, self.settings.project, image, on_step)
 
@@ -120,6 +126,8 @@ class Session:
         there = self.prepared(image)
 
         def make() -> ImageEvidence:
+            if image.is_file:
+                return self._archived(image)
             engine = self.connect()
             inspected = engine.inspect(there.id)
             inventory = recall_inventory(
@@ -144,9 +152,25 @@ class Session:
 
         return self._once(("evidence", image.name), ImageEvidence, make)
 
+    def _in_file(self, image: Image) -> Prepared | Unprepared:
+        """An image in a file is there where all of it can be read: whoever asks first does so."""
+        try:
+            found = self._once(
+                ("evidence", image.name), ImageEvidence, lambda: self._archived(image)
+            )
+        except ArchiveError as error:
+            return Unprepared(reason=str(error))
+        return Prepared(reference=found.reference, id=found.id, platform=found.platform)
+
+    def _archived(self, image: Image) -> ImageEvidence:
+        found = recall_archived(self.store, image, self._doing)
+        return with_lines(found, image, self.dockerfile(image))
+
     def based(self, image: Image) -> ImageEvidence:
         """The evidence with the inventory of its base."""
         evidence = self.evidence(image)
+        if image.is_file:
+            return with_base(evidence, base_of_layers(evidence, image, self.dockerfile(image)))
 
         def make() -> Base | Absent:
             dockerfile = self.dockerfile(image)
@@ -155,6 +179,17 @@ class Session:
             )
 
         return with_base(evidence, self._once(("base", image.name), Base | Absent, make))
+
+    def waste(self, image: Image) -> Waste | Absent:
+        """Which files a later layer hides. Reads all layers, once a run."""
+        evidence = self.evidence(image)
+
+        def make() -> Waste | Absent:
+            return evidence.waste or recall_waste(
+                self.store, self.connect(), evidence, doing=self._doing
+            )
+
+        return self._once(("waste", image.name), Waste | Absent, make)
 
     def imports(self, image: Image) -> Imports | Absent:
         """Every module that the settings ask for, or that the image's frameworks bring."""

@@ -1,8 +1,7 @@
 """What one layer, or one exported file system, holds."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from typing import IO
+from typing import IO, Protocol
 
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute
 
@@ -14,13 +13,17 @@ PIECE_BYTES = 1 << 20
 KEPT_BYTES = 256 << 20
 """Of contents that are kept, all together."""
 
-Wanted = Callable[[str, int, bool], bool]
-"""Whether a file's content is kept: by its path, size, and whether it is a program."""
+
+class Wanted(Protocol):
+    """How many bytes of a file's start are kept; 0 of those that are of no interest."""
+
+    def __call__(self, path: str, size: int, *, executable: bool) -> int:
+        """`executable`: whether somebody may execute it."""
 
 
-def nothing_wanted(_path: str, _size: int, _program: bool) -> bool:  # noqa: FBT001
+def nothing_wanted(path: str, size: int, *, executable: bool) -> int:  # noqa: ARG001
     """Keeps no content."""
-    return False
+    return 0
 
 
 class LayerFiles:
@@ -86,12 +89,11 @@ def scan_layer(
         elif path != "/":
             row = _add(found, path, entry)
             if content is not None:
-                program = row in found.programs
-                keep = wanted(path, entry.size, program)
-                if keep and entry.size > kept_bytes:
+                keep = wanted(path, entry.size, executable=row in found.programs)
+                if keep > kept_bytes:
                     found.unkept += 1
-                    keep = False
-                kept_bytes -= entry.size if keep else 0
+                    keep = 0
+                kept_bytes -= keep
                 _read(found, row, content, keep=keep, digest=digests)
     return found
 
@@ -117,22 +119,11 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
     return row
 
 
-def _read(found: LayerFiles, row: int, content: IO[bytes], *, keep: bool, digest: bool) -> None:
-    if not keep and not digest:
-        return
-    pieces: list[bytes] = []
-    state = hashlib.sha1(usedforsecurity=False)
-    for piece in _pieces(content):
-        if digest:
-            state.update(piece)
-        if keep:
-            pieces.append(piece)
-    if digest:
-        found.digests[row] = state.digest()
+def _read(found: LayerFiles, row: int, content: IO[bytes], *, keep: int, digest: bool) -> None:
     if keep:
-        found.contents[row] = b"".join(pieces)
-
-
-def _pieces(content: IO[bytes]) -> Iterable[bytes]:
-    while piece := content.read(PIECE_BYTES):
-        yield piece
+        found.contents[row] = content.read(keep)
+    if digest:
+        state = hashlib.sha1(found.contents.get(row, b""), usedforsecurity=False)
+        while piece := content.read(PIECE_BYTES):
+            state.update(piece)
+        found.digests[row] = state.digest()

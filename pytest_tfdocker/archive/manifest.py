@@ -34,6 +34,13 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the blobs in the archive, the lowest first."""
 
     @property
+    def entries(self) -> list[int] | None:
+        """Of each layer its entry in the history; None where that doesn't tell of every layer."""
+        history = self.config.get("history") or []
+        found = [at for at, entry in enumerate(history) if not entry.get("empty_layer")]
+        return found if len(found) == len(self.layers) else None
+
+    @property
     def platform(self) -> str:
         """As in "linux/amd64", "linux/arm64/v8"."""
         return platform_of(self.config)

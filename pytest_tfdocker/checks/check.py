@@ -13,12 +13,16 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Waste,
 )
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
 Part = Literal["image", "base", "imports", "effective", "gpu", "run"]
 """`image` is gathered with every other part; `base` is the inventory of the final FROM."""
+
+RUN_PARTS: tuple[Part, ...] = ("imports", "effective", "gpu", "run")
+"""What only a container that runs can tell."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +35,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     effective: Effective | Absent | None = None
     gpu: Gpu | Absent | None = None
     run: Run | Absent | None = None
+    waste: Waste | Absent | None = None
+    """Slow to gather: only for a check that wants it once it has judged."""
+
+
+def never(_parameter: str | None, _verdict: Verdict) -> bool:
+    """It is judged once."""
+    return False
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +52,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     plan: Callable[[Image, Declared], list[str | None]]
     """The parameters to collect it with; [None] for a check without one; [] for none at all."""
     judge: Callable[[Facts, str | None], Verdict]
+    wants_waste: Callable[[str | None, Verdict], bool] = never
+    """Whether it judges once more, with `Facts.waste`; asked with its first verdict."""
 
 
 def check_id(name: str, parameter: str | None) -> str:

@@ -34,6 +34,7 @@ def _ssh_error() -> type[Exception]:
 LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
+PIECE_BYTES = 1 << 20
 IN_USE_TRIES, IN_USE_SECONDS = 10, 2
 FAILURES = (
     DockerException,
@@ -110,6 +111,11 @@ class Engine:
         """The image's history, oldest first, with sizes in the store's own unit."""
         with engine_errors():
             return list(reversed(self.api.history(image_id)))
+
+    def save(self, image_id: str) -> Iterator[bytes]:
+        """The image as `docker save` writes it, in pieces. Raises EngineError, also in between."""
+        with engine_errors():
+            yield from self.api.get_image(image_id, chunk_size=PIECE_BYTES)
 
     def tag(self, image_id: str, tag: str) -> None:
         """Gives an image one tag more. Raises EngineError."""

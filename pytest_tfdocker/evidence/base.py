@@ -76,6 +76,25 @@ def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
     return msgspec.structs.replace(evidence, base=base, layers=layers)
 
 
+def base_of_layers(
+    evidence: ImageEvidence, image: Image, dockerfile: Dockerfile | None
+) -> Base | Absent:
+    """What came with the layers below those of the Dockerfile: no engine is asked for the base."""
+    if isinstance(evidence.distributions, Absent):
+        return Absent(reason=evidence.distributions.reason)
+    below = [at for at, layer in enumerate(evidence.layers) if layer.base]
+    if not below and not any(layer.base is False for layer in evidence.layers):
+        return Absent(reason="the image's history is not that of the Dockerfile")
+    build = image.settings.build
+    reference = resolve_base(dockerfile, build.target, build.args) if dockerfile else None
+    return Base(
+        reference=reference or "",
+        id="",
+        layers=len(below),
+        distributions=[one.path for one in evidence.distributions.installed if one.layer in below],
+    )
+
+
 def recall_base(
     store: Store,
     engine: Engine,

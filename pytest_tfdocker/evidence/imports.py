@@ -85,7 +85,7 @@ def _key(supervised: Supervised, module: str) -> str:
     settings = msgspec.json.encode([supervised.settings, supervised.env], enc_hook=_number)
     evidence = supervised.evidence
     return (
-        f"import {module} {evidence.id} {evidence.engine.id} {supervised.python} "
+        f"import {module} {evidence.id} {evidence.runs_on.id} {supervised.python} "
         f"{probe.imports_hash()} {settings.decode()}"
     )
 

@@ -18,9 +18,9 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.bloat import Scene, find_bloat
-from pytest_tfdocker.evidence.listing import read_listing, unpacked
+from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.owners import add_up, find_owners
-from pytest_tfdocker.evidence.placing import place_files
+from pytest_tfdocker.evidence.placing import Placed, place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
     Distribution,
@@ -87,7 +87,11 @@ def collect_inventory(
         )
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
-    return _parts(found, config, layer_bytes)
+    listing = read_listing(unpacked(found["listing"]))
+    placed = place_files(listing, layer_bytes, config.volumes)
+    identical = unpacked(found["identical"])
+    owned = unpacked(found["owned"])
+    return inventory_of({**found, "owned": owned}, listing, placed, identical, config)
 
 
 def recall_inventory(
@@ -102,7 +106,7 @@ def recall_inventory(
     doing: Callable[[str], AbstractContextManager[None]],
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
-    made_by = f"{probe.inventory_hash()} {_hash_of_our_own()}"
+    made_by = f"{probe.inventory_hash()} {hash_of_our_own()}"
     key = f"inventory {engine.info.get('Driver')} {image_id} {python} {made_by}"
     found = store.recall(key, Inventory)
     if found is None:
@@ -117,7 +121,7 @@ def recall_inventory(
 
 
 @cache
-def _hash_of_our_own() -> str:
+def hash_of_our_own() -> str:
     """Changes with what makes an inventory of the probe's report: part of its key, too."""
     texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
@@ -183,16 +187,24 @@ def _nothing(reason: str) -> Inventory:
     return Inventory(files=absent, interpreter=absent, distributions=absent)
 
 
-def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int]) -> Inventory:
+def inventory_of(
+    found: dict[str, Any],
+    listing: Listing,
+    placed: Placed,
+    identical: list[list[str]],
+    config: ImageConfig,
+) -> Inventory:
+    """The parts of what was found in an image, by the probe in it or in an archive of it.
+
+    `identical`: paths of large files of one content, a list each content.
+    """
     files = Files(**found["files"])
-    listing = read_listing(unpacked(found["listing"]))
     everywhere = [*found["distributions"], *found["elsewhere"]]
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
-    owned = unpacked(found["owned"])
+    owned = found["owned"]
     owners = find_owners(listing, named, owned, config)
-    placed = place_files(listing, layer_bytes, config.volumes)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
-    scene = Scene(listing, owners, unpacked(found["identical"]), placed.layers)
+    scene = Scene(listing, owners, identical, placed.layers)
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),
@@ -213,7 +225,11 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
         path=told["path"],
     )
     installed = [
-        Distribution(**values, bytes=None if record is None else size)
+        Distribution(
+            **values,
+            bytes=None if record is None else size,
+            layer=_layer_of(scene, values["path"]),
+        )
         for values, record, size in zip(
             found["distributions"], owned["distributions"], by_distribution, strict=False
         )
@@ -223,3 +239,10 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
         interpreter=interpreter,
         distributions=Distributions(installed=installed, others=found["others"]),
     )
+
+
+def _layer_of(scene: Scene, path: str) -> int | None:
+    """The layer that a distribution's metadata came with."""
+    rows = (scene.row_of.get(f"{path}{name}") for name in ("/METADATA", "/PKG-INFO", ""))
+    row = next((row for row in rows if row is not None), None)
+    return None if row is None else scene.layers[row]

@@ -106,7 +106,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     problem: str | None = None
     """Why its metadata can't be read."""
     layer: int | None = None
-    """Which its metadata came with: an index into `ImageEvidence.layers`. None: it can't be told."""
+    """Which its metadata came with, an index into `ImageEvidence.layers`; None: can't be told."""
 
 
 class Interpreter(Record, tag="interpreter", frozen=True, kw_only=True):
@@ -158,6 +158,46 @@ class Bloat(Record, frozen=True, kw_only=True):
     by_layer: list[tuple[int | None, int]]
     """Bytes that came with a layer, largest first; it is an index into `ImageEvidence.layers`, None
     where it can't be told."""
+
+
+class WastedFile(Record, frozen=True, kw_only=True):
+    """A file whose bytes stand in a layer, and no longer in the image."""
+
+    path: str
+    bytes: int
+    layer: int
+    """An index into `ImageEvidence.layers`, as is `by`."""
+    by: int
+    """The layer that hides it."""
+    how: str
+    """"deleted", "overwritten", "rewritten" (by the same content, as chown and chmod do) or
+    "moved"."""
+    now: str = ""
+    """Of what was moved: where it stands."""
+
+
+class WastedGroup(Record, frozen=True, kw_only=True):
+    """All files of one layer that another hides in one way; as in WastedFile."""
+
+    layer: int
+    by: int
+    how: str
+    bytes: int
+    count: int
+    below: str
+    """The folder that has them all, with "/" at the end; of a single file its path."""
+
+
+class Waste(Record, tag="waste", frozen=True, kw_only=True):
+    """Which files a later layer hides, from the layers themselves."""
+
+    bytes: int
+    """Of regular files; the sums of the history may count symbolic links, too."""
+    count: int
+    groups: list[WastedGroup]
+    """Largest first, of all files."""
+    files: list[WastedFile]
+    """The largest of them."""
 
 
 class Inventory(Record, frozen=True, kw_only=True):
@@ -214,6 +254,8 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     interpreter: Interpreter | Absent
     distributions: Distributions | Absent
     base: Base | Absent
+    waste: Waste | None = None
+    """None: the layers were not looked into."""
 
     @property
     def runs_on(self) -> EngineFacts:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.settings.reading import suggest
+from pytest_tfdocker.settings.schema import ARCHIVES
 
 ONLY = "default"
 """The name of the image where [tool.tfdocker.images] names none."""
@@ -77,11 +78,18 @@ def _references(
 
 
 def _split(text: str, names: list[str]) -> tuple[str, str]:
-    """Name and reference; a reference has no "=" of its own. "" where a name is needed."""
+    """Name and reference; only that of a file may have a "=". "" where a name is needed."""
     name, equals, reference = text.partition("=")
-    if equals:
-        return name, reference
-    return (names[0] if len(names) == 1 else ""), text
+    if not equals or name.startswith(ARCHIVES):
+        name, reference = (names[0] if len(names) == 1 else ""), text
+    return name, _absolute(reference)
+
+
+def _absolute(reference: str) -> str:
+    """Of a file, seen from the current folder."""
+    scheme, colon, path = reference.partition(":")
+    is_file = reference.startswith(ARCHIVES) and path
+    return f"{scheme}{colon}{Path.cwd() / path}" if is_file else reference
 
 
 def _problems(name: str, reference: str, names: list[str]) -> Iterator[str]:
@@ -90,7 +98,7 @@ def _problems(name: str, reference: str, names: list[str]) -> Iterator[str]:
         yield f"which image is {reference!r}? Write NAME={reference}; {known}"
     elif name not in names:
         yield f"no image is named {name!r}{suggest(name, names) or f'; {known}'}"
-    if not reference or re.search(r"\s", reference):
-        yield f"expected a tag, a digest or an id, found {reference!r}"
-    if reference.startswith(("oci:", "tar:")):
-        yield f"{reference!r} is not supported by this version; give a tag, a digest or an id"
+    if reference in ARCHIVES:
+        yield f"expected a {'folder' if reference == 'oci:' else 'file'} behind {reference!r}"
+    elif not reference or (re.search(r"\s", reference) and not reference.startswith(ARCHIVES)):
+        yield f"expected a tag, a digest or an id, tar:FILE or oci:DIR, found {reference!r}"

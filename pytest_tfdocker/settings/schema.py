@@ -129,6 +129,10 @@ class ImageSettings(Table, frozen=True, kw_only=True):
     checks: dict[str, Level] = {}
 
 
+ARCHIVES = ("tar:", "oci:")
+"""How references to files begin: an archive of `docker save` or of an OCI layout, and a layout."""
+
+
 class Image(msgspec.Struct, frozen=True, kw_only=True):
     """One image to judge: its settings, and where each came from."""
 
@@ -140,11 +144,17 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     source: Path | None = None
     """The settings file."""
     given: str | None = None
-    """The reference given by --tfdocker-image or TFDOCKER_IMAGE: a tag, a digest or an id."""
+    """What --tfdocker-image or TFDOCKER_IMAGE gives: a tag, a digest or an id; a file as
+    "tar:FILE" or "oci:DIR", absolute, perhaps with ":NAME" of the image in it."""
     origins: dict[str, str] = {}
     """Where a value was set, "run.memory" → "compose.yaml:9"; other keys are defaults."""
     notes: list[str] = []
     """What the Compose file asks for and we don't honour, a line each, with file and line."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is judged from a file alone, by no engine."""
+        return self.given is not None and self.given.startswith(ARCHIVES)
 
     @property
     def dockerfile(self) -> Path:

@@ -22,6 +22,7 @@ ORDER = (
     ("settings",),
     ("dockerfile",),
     ("locks",),
+    ("archive",),
     ("engine",),
     ("probe",),
     ("evidence",),

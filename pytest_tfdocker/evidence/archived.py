@@ -1,0 +1,207 @@
+"""Images that are given as a file: all that can be known of them without an engine."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.image import find_image, opened, read_layers
+from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles
+from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.manifest import Chosen
+from pytest_tfdocker.archive.merge import Merged
+from pytest_tfdocker.evidence.image import image_config
+from pytest_tfdocker.evidence.inventory import hash_of_our_own, inventory_of
+from pytest_tfdocker.evidence.listing import Listing, unpacked
+from pytest_tfdocker.evidence.placing import Placed
+from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Layer
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
+from pytest_tfdocker.evidence.waste import Doing, waste_of
+from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.units import format_size
+
+LARGE_BYTES = 10**6
+"""Of files that are told where their content stands twice."""
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, and the image in it."""
+
+    path: Path
+    image: Chosen
+
+
+def find_archived(image: Image) -> Given:
+    """The image that `tar:FILE` or `oci:DIR` gives. Raises ArchiveError."""
+    path, reference = _split(image.given or "")
+    with _told(path), opened(path, Reading()) as layout:
+        return Given(path=path, image=find_image(layout, reference, image.settings.build.platform))
+
+
+def _split(given: str) -> tuple[Path, str | None]:
+    """tar:FILE and tar:FILE:NAME; either may hold colons."""
+    text = given.partition(":")[2]
+    ends = [at for at, char in enumerate(text) if char == ":"] + [len(text)]
+    for end in reversed(ends):
+        if end and Path(text[:end]).exists():
+            return Path(text[:end]), text[end + 1 :] or None
+    raise ArchiveError(f"there is no {text}")
+
+
+class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
+    """Names the file in what is raised."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        name = self._path.name
+        if isinstance(error, ArchiveError):
+            raise ArchiveError(f"{name} can't be judged: {error}\n{self._path}") from None
+        if isinstance(error, OSError):
+            raise ArchiveError(f"{name} can't be read: {error.strerror}\n{self._path}") from None
+
+
+def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
+    """Size, files, interpreter and distributions of an image in a file. Raises ArchiveError."""
+    given = find_archived(image)
+    key = f"archive {given.image.id} {image.settings.python} {hash_of_our_own()}"
+    found = store.recall(key, ImageEvidence)
+    if found is None:
+        with doing(f"read {given.path.name}") as tell:
+            found = read_archived(given, image.settings.python, tell)
+        store.keep(key, found)
+    return msgspec.structs.replace(found, name=image.name, reference=image.given)
+
+
+def read_archived(
+    given: Given, python: str | None, tell: Callable[[str], None] = lambda _: None
+) -> ImageEvidence:
+    """All of it, in one pass over the layers. `tell`: is told how far that is."""
+    config = image_config({"Config": given.image.config.get("config")})
+    kept = Kept([*config.entrypoint, *config.command])
+    reading = Reading(
+        wanted=kept.wanted_bytes,
+        digests=True,
+        on_bytes=lambda count: tell(f"{format_size(count)} read"),
+    )
+    with _told(given.path), opened(given.path, reading) as layout:
+        scanned = read_layers(layout, given.image)
+    merged = Merged(scanned)
+    history = _history(given.image, scanned, merged)
+    entries = given.image.entries or list(range(len(scanned)))
+    listing, layers = _listing(scanned, merged, entries)
+    uncounted = sum(
+        listing.sizes[row] for row in listing.targets if not history[layers[row] or 0][1]
+    )
+    found = read_unstarted(
+        _tree(scanned, merged, listing, kept, config), config, given.image.platform, python
+    )
+    placed = Placed(layers=list(layers), uncounted_bytes=uncounted)
+    inventory = inventory_of(
+        {**found, "owned": unpacked(found["owned"]), "files": _files(listing)},
+        listing,
+        placed,
+        _identical(scanned, merged),
+        config,
+    )
+    return ImageEvidence(
+        name="",
+        reference="",
+        id=given.image.id,
+        digests=[],
+        platform=given.image.platform,
+        engine=None,
+        config=config,
+        layers=[layer for layer, _ in history],
+        files=inventory.files,
+        interpreter=inventory.interpreter,
+        distributions=inventory.distributions,
+        base=Absent(reason="not asked for"),
+        waste=waste_of(merged.hidden(), entries),
+    )
+
+
+def _files(listing: Listing) -> dict[str, Any]:
+    return {
+        "count": len(listing.paths),
+        "apparent_bytes": sum(listing.sizes),
+        "block_bytes": None,
+        "unreadable": 0,
+        "seconds": 0.0,
+    }
+
+
+def _history(
+    image: Chosen, scanned: Sequence[LayerFiles], merged: Merged
+) -> list[tuple[Layer, bool]]:
+    """The history with each layer's bytes, and whether these include symbolic links.
+
+    As the engine that has built the image counts them: BuildKit's without. Where the history does
+    not tell of every layer, the layers alone.
+    """
+    entries, history = image.entries, image.config.get("history") or []
+    if entries is None:
+        entries = list(range(len(scanned)))
+        history = [{"created_by": f"layer {at + 1} of {len(scanned)}"} for at in entries]
+    found = []
+    for at, entry in enumerate(history):
+        links = "buildkit" not in str(entry.get("comment"))
+        size = merged.layer_bytes(entries.index(at), links=links) if at in entries else 0
+        told = str(entry.get("created_by") or entry.get("comment") or "")
+        found.append((Layer(instruction=told, bytes=size, empty=not size), links))
+    return found
+
+
+def _listing(
+    scanned: Sequence[LayerFiles], merged: Merged, entries: Sequence[int]
+) -> tuple[Listing, list[int]]:
+    """The files that are left, and which entry of the history each came with."""
+    listing, placed = Listing(), list[int]()
+    shared = merged.shared
+    for path, (at, row), content in merged.files():
+        layer, source = scanned[at], scanned[content[0]]
+        inode = f"{content[0]}:{content[1]}" if content in shared else None
+        number = listing.add(path, source.sizes[content[1]], 0, inode)
+        if layer.kinds[row] == SYMLINK:
+            listing.targets[number] = layer.targets[row]
+        placed.append(entries[at])
+    return listing, placed
+
+
+def _tree(
+    scanned: Sequence[LayerFiles],
+    merged: Merged,
+    listing: Listing,
+    kept: Kept,
+    config: ImageConfig,
+) -> ImageTree:
+    programs = set[str]()
+    for path, _, (at, row) in merged.files():
+        if row in scanned[at].programs:
+            programs.add(path)
+        if row in scanned[at].contents:
+            kept.put(path, scanned[at].contents[row])
+    return ImageTree(
+        listing.paths,
+        targets={listing.paths[row]: target for row, target in listing.targets.items()},
+        folders=merged.folders,
+        programs=programs,
+        contents=kept.contents,
+        environ=environ_of(config),
+        cwd=config.workdir,
+    )
+
+
+def _identical(scanned: Sequence[LayerFiles], merged: Merged) -> list[list[str]]:
+    groups: dict[tuple[int, bytes], dict[Any, str]] = {}
+    for path, (at, row), content in merged.files():
+        layer = scanned[content[0]]
+        if scanned[at].kinds[row] == FILE and layer.sizes[content[1]] >= LARGE_BYTES:
+            key = (layer.sizes[content[1]], layer.digests[content[1]])
+            groups.setdefault(key, {}).setdefault(content, path)
+    return sorted(sorted(group.values()) for group in groups.values() if len(group) > 1)

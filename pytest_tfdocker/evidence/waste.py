@@ -1,0 +1,129 @@
+"""Which files a later layer hides, and which one: from the layers' own tars."""
+
+import io
+import os.path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.image import read_saved
+from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.merge import Hidden, Merged
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    ImageEvidence,
+    Waste,
+    WastedFile,
+    WastedGroup,
+)
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.settings.units import format_size
+
+Doing = Callable[[str], AbstractContextManager[Callable[[str], None]]]
+"""Tells the user of one thing that takes a while; gives what takes how far it is."""
+
+FILES = 200
+"""Of the largest that are told one by one."""
+
+
+def recall_waste(
+    store: Store, engine: Engine, evidence: ImageEvidence, *, doing: Doing
+) -> Waste | Absent:
+    """What an earlier run has found in the layers of this image, else looked for now, and kept."""
+    key = f"waste {evidence.id} {_VERSION}"
+    found = store.recall(key, Waste)
+    if found is None:
+        try:
+            with doing("layers of the image") as tell:
+                found = collect_waste(engine, evidence, tell)
+        except (EngineError, ArchiveError) as error:
+            return Absent(reason=f"the layers can't be read: {error}")
+        store.keep(key, found)
+    return found
+
+
+_VERSION = 1
+"""Of what is kept."""
+
+
+def collect_waste(
+    engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
+) -> Waste:
+    """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
+    of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
+    reading = Reading(digests=True, on_bytes=lambda count: tell(f"{format_size(count)}{of} read"))
+    stream = io.BufferedReader(_Pieces(engine.save(evidence.id)), 1 << 20)
+    image, layers = read_saved(stream, reading)
+    return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
+
+
+class _Pieces(io.RawIOBase):
+    """A stream of pieces that come one by one."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = memoryview(piece)
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+
+def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
+    """`hidden`: largest first. `entries`: of each layer its entry in the history."""
+    return Waste(
+        bytes=sum(one.bytes for one in hidden),
+        count=len(hidden),
+        groups=_groups(hidden, entries),
+        files=[
+            WastedFile(
+                path=_text(one.path),
+                bytes=one.bytes,
+                layer=entries[one.layer],
+                by=entries[one.by],
+                how=one.how,
+                now=_text(one.now),
+            )
+            for one in hidden[:FILES]
+        ],
+    )
+
+
+def _groups(hidden: Sequence[Hidden], entries: Sequence[int]) -> list[WastedGroup]:
+    by_cause: dict[tuple[int, int, str], list[Hidden]] = {}
+    for one in hidden:
+        by_cause.setdefault((one.layer, one.by, one.how), []).append(one)
+    found = [
+        WastedGroup(
+            layer=entries[layer],
+            by=entries[by],
+            how=how,
+            bytes=sum(one.bytes for one in files),
+            count=len(files),
+            below=_text(_common(files)),
+        )
+        for (layer, by, how), files in by_cause.items()
+    ]
+    return sorted(found, key=lambda one: -one.bytes)
+
+
+def _common(files: Sequence[Hidden]) -> str:
+    if len(files) == 1:
+        return files[0].path
+    folder = os.path.commonpath([os.path.dirname(one.path) for one in files])  # noqa: PTH120
+    return f"{folder.rstrip('/')}/"
+
+
+def _text(path: str) -> str:
+    """As text that UTF-8 has."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
