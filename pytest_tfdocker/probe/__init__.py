@@ -11,7 +11,15 @@ from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
 
-_INVENTORY = ("environments", "shell", "resolve", "distributions", "files", "inventory")
+_INVENTORY = (
+    "tree",
+    "environments",
+    "shell",
+    "resolve",
+    "distributions",
+    "files",
+    "inventory",
+)
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")
 
 

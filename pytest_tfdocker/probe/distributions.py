@@ -3,12 +3,15 @@ import csv
 import email.parser
 import functools
 import io
-import os
+import posixpath
 import re
 import zipfile
 
+import tfdocker_tree as tree
+
 METADATA_NAMES = ("METADATA", "PKG-INFO")
 INSTALLED_INTO = ("site-packages", "dist-packages")
+ZIPPED_BYTES = 1 << 26  # more of a file of metadata than anyone writes; what is packed may bloat
 
 
 def canonical(name):
@@ -17,7 +20,7 @@ def canonical(name):
 
 def read_text(path):
     try:
-        with open(path, "rb") as file:
+        with tree.opened(path) as file:
             return file.read().decode("utf-8", "surrogateescape")
     except NotADirectoryError:
         return read_zipped(path)
@@ -29,18 +32,19 @@ def read_zipped(path):
     """A file of an egg that `setup.py install` left as one archive."""
     archive, _, member = path.rpartition(".egg/")
     try:
-        with zipfile.ZipFile(archive + ".egg") as opened:
-            return opened.read(member).decode("utf-8", "surrogateescape")
+        with tree.opened(archive + ".egg") as file, zipfile.ZipFile(file) as opened:
+            with opened.open(member) as packed:
+                return packed.read(ZIPPED_BYTES).decode("utf-8", "surrogateescape")
     except Exception:  # zipfile and zlib raise what they like of a broken one
         return None
 
 
 def read_metadata(path):
     """The text of METADATA or PKG-INFO, and the folder or file that stands for the distribution."""
-    if os.path.isfile(path):
+    if tree.is_file(path):
         return read_text(path)
     for name in METADATA_NAMES:
-        text = read_text(os.path.join(path, name))
+        text = read_text(posixpath.join(path, name))
         if text is not None:
             return text
     return None
@@ -50,11 +54,42 @@ def clean(text):
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def everything(path, folders):
+    """What the report has of distributions: those on sys.path; those in other folders that hold
+    site-packages, in short; and what owns which file."""
+    installed = of_path(path)
+    mark_os_owned(installed)
+    known = {distribution["location"] for distribution in installed}
+    others = sorted(folder for folder in folders if folder not in known and holds_some(folder))
+    elsewhere = of_path(others)
+    mark_os_owned(elsewhere)
+    owned = {
+        "distributions": [recorded(one) for one in installed + elsewhere],
+        "dpkg": dpkg_lists(),
+        "apk": read_text("/lib/apk/db/installed"),
+    }
+    for distribution in installed:
+        for key in ("path", "location", "shadowed_by", "direct_url"):
+            if distribution[key] is not None:
+                distribution[key] = clean(distribution[key])
+    keys = ("name", "version", "installer")
+    return {
+        "distributions": installed,
+        "elsewhere": [{key: one[key] for key in keys} for one in elsewhere],
+        "others": [clean(folder) for folder in others],
+        "owned": owned,
+    }
+
+
+def holds_some(folder):
+    return any(name.endswith((".dist-info", ".egg-info")) for name in tree.names(folder))
+
+
 def of_path(path):
     """Every distribution on sys.path, in its order; the first of a name shadows the others."""
     found, seen = [], set()
     for entry in path:
-        real = os.path.realpath(entry)
+        real = tree.real(entry)
         if real not in seen:
             seen.add(real)
             found += [read_one(real, name) for name in metadata_in(real)]
@@ -64,10 +99,10 @@ def of_path(path):
 def metadata_in(entry):
     """The names of what stands for a distribution in an entry of sys.path."""
     if entry.endswith(".egg"):
-        return ["EGG-INFO"] if read_metadata(os.path.join(entry, "EGG-INFO")) else []
+        return ["EGG-INFO"] if read_metadata(posixpath.join(entry, "EGG-INFO")) else []
     return [
         name
-        for name in names_in(entry)
+        for name in tree.names(entry)
         if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~")
     ]
 
@@ -86,28 +121,20 @@ def told_apart(found):
 
 def in_source_tree(distribution):
     """Whether it is what setuptools leaves beside the sources, by which nothing is installed."""
-    location, folder = os.path.split(distribution["path"])
-    stem, kind = os.path.splitext(folder)
+    location, folder = posixpath.split(distribution["path"])
+    stem, kind = posixpath.splitext(folder)
     return (
         kind == ".egg-info"
         and "-" not in stem  # an installed one has its version in the name
-        and os.path.basename(location) not in INSTALLED_INTO
-        and os.path.isdir(distribution["path"])
+        and posixpath.basename(location) not in INSTALLED_INTO
+        and tree.is_folder(distribution["path"])
     )
 
 
-def names_in(folder):
-    """What a folder holds; nothing of a zip archive, or of a folder that can't be listed."""
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
-
-
 def read_one(location, folder):
-    path = os.path.join(location, folder)
+    path = posixpath.join(location, folder)
     text = read_metadata(path)
-    told_by = os.path.basename(location) if folder == "EGG-INFO" else folder
+    told_by = posixpath.basename(location) if folder == "EGG-INFO" else folder
     guessed, _, version = told_by.rpartition(".")[0].partition("-")
     result = {
         "name": canonical(clean(guessed)),
@@ -120,8 +147,8 @@ def read_one(location, folder):
         result["problem"] = clean("%s has no METADATA" % path)
     else:
         read_headers(text, result)
-    result["direct_url"] = read_text(os.path.join(path, "direct_url.json"))
-    installer = read_text(os.path.join(path, "INSTALLER"))
+    result["direct_url"] = read_text(posixpath.join(path, "direct_url.json"))
+    installer = read_text(posixpath.join(path, "INSTALLER"))
     result["installer"] = clean(installer.strip()) if installer else None
     result["editable"] = is_editable(result) or in_source_tree(result)
     return result
@@ -142,7 +169,7 @@ def read_headers(text, result):
     python = head.get("Requires-Python")
     result["requires_python"] = clean(str(python)).strip() if python else None
     if not result["requires"]:
-        requires = read_text(os.path.join(result["path"], "requires.txt"))
+        requires = read_text(posixpath.join(result["path"], "requires.txt"))
         if requires:
             result["requires"], result["extras"] = read_requires_txt(requires)
 
@@ -168,23 +195,23 @@ def read_requires_txt(text):
 def is_editable(distribution):
     if re.search(r'"editable"\s*:\s*true', distribution["direct_url"] or ""):
         return True
-    stem = os.path.splitext(distribution["path"])[0]
-    pth = "__editable__.%s.pth" % os.path.basename(stem)  # setuptools: foo-1.0
-    return os.path.exists(os.path.join(distribution["location"], pth))
+    stem = posixpath.splitext(distribution["path"])[0]
+    pth = "__editable__.%s.pth" % posixpath.basename(stem)  # setuptools: foo-1.0
+    return tree.exists(posixpath.join(distribution["location"], pth))
 
 
 def recorded(distribution):
     """What its RECORD (or installed-files.txt) lists, as it stands there, a path a line; the folder
     that these are relative to. None where it has neither."""
     path, location = distribution["path"], distribution["location"]
-    record = read_text(os.path.join(path, "RECORD"))
+    record = read_text(posixpath.join(path, "RECORD"))
     if record is not None:
         if '"' not in record:  # ten times as fast, and true of nearly all
             lines = record.replace("\r\n", "\n").split("\n")
             return [location, "\n".join([line.partition(",")[0] for line in lines if line])]
         rows = csv.reader(io.StringIO(record, newline=""))
         return [location, "\n".join([row[0] for row in safe_rows(rows) if row])]
-    listed = read_text(os.path.join(path, "installed-files.txt"))
+    listed = read_text(posixpath.join(path, "installed-files.txt"))
     return None if listed is None else [path, listed]
 
 
@@ -220,8 +247,8 @@ def dpkg_lists():
     """Package → what dpkg has unpacked of it, a path a line; with its architecture, where it has one
     in the name of the list."""
     info = "/var/lib/dpkg/info"
-    lists = [name for name in names_in(info) if name.endswith(".list")]
-    return {clean(name[:-5]): read_text(os.path.join(info, name)) or "" for name in lists}
+    lists = [name for name in tree.names(info) if name.endswith(".list")]
+    return {clean(name[:-5]): read_text(posixpath.join(info, name)) or "" for name in lists}
 
 
 def apk_owned(wanted):

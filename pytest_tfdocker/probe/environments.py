@@ -1,12 +1,14 @@
 # Where an image has its programs and its environments of Python.
-import glob
-import os
+import posixpath
+
+import tfdocker_tree as tree
 
 VISITED = []  # folders that a shell's text has gone to, newest first
 CONDA_WITH_VALUE = (
     "-n", "--name", "-p", "--prefix", "-r", "--root-prefix", "--rc-file", "--cwd", "-a", "--attach",
     "-e", "--env",
 )  # fmt: skip
+DEFAULT_PATH = "/bin:/usr/bin"
 CONDA_ROOTS = (
     "/opt/conda",
     "/opt/miniconda3",
@@ -18,57 +20,66 @@ CONDA_ROOTS = (
 
 def folders():
     """Where a relative path may start: a subshell's `cd` holds for that alone, so all are tried."""
-    return VISITED + [os.getcwd()]
+    return VISITED + [tree.here()]
 
 
 def visit(folder):
-    path = os.path.normpath(os.path.join(folders()[0], os.path.expanduser(folder)))
-    if os.path.isdir(path):
+    path = posixpath.normpath(posixpath.join(folders()[0], tree.expanded(folder)))
+    if tree.is_folder(path):
         VISITED.insert(0, path)
 
 
+def absolute(path):
+    return posixpath.normpath(posixpath.join(tree.here(), path))
+
+
 def search_path():
-    return os.environ.get("PATH", os.defpath).split(":")
+    return tree.environ.get("PATH", DEFAULT_PATH).split(":")
 
 
 def which(name):
     for folder in folders() if "/" in name else search_path():
-        path = os.path.join(folder or ".", name)
-        if os.access(path, os.X_OK) and not os.path.isdir(path):
-            return os.path.abspath(path)
+        path = posixpath.join(folder or ".", name)
+        if tree.is_program(path):
+            return absolute(path)
     return None
 
 
 def file_named(name):
     """A program, or a file that is none, by its path."""
-    paths = (os.path.abspath(os.path.join(folder, name)) for folder in folders())
-    return which(name) or next(filter(os.path.isfile, paths), None)
+    paths = (absolute(posixpath.join(folder, name)) for folder in folders())
+    return which(name) or next(filter(tree.is_file, paths), None)
+
+
+def inside(folder):
+    """What a folder holds, by its path, less what is hidden."""
+    return [posixpath.join(folder, name) for name in tree.names(folder) if name[:1] != "."]
 
 
 def python_of(candidates):
     """The interpreter of the first environment that has one, by its folder."""
-    found = (which(os.path.join(folder, "bin", "python")) for folder in candidates)
+    found = (which(posixpath.join(folder, "bin", "python")) for folder in candidates)
     return next(filter(None, found), None)
 
 
 def venv_beside():
-    return [os.path.join(folder, ".venv") for folder in folders()]
+    return [posixpath.join(folder, ".venv") for folder in folders()]
 
 
 def uv_environments():
-    chosen = os.environ.get("UV_PROJECT_ENVIRONMENT")
-    return ([os.path.abspath(chosen)] if chosen else []) + venv_beside()
+    chosen = tree.environ.get("UV_PROJECT_ENVIRONMENT")
+    return ([absolute(chosen)] if chosen else []) + venv_beside()
 
 
 def poetry_environments():
-    cache = os.environ.get("POETRY_CACHE_DIR", os.path.expanduser("~/.cache/pypoetry"))
-    folder = os.environ.get("POETRY_VIRTUALENVS_PATH", os.path.join(cache, "virtualenvs"))
-    return venv_beside() + sorted(glob.glob(os.path.join(folder, "*")))
+    cache = tree.environ.get("POETRY_CACHE_DIR", tree.expanded("~/.cache/pypoetry"))
+    folder = tree.environ.get("POETRY_VIRTUALENVS_PATH", posixpath.join(cache, "virtualenvs"))
+    return venv_beside() + inside(folder)
 
 
 def pipenv_environments():
-    folder = os.environ.get("WORKON_HOME", os.path.expanduser("~/.local/share/virtualenvs"))
-    return venv_beside() + sorted(glob.glob(os.path.join(folder, "*")))
+    folder = tree.environ.get("WORKON_HOME", tree.expanded("~/.local/share/virtualenvs"))
+    return venv_beside() + inside(folder)
 
 
 def conda_environments(words):
@@ -99,12 +110,33 @@ def conda_named(name):
     if "/" in name:
         return [name]
     roots = conda_roots()
-    return roots if name == "base" else [os.path.join(root, "envs", name) for root in roots]
+    return roots if name == "base" else [posixpath.join(root, "envs", name) for root in roots]
 
 
 def conda_roots():
     names = ("MAMBA_ROOT_PREFIX", "CONDA_ROOT", "CONDA_PREFIX", "CONDA_DIR")
-    roots = [os.environ.get(name) for name in names]
+    roots = [tree.environ.get(name) for name in names]
     programs = map(which, ("conda", "mamba"))  # ROOT/bin/conda, ROOT/condabin/conda
-    roots += [os.path.dirname(os.path.dirname(path)) for path in programs if path]
+    roots += [posixpath.dirname(posixpath.dirname(path)) for path in programs if path]
     return [root for root in roots if root] + list(CONDA_ROOTS)
+
+
+def take_home(user):
+    """HOME of the image's own user, on which its user site-packages hang; the inventory is root."""
+    home = home_of(user.partition(":")[0])
+    if home is not None:
+        tree.environ["HOME"] = home
+
+
+def home_of(wanted):
+    """By a user's name or number, from /etc/passwd."""
+    try:
+        with tree.opened("/etc/passwd") as file:
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split(":")
+        if len(fields) > 5 and wanted in (fields[0], fields[2]):
+            return fields[5]
+    return None

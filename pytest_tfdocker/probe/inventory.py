@@ -7,6 +7,7 @@ import threading
 import time
 
 import tfdocker_distributions as distributions
+import tfdocker_environments as environments
 import tfdocker_files as files
 import tfdocker_resolve as resolve
 
@@ -18,33 +19,13 @@ def main(plan, parts, report):
     signal.alarm(plan["deadline_seconds"])
     threading.Thread(target=end_with_the_lifeline, daemon=True).start()
     interpreter = find_interpreter(plan, parts["ask_interpreter"].decode("utf-8"))
-    installed = distributions.of_path(interpreter.get("path", []))
-    distributions.mark_os_owned(installed)
     walk = files.Walk(plan["volumes"])
-    result = {"interpreter": interpreter, "files": walk.run(), "distributions": installed}
-    known = {distribution["location"] for distribution in installed}
-    others = sorted(
-        folder for folder in walk.site_packages if folder not in known and has_distributions(folder)
-    )
-    elsewhere = distributions.of_path(others)
-    distributions.mark_os_owned(elsewhere)
-    keys = ("name", "version", "installer")
-    result["elsewhere"] = [{key: one[key] for key in keys} for one in elsewhere]
-    result["others"] = [distributions.clean(folder) for folder in others]
+    result = {"interpreter": interpreter, "files": walk.run()}
+    result.update(distributions.everything(interpreter.get("path", []), walk.site_packages))
+    result["owned"] = files.packed(result["owned"])
     result["listing"] = files.packed(walk.listing)
     identical = files.identical(walk.listing) if plan["contents"] else []
     result["identical"] = files.packed(identical)
-    result["owned"] = files.packed(
-        {
-            "distributions": [distributions.recorded(one) for one in installed + elsewhere],
-            "dpkg": distributions.dpkg_lists(),
-            "apk": distributions.read_text("/lib/apk/db/installed"),
-        }
-    )
-    for distribution in installed:
-        for key in ("path", "location", "shadowed_by", "direct_url"):
-            if distribution[key] is not None:
-                distribution[key] = distributions.clean(distribution[key])
     report(result)
 
 
@@ -54,18 +35,10 @@ def end_with_the_lifeline():
     os._exit(3)
 
 
-def has_distributions(folder):
-    names = distributions.names_in(folder)
-    return any(name.endswith((".dist-info", ".egg-info")) for name in names)
-
-
 def find_interpreter(plan, program):
-    os.environ.update(home_of(plan["user"]))
+    environments.take_home(plan["user"])
     environment = dict(os.environ)  # to follow a shell's text, `resolve` changes its own
-    if plan["python"]:
-        path, reason = resolve.which(plan["python"]), "python = %s of the settings" % plan["python"]
-    else:
-        path, reason = resolve.interpreter(plan["entrypoint"], plan["command"])
+    path, reason = resolve.chosen(plan)
     if path is None:
         return {"error": "no Python: %s" % reason}
     try:
@@ -75,20 +48,6 @@ def find_interpreter(plan, program):
     answer["executable"] = answer["executable"] or path
     answer["reason"] = reason
     return answer
-
-
-def home_of(user):
-    """HOME of the image's own user, on which its user site-packages hang; the inventory is root."""
-    wanted = user.partition(":")[0]
-    try:
-        with open("/etc/passwd", errors="replace") as lines:
-            for line in lines:
-                fields = line.rstrip("\n").split(":")
-                if len(fields) > 5 and wanted in (fields[0], fields[2]):
-                    return {"HOME": fields[5]}
-    except OSError:
-        pass
-    return {}
 
 
 def ask(path, program, environment):

@@ -1,10 +1,11 @@
 # The interpreter that the image's ENTRYPOINT and CMD would end in, launchers followed.
-import os
+import posixpath
 import re
 import shlex
 
 import tfdocker_environments as environments
 import tfdocker_shell as shell
+import tfdocker_tree as tree
 from tfdocker_environments import which
 from tfdocker_shell import Unresolved
 
@@ -31,6 +32,13 @@ WRAPPERS = {
 USER_SWITCHERS = ("gosu", "su-exec", "chroot")
 
 
+def chosen(plan):
+    """Path and reason of the interpreter: that of the settings, else the one found."""
+    if plan["python"]:
+        return which(plan["python"]), "python = %s of the settings" % plan["python"]
+    return interpreter(plan["entrypoint"], plan["command"])
+
+
 def interpreter(entrypoint, command):
     """Path and reason; falls back to `python`, then `python3`, on PATH, then conda's base."""
     argv = list(entrypoint) + list(command)
@@ -53,7 +61,7 @@ def interpreter(entrypoint, command):
 
 def brought_by(path):
     """What the shells followed have done to PATH, as far as the interpreter hangs on it."""
-    told = shell.BROUGHT.get(os.path.dirname(path))
+    told = shell.BROUGHT.get(posixpath.dirname(path))
     return ", " + told if told else ""
 
 
@@ -75,7 +83,7 @@ def follow(argv):
 
 def one_step(argv):
     """The interpreter's path, or the command that this one starts."""
-    name = os.path.basename(argv[0])
+    name = posixpath.basename(argv[0])
     if shell.ASSIGNMENT.match(argv[0]):
         shell.assign(argv[0])
         return argv[1:]
@@ -170,7 +178,7 @@ def of_file(argv):
     if path is None:
         raise Unresolved("%s is not in the image" % argv[0])
     try:
-        with open(path, "rb") as file:
+        with tree.opened(path) as file:
             head = file.read(65536).decode("utf-8", "replace").replace("\0", "")
     except OSError as error:
         raise Unresolved("%s can't be read: %s" % (path, error.strerror))
@@ -180,10 +188,10 @@ def of_file(argv):
     if body.startswith("'''exec'"):  # pip writes this where the shebang would be too long
         return shlex.split(body.partition("\n")[0])[1:2]
     shebang = first[2:].split()
-    if shebang and os.path.basename(shebang[0]) == "env":
+    if shebang and posixpath.basename(shebang[0]) == "env":
         shebang = after_options(shebang[1:], ("-u",))
     if not shebang:
         raise Unresolved("%s has an empty shebang" % path)
-    if os.path.basename(shebang[0]) in SHELLS:
+    if posixpath.basename(shebang[0]) in SHELLS:
         return last_command(body, argv[1:])
     return shebang

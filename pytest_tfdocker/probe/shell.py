@@ -1,9 +1,10 @@
 # A shell's text, cut into simple commands, and what these do to PATH.
-import os
+import posixpath
 import re
 import shlex
 
 import tfdocker_environments as environments
+import tfdocker_tree as tree
 
 ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 WORD = r"""(?:[^\s;&|()<>'"\\]|\\[^\n]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+"""
@@ -53,7 +54,7 @@ def expand(word):
 
     def value(found):
         plain, name, sign, other = found.groups()
-        known = os.environ.get(plain or name)
+        known = tree.environ.get(plain or name)
         if sign and sign.endswith("+"):
             return expand(other) if known else ""
         if sign:
@@ -70,7 +71,7 @@ def take(words):
             assign(word)
     elif words[0] in (".", "source") and len(words) > 1:
         take_sourced(words[1], words[2:])
-    elif os.path.basename(words[0]) in CONDA and words[1:2] == ["activate"]:
+    elif posixpath.basename(words[0]) in CONDA and words[1:2] == ["activate"]:
         activate_conda(words[2:])
     elif words[0] == "cd" and len(words) > 1:
         environments.visit(words[1])
@@ -80,37 +81,37 @@ def assign(word):
     name, _, value = word.partition("=")
     if value.endswith("$"):  # of $(command), which nobody runs here
         return
-    folders = [os.path.expanduser(folder) for folder in value.split(":")]
+    folders = [tree.expanded(folder) for folder in value.split(":")]
     if name == "PATH":
         for folder in set(folders).difference(environments.search_path()):
-            BROUGHT[os.path.normpath(folder)] = "PATH=%s:…" % folder
-    os.environ[name] = ":".join(folders)
+            BROUGHT[posixpath.normpath(folder)] = "PATH=%s:…" % folder
+    tree.environ[name] = ":".join(folders)
 
 
 def take_sourced(script, arguments):
-    name, folder = os.path.basename(script), os.path.dirname(script)
+    name, folder = posixpath.basename(script), posixpath.dirname(script)
     if name == "_activate_current_env.sh":  # of the micromamba images
-        activate_conda([os.environ.get("ENV_NAME", "base")])
+        activate_conda([tree.environ.get("ENV_NAME", "base")])
     elif name in ("conda.sh", "mamba.sh"):  # ROOT/etc/profile.d/conda.sh
-        remember_root(os.path.dirname(os.path.dirname(folder)))
+        remember_root(posixpath.dirname(posixpath.dirname(folder)))
     elif name == "activate":
         take_activate(script, arguments)
 
 
 def take_activate(script, arguments):
     """`source VENV/bin/activate`, or conda's own: `source activate ml`, `. ROOT/bin/activate ml`."""
-    path = environments.file_named(os.path.expanduser(script)) if "/" in script else None
+    path = environments.file_named(tree.expanded(script)) if "/" in script else None
     if arguments or not path:
-        remember_root(path and os.path.dirname(os.path.dirname(path)))
+        remember_root(path and posixpath.dirname(posixpath.dirname(path)))
         if activate_conda(arguments):
             return
     if path:
-        activate(os.path.dirname(os.path.dirname(path)))
+        activate(posixpath.dirname(posixpath.dirname(path)))
 
 
 def remember_root(folder):
     if folder:
-        os.environ.setdefault("CONDA_ROOT", folder)
+        tree.environ.setdefault("CONDA_ROOT", folder)
 
 
 def activate_conda(words):
@@ -118,12 +119,12 @@ def activate_conda(words):
     find = environments.conda_named if named else environments.conda_environments
     path = environments.python_of(find(words[0] if named else words))
     if path:
-        activate(os.path.dirname(os.path.dirname(path)))
+        activate(posixpath.dirname(posixpath.dirname(path)))
     return path is not None
 
 
 def activate(prefix):
-    folder = os.path.join(prefix, "bin")
-    os.environ["VIRTUAL_ENV"] = prefix
-    os.environ["PATH"] = ":".join([folder] + environments.search_path())
+    folder = posixpath.join(prefix, "bin")
+    tree.environ["VIRTUAL_ENV"] = prefix
+    tree.environ["PATH"] = ":".join([folder] + environments.search_path())
     BROUGHT[folder] = "%s activated" % prefix

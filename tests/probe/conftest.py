@@ -137,7 +137,9 @@ def resolve(ask, image, oldest_python):
         }
         data["env"] = {k: v.replace("{}", str(image)) for k, v in data["env"].items()}
         body = f"data = plan\n{WHICH_INTERPRETER.replace('    ', '')}"
-        path, reason = ask(oldest_python, ["environments", "shell", "resolve"], body, data=data)
+        path, reason = ask(
+            oldest_python, ["tree", "environments", "shell", "resolve"], body, data=data
+        )
         short = None if path is None else os.path.relpath(path, image)
         return short, reason.replace(str(image), "")
 

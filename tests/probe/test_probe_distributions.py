@@ -35,7 +35,7 @@ def read(ask, site, end_python):
 
     def run(*path):
         folders = list(path) or [site.folder]
-        found, records = ask(end_python, ["distributions"], QUESTION, data=folders)
+        found, records = ask(end_python, ["tree", "distributions"], QUESTION, data=folders)
         return [found, sorted([path, index] for path, index in claims_of(records).items())]
 
     return run

@@ -1,0 +1,172 @@
+"""Which files of an image are kept while its archive streams by, and how much of each."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pytest_tfdocker.text import printable
+
+HEAD_BYTES = 64 << 10
+"""Of a program, which may be the script that starts the service: the probe reads no more of one."""
+TEXT_BYTES = 1 << 20
+METADATA_BYTES = 16 << 20
+"""The RECORD of the largest distributions has 3 MB."""
+SYSTEM_BYTES = 64 << 20
+"""dpkg's status of a full image has 5 MB."""
+RPM_BYTES = 256 << 20
+PYTHON_BYTES = 64 << 20
+"""Of a Python's program or library: conda's have 30 MB."""
+HEADS_BYTES = 32 << 20
+"""Of all programs together."""
+TOTAL_BYTES = 512 << 20
+"""Of all that is kept of one image: an image that has more was made to have it."""
+
+
+class Kind(NamedTuple):
+    """Files that are wanted up to a size."""
+
+    pattern: re.Pattern[str]
+    most_bytes: int
+
+
+def _kind(most_bytes: int, *patterns: str) -> Kind:
+    return Kind(re.compile("|".join(patterns)), most_bytes)
+
+
+NAMES = re.compile(
+    r"(?:METADATA|PKG-INFO|RECORD|INSTALLER|direct_url\.json|requires\.txt|installed-files\.txt"
+    r"|pyvenv\.cfg|passwd|os-release|site\.py|patchlevel\.h|status|installed|.*python.*"
+    r"|rpmdb\.sqlite.*|Packages.*|.*\.(?:pth|egg|egg-info|egg-link|list))$",
+    re.DOTALL,
+)
+"""Quick to look at, of the hundred thousands that are none of WANTED."""
+WANTED = (
+    _kind(
+        METADATA_BYTES,
+        r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|RECORD|INSTALLER|direct_url\.json|requires\.txt"
+        r"|installed-files\.txt)$",
+        r"\.egg/EGG-INFO/(?:PKG-INFO|RECORD|INSTALLER|requires\.txt|installed-files\.txt)$",
+        r"\.egg-info$",  # a file, as distutils left it
+        r"\.egg$",  # one archive
+    ),
+    _kind(
+        TEXT_BYTES,
+        r"\.pth$",
+        r"\.egg-link$",
+        r"/pyvenv\.cfg$",
+        r"^/etc/passwd$",
+        r"^(?:/etc|/usr/lib)/os-release$",
+        r"/lib(?:64)?/python3\.\d+t?/site\.py$",
+        r"/include/python3\.\d+t?m?/patchlevel\.h$",
+        r"^/var/lib/dpkg/status\.d/[^/]*python[^/]*$",  # of distroless images
+    ),
+    _kind(
+        SYSTEM_BYTES,
+        r"^/var/lib/dpkg/(?:info/[^/]+\.list|status)$",
+        r"^(?:/usr)?/lib/apk/db/installed$",
+    ),
+    _kind(
+        RPM_BYTES,
+        r"^/(?:var/lib|usr/lib/sysimage|usr/share)/rpm/(?:rpmdb\.sqlite|Packages|Packages\.db)"
+        r"(?:-wal|-journal)?$",
+    ),
+)
+NO_ENTRY_POINTS = re.compile(
+    r"/(?:site|dist)-packages/|/lib(?:64)?/python3\.\d+t?/|^/usr/(?:lib|lib64|share|libexec)/"
+)
+"""Here an execute bit is a library's, or that of a program which others start."""
+PYTHON = re.compile(r"/bin/python3?(?:\.\d+t?)?$|/libpython3\.\d+t?m?\.so\.1\.0$")
+"""CPython has its version in these alone, beside headers that most images lack."""
+VERSION = re.compile(rb"\0(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)(?=\+?\0)")
+
+
+def _most_bytes(path: str) -> int:
+    if NAMES.match(path, path.rfind("/") + 1):
+        for kind in WANTED:
+            if kind.pattern.search(path):
+                return kind.most_bytes
+    return 0
+
+
+def _reduced(path: str, content: bytes) -> bytes:
+    """What there is to know of a program: the text of a script, the versions in a Python's own."""
+    if content.startswith(b"#!"):
+        return content[:HEAD_BYTES]
+    if PYTHON.search(path):
+        return b"\0".join([b"", *dict.fromkeys(VERSION.findall(content)), b""])
+    return content[:2]
+
+
+class Kept:
+    """The contents that are kept of one image, and what would have been too much.
+
+    The reader of an archive asks `wanted_bytes` of each file, hands what it has read to `put`, and
+    `drop`s what a later layer deletes.
+    """
+
+    def __init__(self, command: Sequence[str] = (), most_bytes: int = TOTAL_BYTES) -> None:
+        """`command`: the image's ENTRYPOINT and CMD, whose scripts may lack an execute bit."""
+        self.contents: dict[str, bytes] = {}
+        self.left_out: dict[str, int] = {}
+        """Path → bytes, of files that are wanted and were too large, or came when all was full."""
+        self._named = {word.rpartition("/")[2] for word in command}
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._heads: set[str] = set()
+        self._heads_bytes = 0
+
+    def wanted_bytes(self, path: str, size: int, *, executable: bool) -> int | None:
+        """How many bytes of the file's start to read and to `put`; None: it is of no interest.
+
+        That is all of it, but for a program. What an earlier layer had there is forgotten, and what
+        is too large is remembered as that.
+        """
+        self.drop(path)
+        most = _most_bytes(path)
+        if most:
+            return self._unless_full(path, size, fits=size <= most)
+        if PYTHON.search(path):
+            return min(size, PYTHON_BYTES)
+        if self._is_entry_point(path, executable=executable):
+            few = self._heads_bytes < HEADS_BYTES
+            return self._unless_full(path, min(size, HEAD_BYTES), fits=few)
+        return None
+
+    def _is_entry_point(self, path: str, *, executable: bool) -> bool:
+        """Whether it may be the script that the service starts with."""
+        name = path.rpartition("/")[2]
+        if name in self._named or name.endswith(".sh"):
+            return True
+        return executable and not NO_ENTRY_POINTS.search(path)
+
+    def _unless_full(self, path: str, size: int, *, fits: bool) -> int | None:
+        if fits and self._bytes + size <= self._most_bytes:
+            return size
+        self.left_out[path] = size
+        return None
+
+    def put(self, path: str, content: bytes) -> None:
+        """Keeps it, or what is of use in it."""
+        self.drop(path)
+        if not _most_bytes(path):
+            content = _reduced(path, content)
+            self._heads.add(path)
+            self._heads_bytes += len(content)
+        self.contents[path] = content
+        self._bytes += len(content)
+
+    def drop(self, path: str) -> None:
+        """Forgets it."""
+        size = len(self.contents.pop(path, b""))
+        self._bytes -= size
+        if path in self._heads:
+            self._heads.remove(path)
+            self._heads_bytes -= size
+        self.left_out.pop(path, None)
+
+    def problems(self) -> list[str]:
+        """What can't be told for it, a sentence each, for people."""
+        return [
+            f"{printable(path)} is not read: {size / 1e6:.1f} MB are too much"
+            for path, size in sorted(self.left_out.items())
+        ]
