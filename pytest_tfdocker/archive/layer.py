@@ -1,6 +1,7 @@
 """What one layer, or one exported file system, holds."""
 
 import hashlib
+import io
 from typing import IO, Protocol
 
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute
@@ -15,15 +16,14 @@ KEPT_BYTES = 256 << 20
 
 
 class Wanted(Protocol):
-    """How many bytes of a file's start are kept; 0 of those that are of no interest."""
+    """How many bytes of a file's start are kept; None: it is of no interest."""
 
-    def __call__(self, path: str, size: int, *, executable: bool) -> int:
+    def __call__(self, path: str, size: int, *, executable: bool) -> int | None:
         """`executable`: whether somebody may execute it."""
 
 
-def nothing_wanted(path: str, size: int, *, executable: bool) -> int:  # noqa: ARG001
+def nothing_wanted(path: str, size: int, *, executable: bool) -> None:
     """Keeps no content."""
-    return 0
 
 
 class LayerFiles:
@@ -88,13 +88,13 @@ def scan_layer(
                 found.deleted.append(f"{folder}/{name.removeprefix(WHITEOUT)}")
         elif path != "/":
             row = _add(found, path, entry)
-            if content is not None:
+            if found.kinds[row] == FILE:
                 keep = wanted(path, entry.size, executable=row in found.programs)
-                if keep > kept_bytes:
+                if keep is not None and keep > kept_bytes:
                     found.unkept += 1
-                    keep = 0
-                kept_bytes -= keep
-                _read(found, row, content, keep=keep, digest=digests)
+                    keep = None
+                kept_bytes -= keep or 0
+                _read(found, row, content or io.BytesIO(), keep=keep, digest=digests)
     return found
 
 
@@ -119,10 +119,12 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
     return row
 
 
-def _read(found: LayerFiles, row: int, content: IO[bytes], *, keep: int, digest: bool) -> None:
-    if keep:
+def _read(
+    found: LayerFiles, row: int, content: IO[bytes], *, keep: int | None, digest: bool
+) -> None:
+    if keep is not None:
         found.contents[row] = content.read(keep)
-    if digest:
+    if digest and found.sizes[row]:
         state = hashlib.sha1(found.contents.get(row, b""), usedforsecurity=False)
         while piece := content.read(PIECE_BYTES):
             state.update(piece)

@@ -14,8 +14,9 @@ from pytest_tfdocker.checks.blame import (
 )
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error
+from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.checks.wording import place, unknown, weigh
-from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer
+from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer, Waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -93,8 +94,24 @@ def _judge_layer(facts: Facts) -> Verdict:
     return weigh(figure, budget, format_size, *details, line=largest.line if largest else None)
 
 
+def _wants_waste(parameter: str | None, verdict: Verdict) -> bool:
+    """Reading all layers is slow: only where somebody has to mend something, or nothing else tells."""
+    return parameter == "wasted" and verdict.outcome in ("failed", "error")
+
+
 def _judge_wasted(facts: Facts) -> Verdict:
     evidence, budget = facts.evidence, facts.image.settings.size.wasted or 0
+    if isinstance(facts.waste, Waste):
+        wasted = facts.waste.bytes if evidence.wasted_bytes is None else evidence.wasted_bytes
+        rows = waste_rows(facts.image, evidence, facts.waste)
+        return weigh(wasted, budget, format_size, *rows, *_notes(evidence))
+    told = _judge_by_sums(facts, evidence, budget)
+    if isinstance(facts.waste, Absent):
+        return msgspec.structs.replace(told, details=(*told.details, facts.waste.reason))
+    return told
+
+
+def _judge_by_sums(facts: Facts, evidence: ImageEvidence, budget: int) -> Verdict:
     if not evidence.layers:
         return error(
             NO_HISTORY,
@@ -185,4 +202,6 @@ def _notes(evidence: ImageEvidence) -> list[str]:
     return notes
 
 
-CHECK = Check(name="size", needs=("image", "base"), plan=plan, judge=judge)
+CHECK = Check(
+    name="size", needs=("image", "base"), plan=plan, judge=judge, wants_waste=_wants_waste
+)

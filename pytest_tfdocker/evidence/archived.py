@@ -101,9 +101,10 @@ def read_archived(
     found = read_unstarted(
         _tree(scanned, merged, listing, kept, config), config, given.image.platform, python
     )
+    notes = [*_notes(scanned), *kept.problems(), *found["problems"]]
     placed = Placed(layers=list(layers), uncounted_bytes=uncounted)
     inventory = inventory_of(
-        {**found, "owned": unpacked(found["owned"]), "files": _files(listing)},
+        {**found, "owned": unpacked(found["owned"]), "files": _files(listing, notes)},
         listing,
         placed,
         _identical(scanned, merged),
@@ -126,13 +127,23 @@ def read_archived(
     )
 
 
-def _files(listing: Listing) -> dict[str, Any]:
+def _notes(scanned: Sequence[LayerFiles]) -> list[str]:
+    leading_out = sum(layer.leading_out for layer in scanned)
+    unkept = sum(layer.unkept for layer in scanned)
+    return [
+        *([f"{leading_out} names of files lead out of the image by '..'"] if leading_out else []),
+        *([f"{unkept} files are not read: too many bytes of them"] if unkept else []),
+    ]
+
+
+def _files(listing: Listing, notes: list[str]) -> dict[str, Any]:
     return {
         "count": len(listing.paths),
         "apparent_bytes": sum(listing.sizes),
         "block_bytes": None,
         "unreadable": 0,
         "seconds": 0.0,
+        "notes": notes,
     }
 
 

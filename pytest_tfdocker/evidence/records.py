@@ -78,6 +78,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Largest first. Their bytes add up to `apparent_bytes`."""
     bloat: list["Bloat"] = []
     """Largest first."""
+    notes: list[str] = []
+    """What could not be read, or is odd, a sentence each."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):

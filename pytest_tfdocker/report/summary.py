@@ -25,6 +25,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
         lines += _warned(report)
         lines += _not_judged(report)
         lines += _not_honoured(report)
+        lines += _not_read(report)
     return lines
 
 
@@ -104,6 +105,14 @@ def _not_honoured(report: ImageReport) -> list[str]:
     """What the Compose file asks for and this run did not have."""
     notes = [f"  {one_line(note)}" for note in report.image.notes]
     return [f"not honoured in {report.image.name}:", *bounded(notes)] if notes else []
+
+
+def _not_read(report: ImageReport) -> list[str]:
+    """What of an image in a file is unknown, or odd."""
+    files = None if report.known is None else report.known.files
+    notes = [] if files is None or isinstance(files, Absent) else files.notes
+    rows = [f"  {one_line(note)}" for note in notes]
+    return [f"not read in {report.image.name}:", *bounded(rows)] if rows else []
 
 
 def _figures(report: ImageReport) -> list[str]:
