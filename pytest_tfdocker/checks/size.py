@@ -95,7 +95,7 @@ def _judge_layer(facts: Facts) -> Verdict:
 
 
 def _wants_waste(parameter: str | None, verdict: Verdict) -> bool:
-    """Reading all layers is slow: only where somebody has to mend something, or nothing else tells."""
+    """Reading all layers is slow: only where something is to be mended, or nothing else tells."""
     return parameter == "wasted" and verdict.outcome in ("failed", "error")
 
 
