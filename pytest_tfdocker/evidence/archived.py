@@ -8,19 +8,20 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.image import find_image, opened, read_layers
+from pytest_tfdocker.archive.image import find_image, opened, read_layers, read_saved
 from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles
 from pytest_tfdocker.archive.layouts import Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
+from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.image import image_config
-from pytest_tfdocker.evidence.inventory import hash_of_our_own, inventory_of
 from pytest_tfdocker.evidence.listing import Listing, unpacked
+from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
 from pytest_tfdocker.evidence.placing import Placed
-from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Layer
+from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Inventory, Layer
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
-from pytest_tfdocker.evidence.waste import Doing, waste_of
+from pytest_tfdocker.evidence.waste import Doing, saved, waste_of
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
 
@@ -93,23 +94,8 @@ def read_archived(
         scanned = read_layers(layout, given.image)
     merged = Merged(scanned)
     history = _history(given.image, scanned, merged)
+    inventory = _inventory(given.image, scanned, merged, history, kept, config, python)
     entries = given.image.entries or list(range(len(scanned)))
-    listing, layers = _listing(scanned, merged, entries)
-    uncounted = sum(
-        listing.sizes[row] for row in listing.targets if not history[layers[row] or 0][1]
-    )
-    found = read_unstarted(
-        _tree(scanned, merged, listing, kept, config), config, given.image.platform, python
-    )
-    notes = [*_notes(scanned), *kept.problems(), *found["problems"]]
-    placed = Placed(layers=list(layers), uncounted_bytes=uncounted)
-    inventory = inventory_of(
-        {**found, "owned": unpacked(found["owned"]), "files": _files(listing, notes)},
-        listing,
-        placed,
-        _identical(scanned, merged),
-        config,
-    )
     return ImageEvidence(
         name="",
         reference="",
@@ -124,6 +110,63 @@ def read_archived(
         distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
         waste=waste_of(merged.hidden(), entries),
+    )
+
+
+def collect_saved(
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    python: str | None,
+    layer_bytes: Sequence[int],
+    tell: Callable[[str], None] = lambda _: None,
+) -> Inventory:
+    """The inventory of an image in which no probe can run, from the layers that the engine saves.
+
+    `layer_bytes`: of the engine's history, which tells whether it counts symbolic links. Raises
+    EngineError, ArchiveError.
+    """
+    kept = Kept([*config.entrypoint, *config.command])
+    reading = Reading(
+        wanted=kept.wanted_bytes,
+        digests=True,
+        on_bytes=lambda count: tell(f"{format_size(count)} read"),
+    )
+    image, scanned = read_saved(saved(engine, image_id), reading)
+    merged = Merged(scanned)
+    history = [
+        (layer, links and size == layer.bytes)
+        for (layer, links), size in zip(
+            _history(image, scanned, merged, links=True), layer_bytes, strict=False
+        )
+    ] or _history(image, scanned, merged)
+    return _inventory(image, scanned, merged, history, kept, config, python)
+
+
+def _inventory(
+    image: Chosen,
+    scanned: Sequence[LayerFiles],
+    merged: Merged,
+    history: Sequence[tuple[Layer, bool]],
+    kept: Kept,
+    config: ImageConfig,
+    python: str | None,
+) -> Inventory:
+    entries = image.entries or list(range(len(scanned)))
+    listing, layers = _listing(scanned, merged, entries)
+    uncounted = sum(
+        listing.sizes[row] for row in listing.targets if not history[layers[row] or 0][1]
+    )
+    tree = _tree(scanned, merged, listing, kept, config)
+    found = read_unstarted(tree, config, image.platform, python)
+    notes = [*_notes(scanned), *kept.problems(), *found["problems"]]
+    placed = Placed(layers=list(layers), uncounted_bytes=uncounted)
+    return inventory_of(
+        {**found, "owned": unpacked(found["owned"]), "files": _files(listing, notes)},
+        listing,
+        placed,
+        _identical(scanned, merged),
+        config,
     )
 
 
@@ -148,12 +191,12 @@ def _files(listing: Listing, notes: list[str]) -> dict[str, Any]:
 
 
 def _history(
-    image: Chosen, scanned: Sequence[LayerFiles], merged: Merged
+    image: Chosen, scanned: Sequence[LayerFiles], merged: Merged, *, links: bool | None = None
 ) -> list[tuple[Layer, bool]]:
     """The history with each layer's bytes, and whether these include symbolic links.
 
-    As the engine that has built the image counts them: BuildKit's without. Where the history does
-    not tell of every layer, the layers alone.
+    As the engine that has built the image counts them: BuildKit's without; `links` overrides that.
+    Where the history does not tell of every layer, the layers alone.
     """
     entries, history = image.entries, image.config.get("history") or []
     if entries is None:
@@ -161,10 +204,10 @@ def _history(
         history = [{"created_by": f"layer {at + 1} of {len(scanned)}"} for at in entries]
     found = []
     for at, entry in enumerate(history):
-        links = "buildkit" not in str(entry.get("comment"))
-        size = merged.layer_bytes(entries.index(at), links=links) if at in entries else 0
+        counts = "buildkit" not in str(entry.get("comment")) if links is None else links
+        size = merged.layer_bytes(entries.index(at), links=counts) if at in entries else 0
         told = str(entry.get("created_by") or entry.get("comment") or "")
-        found.append((Layer(instruction=told, bytes=size, empty=not size), links))
+        found.append((Layer(instruction=told, bytes=size, empty=not size), counts))
     return found
 
 

@@ -189,11 +189,15 @@ def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
 def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: str) -> Base | Absent:
     config = image_config(found)
     inventory = collect_inventory(engine, found["Id"], config, run_id=run_id, contents=False)
-    if isinstance(inventory.distributions, Absent):
-        return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
+    if isinstance(inventory.files, Absent):
+        return Absent(reason=f"the base image {reference}: {inventory.files.reason}")
+    brought = inventory.distributions
     return Base(
         reference=reference,
         id=found["Id"],
         layers=len(engine.history(found["Id"])),
-        distributions=[one.path for one in inventory.distributions.installed],
+        # Without an interpreter it brings none
+        distributions=[]
+        if isinstance(brought, Absent)
+        else [one.path for one in brought.installed],
     )

@@ -1,15 +1,13 @@
 """Takes the inventory of an image: files, interpreter, distributions, by one container start."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from functools import cache
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import (
@@ -17,20 +15,17 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat
-from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
-from pytest_tfdocker.evidence.owners import add_up, find_owners
-from pytest_tfdocker.evidence.placing import Placed, place_files
+from pytest_tfdocker.evidence.archived import collect_saved
+from pytest_tfdocker.evidence.listing import read_listing, unpacked
+from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
+from pytest_tfdocker.evidence.placing import place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
-    Distribution,
-    Distributions,
-    Files,
     ImageConfig,
-    Interpreter,
     Inventory,
 )
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.waste import Doing
 
 INVENTORY_SECONDS = 300
 PYTHONS = (
@@ -53,8 +48,11 @@ def collect_inventory(
     python: str | None = None,
     layer_bytes: Sequence[int] = (),
     contents: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Inventory:
     """Files, interpreter and distributions, by one container start.
+
+    Where no Python is in the image, or none that the probe runs on, they come from its layers.
 
     `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
     `layer_bytes`: of the history, by which files are told to have come with one of its layers.
@@ -74,17 +72,12 @@ def collect_inventory(
         found = _first_that_starts(engine, image_id, config, payload, run_id, python)
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
-    if found is None:
-        tried = ", ".join(_candidates(config, python))
-        return _nothing(
-            f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
-            "`python` in [tool.tfdocker] names one that stands elsewhere"
-        )
-    if "too_old" in found:
-        return _nothing(
-            f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
-            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
-        )
+    if found is None or "too_old" in found:
+        try:
+            read = collect_saved(engine, image_id, config, python, layer_bytes, tell)
+            return _with_advice(read, (found or {}).get("too_old"))
+        except (EngineError, ArchiveError) as error:
+            return _nothing(f"no inventory: the layers can't be read: {error}")
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     listing = read_listing(unpacked(found["listing"]))
@@ -103,28 +96,27 @@ def recall_inventory(
     run_id: str,
     python: str | None,
     layer_bytes: Sequence[int],
-    doing: Callable[[str], AbstractContextManager[None]],
+    doing: Doing,
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
     made_by = f"{probe.inventory_hash()} {hash_of_our_own()}"
     key = f"inventory {engine.info.get('Driver')} {image_id} {python} {made_by}"
     found = store.recall(key, Inventory)
     if found is None:
-        with doing("inventory of the image"):
+        with doing("inventory of the image") as tell:
             found = collect_inventory(
-                engine, image_id, config, run_id=run_id, python=python, layer_bytes=layer_bytes
+                engine,
+                image_id,
+                config,
+                run_id=run_id,
+                python=python,
+                layer_bytes=layer_bytes,
+                tell=tell,
             )
         # What is missing may have been missed: a start that took too long, an engine too busy
         if Absent not in map(type, (found.files, found.interpreter, found.distributions)):
             store.keep(key, found)
     return found
-
-
-@cache
-def hash_of_our_own() -> str:
-    """Changes with what makes an inventory of the probe's report: part of its key, too."""
-    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def _first_that_starts(
@@ -182,67 +174,22 @@ def _candidates(config: ImageConfig, python: str | None) -> list[str]:
     return list(dict.fromkeys([*([python] if python else []), *likely, *PYTHONS]))
 
 
+def _with_advice(read: Inventory, too_old: str | None) -> Inventory:
+    """What was read without a start; where that tells of no interpreter, why, and the way out."""
+    if not isinstance(read.interpreter, Absent):
+        return read
+    headline = (
+        f"the image's Python is {too_old}: the probe needs 3.7 or newer"
+        if too_old
+        else "the image has no Python: the probe needs one, 3.7 or newer"
+    )
+    absent = Absent(
+        reason=f"{headline}\n{read.interpreter.reason}\n"
+        "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+    )
+    return msgspec.structs.replace(read, interpreter=absent, distributions=absent)
+
+
 def _nothing(reason: str) -> Inventory:
     absent = Absent(reason=reason)
     return Inventory(files=absent, interpreter=absent, distributions=absent)
-
-
-def inventory_of(
-    found: dict[str, Any],
-    listing: Listing,
-    placed: Placed,
-    identical: list[list[str]],
-    config: ImageConfig,
-) -> Inventory:
-    """The parts of what was found in an image, by the probe in it or in an archive of it.
-
-    `identical`: paths of large files of one content, a list each content.
-    """
-    files = Files(**found["files"])
-    everywhere = [*found["distributions"], *found["elsewhere"]]
-    named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
-    owned = found["owned"]
-    owners = find_owners(listing, named, owned, config)
-    by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
-    scene = Scene(listing, owners, identical, placed.layers)
-    files = msgspec.structs.replace(
-        files,
-        links_bytes=sum(listing.sizes[row] for row in listing.targets),
-        uncounted_bytes=placed.uncounted_bytes,
-        owners=by_owner,
-        bloat=find_bloat(scene),
-    )
-    told = found["interpreter"]
-    if "error" in told:
-        absent = Absent(reason=told["error"])
-        return Inventory(files=files, interpreter=absent, distributions=absent)
-    interpreter = Interpreter(
-        executable=told["executable"],
-        reason=told["reason"],
-        version=told["version"],
-        platform=told["platform"],
-        environment=told["environment"],
-        path=told["path"],
-    )
-    installed = [
-        Distribution(
-            **values,
-            bytes=None if record is None else size,
-            layer=_layer_of(scene, values["path"]),
-        )
-        for values, record, size in zip(
-            found["distributions"], owned["distributions"], by_distribution, strict=False
-        )
-    ]
-    return Inventory(
-        files=files,
-        interpreter=interpreter,
-        distributions=Distributions(installed=installed, others=found["others"]),
-    )
-
-
-def _layer_of(scene: Scene, path: str) -> int | None:
-    """The layer that a distribution's metadata came with."""
-    rows = (scene.row_of.get(f"{path}{name}") for name in ("/METADATA", "/PKG-INFO", ""))
-    row = next((row for row in rows if row is not None), None)
-    return None if row is None else scene.layers[row]

@@ -9,7 +9,7 @@ from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
 from pytest_tfdocker.archive.layouts import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
-from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.engine.client import PIECE_BYTES, Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -54,9 +54,13 @@ def collect_waste(
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, on_bytes=lambda count: tell(f"{format_size(count)}{of} read"))
-    stream = io.BufferedReader(_Pieces(engine.save(evidence.id)), 1 << 20)
-    image, layers = read_saved(stream, reading)
+    image, layers = read_saved(saved(engine, evidence.id), reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
+
+
+def saved(engine: Engine, image_id: str) -> io.BufferedReader:
+    """The stream of `docker save`."""
+    return io.BufferedReader(_Pieces(engine.save(image_id)), PIECE_BYTES)
 
 
 class _Pieces(io.RawIOBase):

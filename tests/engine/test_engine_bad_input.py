@@ -231,9 +231,8 @@ def test_an_image_without_python_is_built_and_its_size_is_known(user_project):
     assert said.broken == {"conflicts", "import[undeclared]"}
     text = (
         f"{NO_PYTHON}\n"
-        "  tried python3, python, /usr/local/bin/python3, /usr/bin/python3, /opt/venv/bin/python, "
-        "/opt/conda/bin/python\n"
-        "  `python` in [tool.tfdocker] names one that stands elsewhere"
+        "  no Python: the image has no ENTRYPOINT or CMD\n"
+        "  `python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
     )
     assert {said.texts[one] for one in said.broken} == {text}
     assert said.outcomes["size[total]"] == "passed"
@@ -282,6 +281,7 @@ def test_a_python_that_is_too_old_is_named(user_project, with_python, program, v
     assert said.outcomes["build"] == "passed"
     assert {said.texts[one] for one in said.broken} == {
         f"the image's Python is {version}: the probe needs 3.7 or newer\n"
+        "  /usr/bin/python3 is a script: only a run tells which Python it starts\n"
         "  `python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
     }
 

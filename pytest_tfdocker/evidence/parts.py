@@ -1,0 +1,90 @@
+"""From what was found in an image to the parts of its inventory, whoever has found it."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_tfdocker.evidence.bloat import Scene, find_bloat
+from pytest_tfdocker.evidence.listing import Listing
+from pytest_tfdocker.evidence.owners import add_up, find_owners
+from pytest_tfdocker.evidence.placing import Placed
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Distribution,
+    Distributions,
+    Files,
+    ImageConfig,
+    Interpreter,
+    Inventory,
+)
+
+
+@cache
+def hash_of_our_own() -> str:
+    """Changes with what makes an inventory of the probe's report: part of its key, too."""
+    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def inventory_of(
+    found: dict[str, Any],
+    listing: Listing,
+    placed: Placed,
+    identical: list[list[str]],
+    config: ImageConfig,
+) -> Inventory:
+    """The parts of what was found in an image, by the probe in it or in an archive of it.
+
+    `identical`: paths of large files of one content, a list each content.
+    """
+    files = Files(**found["files"])
+    everywhere = [*found["distributions"], *found["elsewhere"]]
+    named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
+    owned = found["owned"]
+    owners = find_owners(listing, named, owned, config)
+    by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
+    scene = Scene(listing, owners, identical, placed.layers)
+    files = msgspec.structs.replace(
+        files,
+        links_bytes=sum(listing.sizes[row] for row in listing.targets),
+        uncounted_bytes=placed.uncounted_bytes,
+        owners=by_owner,
+        bloat=find_bloat(scene),
+    )
+    told = found["interpreter"]
+    if "error" in told:
+        absent = Absent(reason=told["error"])
+        return Inventory(files=files, interpreter=absent, distributions=absent)
+    interpreter = Interpreter(
+        executable=told["executable"],
+        reason=told["reason"],
+        version=told["version"],
+        platform=told["platform"],
+        environment=told["environment"],
+        path=told["path"],
+    )
+    installed = [
+        Distribution(
+            **values,
+            bytes=None if record is None else size,
+            layer=_layer_of(scene, values["path"]),
+        )
+        for values, record, size in zip(
+            found["distributions"], owned["distributions"], by_distribution, strict=False
+        )
+    ]
+    return Inventory(
+        files=files,
+        interpreter=interpreter,
+        distributions=Distributions(installed=installed, others=found["others"]),
+    )
+
+
+def _layer_of(scene: Scene, path: str) -> int | None:
+    """The layer that a distribution's metadata came with."""
+    rows = (scene.row_of.get(f"{path}{name}") for name in ("/METADATA", "/PKG-INFO", ""))
+    row = next((row for row in rows if row is not None), None)
+    return None if row is None else scene.layers[row]
