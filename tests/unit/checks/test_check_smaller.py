@@ -1,6 +1,7 @@
 """One image against another: smaller by enough, and whose bytes the difference is."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from pytest_tfdocker.checks.comparison import Difference, compare, difference, d
 from pytest_tfdocker.checks.smaller import By, judge
 from pytest_tfdocker.evidence.records import Absent, Owner
 
+DOCS = Path(__file__).parents[3] / "docs/checks/size.md"
 MB = 10**6
 BEFORE = "app:before"
 
@@ -137,6 +139,26 @@ def test_a_failure_tells_whose_the_bytes_are_largest_first(side):
         "  -1.0 MB  the project",
         "  +156 MB  in all",
     ]
+
+
+def test_the_example_in_the_documentation_is_real(side):
+    here = side(
+        distribution("torch", "2.14.1", 718 * MB),
+        distribution("nvidia-cublas", "1", 20 * MB),
+        distribution("nvidia-cudnn", "1", 7 * MB),
+        owner("weights", "model weights", "", 91 * MB),
+        owner("nobody", "nobody", "", 83 * MB),
+    )
+    there = side(
+        distribution("torch", "2.13.0", 667 * MB),
+        owner("os-package", "gcc-12", "", 60 * MB),
+        owner("os-package", "make", "", 2 * MB),
+        owner("os-package", "cpp", "", 3 * MB),
+        owner("nobody", "nobody", "", 226 * MB),
+        name=BEFORE,
+    )
+    verdict = judge(here, there, BEFORE, By(bytes=100 * MB))
+    assert f"FAILED test_size.py::test_smaller - {verdict.text}\n" in DOCS.read_text()
 
 
 def test_beyond_the_largest_the_rest_is_one_row(side):
