@@ -9,10 +9,10 @@ from pytest_tfdocker.engine.client import Engine
 pytestmark = pytest.mark.engine
 
 MB = 10**6
-DOCKERFILE = """
+DOCKERFILE = r"""
 FROM {base} AS builder
-RUN python3 -c "open('/weights.bin', 'wb').write(b'1' * 30_000_000)"
-RUN python3 -c "open('/notes', 'wb').write(b'2' * 5_000_000)"
+RUN python3 -c "open('/weights.bin', 'wb').write(b'1' * 30_000_000); \
+open('/notes', 'wb').write(b'2' * 5_000_000)"
 FROM {base} AS runtime
 COPY --from=builder /notes /app/
 WORKDIR /app
@@ -56,7 +56,9 @@ def before(user_project, small_image, docker_client):
     """The tag of an image like the small one, and 30 MB more."""
     user_project.write("before/Dockerfile", DOCKERFILE.format(base=small_image))
     tag = f"{user_project.folder.name}:before"
-    docker_client.images.build(path=str(user_project.folder / "before"), target="builder", tag=tag)
+    docker_client.images.build(
+        path=str(user_project.folder / "before"), target="builder", tag=tag, rm=True
+    )
     yield tag
     Engine(docker_client).remove_image(tag)
 
