@@ -10,6 +10,7 @@ from pytest_tfdocker.evidence.records import Absent, ImageEvidence
 from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import one_line, table
 
+ID_WIDTH = len("sha256:") + 12
 ROWS = 10
 LARGE_BYTES = 10_000_000
 """An OS package that makes this much of a difference has a row of its own."""
@@ -72,11 +73,16 @@ def compare(evidence: ImageEvidence, other: ImageEvidence, than: str) -> Compari
     )
 
 
+def called(than: str) -> str:
+    """An image's name or reference for people: of an id, its beginning."""
+    return one_line(than[:ID_WIDTH] if than.startswith("sha256:") else than)
+
+
 def difference(comparison: Comparison) -> str | None:
     """In one line: "1.0 GB smaller than builder"; None where it isn't known."""
     if comparison.bytes is None:
         return None
-    name = one_line(comparison.than)
+    name = called(comparison.than)
     if not comparison.bytes:
         return f"as large as {name}"
     side = "smaller" if comparison.bytes < 0 else "larger"

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import msgspec
 
-from pytest_tfdocker.checks.comparison import compare, difference_rows
+from pytest_tfdocker.checks.comparison import called, compare, difference_rows
 from pytest_tfdocker.checks.verdict import Verdict, error, failed
 from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Absent, ImageEvidence
@@ -15,7 +15,6 @@ from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 
 NAME_WIDTH = 8
 """Of the other image's name, at the least, where the first line is full."""
-ID_WIDTH = len("sha256:") + 12
 
 
 class By(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ def judge(evidence: ImageEvidence, other: ImageEvidence, than: str, by: By) -> V
     if total is None:
         return unknown(evidence.files, "the file system")
     if than_total is None:
-        return unknown(other.files, "the file system", f"of {one_line(than)}")
+        return unknown(other.files, "the file system", f"of {called(than)}")
     least = by.of(max(total, than_total))
     saved = than_total - total
     if saved >= least:
@@ -71,7 +70,7 @@ def _saved(saved: int) -> str:
 
 def _named(before: str, than: str, behind: str = "") -> tuple[str, list[str]]:
     """The first line, in which a long name is cut; and the whole of it where it was."""
-    name = one_line(than[:ID_WIDTH] if than.startswith("sha256:") else than)
+    name = called(than)
     whole = f"{before} {name}{behind}"
     over = len(whole) - HEADLINE_WIDTH
     if over > 0:

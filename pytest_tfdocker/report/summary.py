@@ -111,7 +111,7 @@ def _figures(report: ImageReport) -> list[str]:
     evidence = report.known
     lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
-    lines += [told for one in report.comparisons if (told := difference(one)) is not None]
+    lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
     lines += [line for run in report.runs for line in _run(run)]
     lines += _imports(report.imports)
     if not lines:
