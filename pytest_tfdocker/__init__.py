@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         assert_package_size,
         assert_peak_memory,
         assert_pinned,
+        assert_smaller,
     )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "assert_package_size",
     "assert_peak_memory",
     "assert_pinned",
+    "assert_smaller",
 ]
 
 

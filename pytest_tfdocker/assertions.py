@@ -1,5 +1,6 @@
 """Each check as a function for users' own tests: the same judgement, the same text."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pytest_tfdocker.checks import (
     peak_memory,
     pinned,
     size,
+    smaller,
 )
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict
@@ -34,7 +36,7 @@ from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
 from pytest_tfdocker.session import NotThereError
 from pytest_tfdocker.settings import schema
-from pytest_tfdocker.settings.units import parse_size
+from pytest_tfdocker.settings.units import parse_share, parse_size
 
 
 def assert_image_size(
@@ -57,6 +59,22 @@ def assert_image_size(
     settings = _with(image.settings, size=schema.Size(**budgets))
     for name in budgets:
         _carry(_judge(image, size.CHECK, name, settings))
+
+
+def assert_smaller(image: JudgedImage, than: JudgedImage | str, by: str | int) -> None:
+    """The image is smaller than another by at least so much.
+
+    `than`: another image, its name in [tool.tfdocker.images], or a tag, digest or id.
+    `by`: bytes, text with a unit, "100 MB", or a share of the larger image, "30 %".
+    """
+    __tracebackhide__ = True
+    _check_image(image)
+    least, name = _by(by), _other(than)
+    try:
+        evidence, other = image.evidence, image.session.other(image.settings, name)
+    except (EngineError, NotThereError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    _carry(smaller.judge(evidence, other, name, least))
 
 
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
@@ -211,6 +229,29 @@ def _bytes(name: str, value: Any) -> schema.ByteSize:
         return parse_size(value)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _by(value: Any) -> smaller.By:
+    """Of bytes, or text with a unit or "%". Raises ValueError that names the argument."""
+    __tracebackhide__ = True
+    if not isinstance(value, str) or "%" not in value:
+        return smaller.By(bytes=_bytes("by", value))
+    try:
+        return smaller.By(percent=parse_share(value))
+    except ValueError as error:
+        raise ValueError(f"by: {error}") from None
+
+
+def _other(than: Any) -> str:
+    """The name or reference of an image to compare with. Raises TypeError or ValueError."""
+    __tracebackhide__ = True
+    if isinstance(than, JudgedImage):
+        return than.name if than.session.several else than.reference
+    if not isinstance(than, str):
+        raise TypeError(f"than: give an image, or a tag, a digest or an id; found {than!r}")
+    if not than or re.search(r"\s", than):
+        raise ValueError(f"than: expected a tag, a digest or an id, found {than!r}")
+    return than
 
 
 def _no_image(root: Path) -> schema.Image:

@@ -44,7 +44,10 @@ def tfdocker_image(request: pytest.FixtureRequest) -> JudgedImage:
     from pytest_tfdocker.collector import tells_of_build  # noqa: PLC0415
     from pytest_tfdocker.judged import JudgedImage  # noqa: PLC0415
 
-    name = getattr(request, "param", session.settings.images[0].name)
+    names = [image.name for image in session.settings.images]
+    name = getattr(request, "param", names[0])
+    if name not in names:
+        pytest.fail(f"no image is named {name!r}; names: {', '.join(names)}", pytrace=False)
     told = any(tells_of_build(item, name) for item in request.session.items)
     return JudgedImage.of(session, name, told=told)
 

@@ -83,11 +83,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With several images, `tfdocker_image` comes once for each, by name."""
+    """With several images, `tfdocker_image` comes once for each, by name.
+
+    A test's own mark says which of them it is for: pytest takes no parameter twice.
+    """
     session = metafunc.config.stash.get(SESSION, None)
-    if session is not None and session.several and "tfdocker_image" in metafunc.fixturenames:
+    if session is None or not session.several or _names_images(metafunc.definition):
+        return
+    if "tfdocker_image" in metafunc.fixturenames:
         names = [image.name for image in session.settings.images]
         metafunc.parametrize("tfdocker_image", names, indirect=True, scope="session")
+
+
+def _names_images(item: pytest.Item) -> bool:
+    marks = item.iter_markers("parametrize")
+    named = [mark.args[0] if mark.args else mark.kwargs.get("argnames", "") for mark in marks]
+    texts = [one if isinstance(one, str) else ",".join(map(str, one)) for one in named]
+    return any("tfdocker_image" in map(str.strip, text.split(",")) for text in texts)
 
 
 class Hooks:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from pytest_tfdocker.checks import conflicts, parity, pinned
 from pytest_tfdocker.checks.check import Facts, check_id
+from pytest_tfdocker.checks.comparison import Comparison, compare
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.checks.registry import CHECKS
 from pytest_tfdocker.evidence.base import with_base
@@ -48,6 +49,7 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         problems=_problems(session, image, evidence),
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
+        comparisons=_comparisons(session, name, evidence),
         runs=tuple(run for run in runs if isinstance(run, Run)),
         checks=tuple(
             CheckResult(
@@ -80,6 +82,23 @@ def _evidence(
         return None if prepared is None else UNSEEN
     base = session.peek(("base", name), Base | Absent)
     return found if base is None else with_base(found, base)
+
+
+def _comparisons(
+    session: Session, name: str, evidence: ImageEvidence | Absent | None
+) -> tuple[Comparison, ...]:
+    """With what the tests have compared it with, and with the first image of the settings."""
+    if not isinstance(evidence, ImageEvidence):
+        return ()
+    first = session.settings.images[0].name
+    others = {first: first} if name != first else {}
+    others |= {one.than: one.called for one in session.compared() if one.image == name}
+    found = []
+    for key, called in others.items():
+        other = session.peek(("evidence", key), ImageEvidence)
+        if other is not None and other.id != evidence.id:
+            found.append(compare(evidence, other, called))
+    return tuple(sorted(found, key=lambda one: -abs(one.bytes or 0)))
 
 
 def _problems(

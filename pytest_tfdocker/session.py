@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from pytest_tfdocker.archive.errors import ArchiveError
@@ -55,6 +56,17 @@ class NotThereError(Exception):
         """The text is the cause's reason."""
         super().__init__(cause.reason)
         self.cause = cause
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Two images that a test has laid side by side."""
+
+    image: str
+    """The name of its settings, by which its parts are found."""
+    than: str
+    """The same of the other."""
+    called: str
+    """The other, as people call it: its name in the settings, else its reference."""
 
 
 class Session:
@@ -191,6 +203,22 @@ class Session:
 
         return self._once(("waste", image.name), Waste | Absent, make)
 
+    def other(self, image: Image, than: str) -> ImageEvidence:
+        """What an image is compared with: another of the settings, by name, else by reference.
+
+        The reports tell of it. Raises NotThereError, EngineError.
+        """
+        other = next((one for one in self.settings.images if one.name == than), None)
+        if other is None or not self.several:
+            # A name that no image of the settings can have
+            other = msgspec.structs.replace(image, name=f"than {than}", given=than)
+        self.store.add("compared", Compared, Compared(image.name, other.name, than))
+        return self.evidence(other)
+
+    def compared(self) -> list[Compared]:
+        """What the tests of this run have laid side by side."""
+        return self.store.every("compared", Compared)
+
     def imports(self, image: Image) -> Imports | Absent:
         """Every module that the settings ask for, or that the image's frameworks bring."""
 
@@ -296,8 +324,9 @@ class Session:
 
     def let_go(self) -> None:
         """Removes what this run has pulled, never an image that was there; and its own tags."""
-        for image in self.settings.images:
-            found = self.peek(("prepared", image.name), Prepared | Unprepared)
+        names = [image.name for image in self.settings.images]
+        for name in dict.fromkeys([*names, *(one.than for one in self.compared())]):
+            found = self.peek(("prepared", name), Prepared | Unprepared)
             if not isinstance(found, Prepared):
                 continue
             pulled = found.reference if found.pulled and not self.settings.keep else None

@@ -24,6 +24,7 @@ ROWS = 6
 MENDS = 3
 PLACED = 0.99
 """Of the bytes, whose layer must be known; else layers are told and not owners."""
+HIDDEN = "hidden by a later layer"
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
 _CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
@@ -97,17 +98,14 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
         layer = _layer(evidence.layers, owner)
         if layer is not None and layer.base:
             continue
-        what = _group(owner)
+        what = group(owner.kind, owner.name, owner.version)
         row = rows.setdefault((what, owner.layer), _Row(what=what, layer=owner.layer))
         row.bytes += owner.bytes
         row.count += 1
     for row in rows.values():
-        if row.what in _COUNTED:
+        if row.what in COUNTED:
             row.what = f"{row.what}, {row.count}"
-    more = [
-        _Row(what="hidden by a later layer", layer=at, bytes=size)
-        for at, size in hidden_layers(evidence)
-    ]
+    more = [_Row(what=HIDDEN, layer=at, bytes=size) for at, size in hidden_layers(evidence)]
     # /etc/mtab and its like are made at a container's start, and come with no layer
     least = HIDDEN_BY_THE_ENGINE_BYTES
     own = [row for row in rows.values() if row.layer is not None or row.bytes > least]
@@ -129,17 +127,19 @@ def hidden_layers(evidence: ImageEvidence) -> list[tuple[int, int]]:
     return [] if is_too_much else found
 
 
-_COUNTED = ("nvidia-* CUDA wheels", "OS packages")
+COUNTED = ("nvidia-* CUDA wheels", "OS packages")
+"""Groups that are named with how many they are."""
 
 
-def _group(owner: Owner) -> str:
-    if owner.kind == "distribution" and _CUDA_WHEELS.search(owner.name):
+def group(kind: str, name: str, version: str) -> str:
+    """What a row calls an owner, alone or with others of its kind."""
+    if kind == "distribution" and _CUDA_WHEELS.search(name):
         return "nvidia-* CUDA wheels"
-    if owner.kind == "os-package":
+    if kind == "os-package":
         return "OS packages"
-    if owner.kind == "nobody":
+    if kind == "nobody":
         return "files of no package"
-    return one_line(f"{owner.name} {owner.version}")
+    return one_line(f"{name} {version}")
 
 
 def _layer(layers: Sequence[Layer], owner: Owner) -> Layer | None:

@@ -46,6 +46,17 @@ class Store:
                     _write(folder / _file_name(key), value)
                     return
 
+    def add(self, key: str, kind: type[T], value: T) -> None:
+        """Adds to what `every` gives in this run, once."""
+        with self.lock(key):
+            found = self.every(key, kind)
+            if value not in found:
+                _write(self.run_folder / _file_name(key), [*found, value])
+
+    def every(self, key: str, kind: type[T]) -> list[T]:
+        """What this run's workers have added under this key."""
+        return _read(self.run_folder / _file_name(key), list[kind]) or []  # type: ignore[valid-type]
+
     def claim(self, key: str, owner: str = "") -> bool:
         """Whether nobody in this run, but for the owner itself, has claimed this key before."""
         path = self.run_folder / _file_name(key)

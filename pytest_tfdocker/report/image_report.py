@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.prepare import Prepared
 from pytest_tfdocker.evidence.records import Absent, Gpu, ImageEvidence, Imports, Run
@@ -44,6 +45,8 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     gpu: Gpu | Absent | None = None
     runs: tuple[Run, ...] = ()
     """Those that ran, in the settings' order."""
+    comparisons: tuple[Comparison, ...] = ()
+    """With other images of this run, the largest difference first."""
     checks: tuple[CheckResult, ...] = ()
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
+from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
     Gpu,
@@ -70,6 +71,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
         "dependencies": _dependencies(report),
         "imports": _imports(report.imports),
         "gpu": _gpu(report.gpu),
+        "comparisons": [_comparison(one) for one in report.comparisons],
         "runs": [_run(run) for run in report.runs],
         "checks": [
             _part(check, "id", "outcome", "measured", "budget", "message")
@@ -129,6 +131,17 @@ def _distributions(evidence: ImageEvidence) -> list[Any] | None:
         return None
     installed = evidence.distributions.installed
     return [_part(one, "name", "version", "bytes", "path") for one in installed]
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    told = ("kind", "name", "version", "than_version", "bytes", "than_bytes")
+    owners = comparison.owners
+    return {
+        "than": comparison.than,
+        "than_id": comparison.than_id,
+        "bytes": comparison.bytes,
+        "owners": None if owners is None else [_part(one, *told) for one in owners],
+    }
 
 
 def _dependencies(report: ImageReport) -> dict[str, Any]:

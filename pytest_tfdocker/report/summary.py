@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_tfdocker.checks.bloat import FIX, findings, row
+from pytest_tfdocker.checks.comparison import difference
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
@@ -119,6 +120,7 @@ def _figures(report: ImageReport) -> list[str]:
     evidence = report.known
     lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
+    lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
     lines += [line for run in report.runs for line in _run(run)]
     lines += _imports(report.imports)
     if not lines:

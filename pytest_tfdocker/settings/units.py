@@ -15,6 +15,7 @@ _BYTES = _DECIMAL | _BINARY | _KUBERNETES
 _SECONDS = {"ms": Decimal("0.001"), "s": 1, "min": 60, "h": 3600}
 
 _QUANTITY = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?|-?\.[0-9]+)\s*([^\W\d_]*)\s*")
+_SHARE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
 _MOST_BYTES = 2**63 - 1  # the engine's API holds int64
 _MOST_SECONDS = 10**9  # well below threading.TIMEOUT_MAX
 
@@ -49,6 +50,16 @@ def parse_seconds(value: Any) -> Seconds:
     if seconds > _MOST_SECONDS:
         raise ValueError(f"{_shown(value)} is more than {_MOST_SECONDS} s")
     return Seconds(seconds)
+
+
+def parse_share(text: str) -> Decimal:
+    """The number of "30 %". Raises ValueError, saying what to write instead."""
+    match = _SHARE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a share such as '30 %', found {_shown(text)}")
+    if Decimal(match[1]) >= 100:  # noqa: PLR2004 (per cent)
+        raise ValueError(f"{_shown(text)} leaves nothing: write less than 100 %")
+    return Decimal(match[1])
 
 
 def parse_compose_size(value: Any) -> ByteSize:
@@ -155,6 +166,19 @@ def format_over(measured: float, budget: float, formatter: Formatter) -> str:
     _, figure = _told(measured, formatter, lambda read: read > Decimal(str(budget)), digits)
     _, over = _told(excess, formatter, lambda read: read > 0)
     return f"{figure}, {over} over {limit}"
+
+
+def format_short(measured: float, least: float, formatter: Formatter) -> tuple[str, str]:
+    """What falls short, and of what: ("30 MB", "100 MB"); the one never reads as the other."""
+    digits, wanted = _told(least, formatter, lambda read: read == Decimal(str(least)))
+    _, figure = _told(measured, formatter, lambda read: read < Decimal(str(least)), digits)
+    return figure, wanted
+
+
+def format_share(percent: float, below: Decimal) -> str | None:
+    """Per cent, with as many digits as it takes to read less than `below`; None where 3 won't."""
+    numbers = (f"{percent:.{digits}f}" for digits in range(4))
+    return next((f"{number} %" for number in numbers if Decimal(number) < below), None)
 
 
 def _told(

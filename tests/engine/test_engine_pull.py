@@ -113,6 +113,17 @@ def test_a_pull_that_fails_tells_the_registry_s_answer(engine, registry):
     assert told[-1] == StepSeen(name=f"{registry}/app:none", state="failed", part_of="pull")
 
 
+@pytest.mark.engine
+def test_what_was_pulled_for_a_comparison_goes_with_the_run(engine, registry, judged_small_image):
+    session, than = judged_small_image.session, f"{registry}/app:ci"
+    other = session.other(judged_small_image.settings, than)
+    assert (other.reference, engine.inspect(than)["Id"]) == (than, other.id)
+    session.let_go()
+    with pytest.raises(ImageNotFoundError):
+        engine.inspect(other.id)
+    assert engine.inspect(judged_small_image.id)
+
+
 def test_layers_and_bytes_are_those_told_so_far():
     seen, lines = PullProgress(), []
     for event in (

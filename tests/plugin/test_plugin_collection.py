@@ -236,6 +236,44 @@ def test_the_fixture_is_parametrised_by_the_names_of_several_images(collected):
     assert collected.ids("--tfdocker", *OWN) == [f"{OWN[0]}[serve]", f"{OWN[0]}[train]"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        '"tfdocker_image"',
+        '"n, tfdocker_image"',
+        '("n", "tfdocker_image")',
+        'argnames="tfdocker_image"',
+    ],
+)
+def test_a_test_may_name_the_image_that_it_is_about(collected, names):
+    values = '[(1, "train")]' if "n," in names or '"n"' in names else '["train"]'
+    mark = f"{names}, argvalues={values}, indirect=['tfdocker_image']"
+    collected.write("tfdocker.toml", "[images.serve]\n[images.train]\n")
+    collected.write(
+        "tests/test_own.py",
+        "import pytest\n"
+        f"@pytest.mark.parametrize({mark})\n"
+        f"def test_own(tfdocker_image{', n' if '(1' in values else ''}): pass\n"
+        "@pytest.mark.parametrize('m', [2])\n"
+        "def test_other(tfdocker_image, m): pass\n",
+    )
+    (own, *others) = collected.ids("--tfdocker", "tests/test_own.py", "-m", "not tfdocker")
+    assert own.endswith("train]")
+    assert len(others) == 2
+
+
+def test_an_image_that_no_settings_name_is_told_with_the_names_that_they_have(collected):
+    collected.write("tfdocker.toml", "[images.serve]\n[images.train]\n")
+    collected.write(
+        "tests/test_own.py",
+        "import pytest\n"
+        "@pytest.mark.parametrize('tfdocker_image', ['serv'], indirect=True)\n"
+        "def test_own(tfdocker_image): pass\n",
+    )
+    result = collected.run("--tfdocker", "tests/test_own.py::test_own")
+    result.stdout.fnmatch_lines(["no image is named 'serv'; names: serve, train"])
+
+
 def test_a_project_of_nothing_but_a_dockerfile(project):
     project.write("Dockerfile", "FROM scratch\n")
     assert project.ids("--tfdocker") == ids_of("Dockerfile")

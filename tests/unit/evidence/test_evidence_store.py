@@ -35,3 +35,12 @@ def test_where_nothing_can_be_written_nothing_is_kept(unwritable):
     store = Store(unwritable, unwritable)
     store.keep("one", {"a": 1})
     assert store.recall("one", dict) is None
+
+
+def test_what_workers_add_is_there_for_every_one_of_them_once(run_folder):
+    one, other = Store(run_folder, None), Store(run_folder, None)
+    assert one.every("pairs", list) == []
+    one.add("pairs", list, ["a"])
+    other.add("pairs", list, ["b"])
+    other.add("pairs", list, ["a"])
+    assert one.every("pairs", list) == other.every("pairs", list) == [["a"], ["b"]]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_tfdocker.checks.comparison import Comparison, Difference
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -139,6 +140,39 @@ def test_figures_stand_in_bytes_and_names(whole):
     assert told["dependencies"]["declared"] == ["torch==2.13.0", "transformers"]
     assert told["dependencies"]["installed"] == ["torch==2.13.0", "transformers==5.23.0"]
     assert told["runs"][0]["samples"] == [[0.0, 1, 2], [0.02, 3, 4]]
+
+
+def test_another_image_stands_with_whose_bytes_the_difference_is(image, evidence):
+    torch = Difference(
+        kind="distribution",
+        name="torch",
+        version=None,
+        than_version="2.13.0",
+        bytes=0,
+        than_bytes=9,
+    )
+    compared = Comparison(than="builder", than_id="sha256:1", bytes=-9, owners=(torch,))
+    unseen = Comparison(than="app:before", than_id="sha256:2", bytes=-1, owners=None)
+    told = image_of(ImageReport(image=image(), evidence=evidence(), comparisons=(compared, unseen)))
+    assert missing(schema()["images"][0], told) == []
+    assert told["comparisons"] == [
+        {
+            "than": "builder",
+            "than_id": "sha256:1",
+            "bytes": -9,
+            "owners": [
+                {
+                    "kind": "distribution",
+                    "name": "torch",
+                    "version": None,
+                    "than_version": "2.13.0",
+                    "bytes": 0,
+                    "than_bytes": 9,
+                }
+            ],
+        },
+        {"than": "app:before", "than_id": "sha256:2", "bytes": -1, "owners": None},
+    ]
 
 
 def test_what_is_absent_is_null(image, evidence):

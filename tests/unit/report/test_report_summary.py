@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.prepare import Prepared
 from pytest_tfdocker.evidence.records import Absent, Import, Imports, Limits
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
@@ -69,6 +70,13 @@ def test_the_summary_tells_figures_then_settings_then_reasons_then_the_last_line
         "  gpu-visible: the engine offers no GPU",
         f"{WHAT}: 1 passed, 0 failed, 1 not judged (gpu-visible: the engine offers no GPU)",
     ]
+
+
+def test_another_image_of_the_run_is_one_line(report):
+    smaller = Comparison(than="builder", than_id="sha256:1", bytes=-1_020_000_000, owners=())
+    unknown = Comparison(than="old", than_id="sha256:2", bytes=None, owners=None)
+    lines = render_figures([report(BUDGETS, comparisons=(smaller, unknown))])
+    assert lines[-1] == "  1.0 GB smaller than builder"
 
 
 def test_with_every_budget_set_nothing_is_to_paste(report):

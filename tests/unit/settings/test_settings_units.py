@@ -10,9 +10,12 @@ from pytest_tfdocker.settings.units import (
     format_memory,
     format_over,
     format_seconds,
+    format_share,
+    format_short,
     format_size,
     parse_compose_size,
     parse_seconds,
+    parse_share,
     parse_size,
 )
 
@@ -272,3 +275,45 @@ def test_any_excess_in_milliseconds_is_visible(budget, excess):
 def test_what_is_shown_can_be_read_back_close_by(size_bytes):
     for formatter in (format_size, format_memory):
         assert abs(parse_size(formatter(size_bytes)) - size_bytes) <= size_bytes * 0.06 + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"), [("30 %", "30"), ("30%", "30"), (" 2.5 % ", "2.5"), ("0 %", "0")]
+)
+def test_shares_are_read_as_per_cent(text, percent):
+    assert parse_share(text) == Decimal(percent)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("%", "expected a share such as '30 %', found '%'"),
+        ("-5 %", "expected a share such as '30 %', found '-5 %'"),
+        ("a third %", "expected a share such as '30 %', found 'a third %'"),
+        ("100 %", "'100 %' leaves nothing: write less than 100 %"),
+    ],
+)
+def test_what_is_no_share_gets_what_to_write(text, message):
+    with pytest.raises(ValueError) as error:
+        parse_share(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("measured", "least", "texts"),
+    [
+        (30 * 10**6, 100 * 10**6, ("30 MB", "100 MB")),
+        (996 * 10**5, 100 * 10**6, ("99.6 MB", "100 MB")),
+        (10**8 - 1, 10**8, ("99,999,999 B", "100 MB")),
+        (0, 1, ("0 B", "1 B")),
+    ],
+)
+def test_what_falls_short_never_reads_as_what_was_wanted(measured, least, texts):
+    assert format_short(measured, least, format_size) == texts
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"), [(2.8, "3 %"), (29.4, "29 %"), (29.6, "29.6 %"), (29.9999, None)]
+)
+def test_a_share_that_falls_short_never_reads_as_the_one_that_was_wanted(percent, text):
+    assert format_share(percent, Decimal(30)) == text
