@@ -30,6 +30,7 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Inventory,
 )
+from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
 from pytest_tfdocker.evidence.store import Store
 
 INVENTORY_SECONDS = 300
@@ -187,9 +188,11 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
     files = Files(**found["files"])
     listing = read_listing(unpacked(found["listing"]))
     everywhere = [*found["distributions"], *found["elsewhere"]]
+    rpm = read_databases(found["rpm"])
+    mark_owned(everywhere, rpm.packages)
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
     owned = unpacked(found["owned"])
-    owners = find_owners(listing, named, owned, config)
+    owners = find_owners(listing, named, owned, config, rpm.packages)
     placed = place_files(listing, layer_bytes, config.volumes)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
     scene = Scene(listing, owners, unpacked(found["identical"]), placed.layers)
@@ -199,6 +202,7 @@ def _parts(found: dict[str, Any], config: ImageConfig, layer_bytes: Sequence[int
         uncounted_bytes=placed.uncounted_bytes,
         owners=by_owner,
         bloat=find_bloat(scene),
+        unread_packages=rpm.problem,
     )
     told = found["interpreter"]
     if "error" in told:

@@ -78,6 +78,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Largest first. Their bytes add up to `apparent_bytes`."""
     bloat: list["Bloat"] = []
     """Largest first."""
+    unread_packages: str | None = None
+    """Which database of the OS's packages can't be read, and why: what it owns is nobody's."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):

@@ -11,7 +11,10 @@ from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
 
-_INVENTORY = ("environments", "shell", "resolve", "distributions", "files", "inventory")
+_INVENTORY = (
+    *("environments", "shell", "resolve", "distributions", "rpm_data", "files"),
+    "inventory",
+)
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")
 
 

@@ -9,6 +9,7 @@ import time
 import tfdocker_distributions as distributions
 import tfdocker_files as files
 import tfdocker_resolve as resolve
+import tfdocker_rpm_data as rpm_data
 
 ASK_SECONDS = 30
 
@@ -28,7 +29,7 @@ def main(plan, parts, report):
     )
     elsewhere = distributions.of_path(others)
     distributions.mark_os_owned(elsewhere)
-    keys = ("name", "version", "installer")
+    keys = ("name", "version", "installer", "path")
     result["elsewhere"] = [{key: one[key] for key in keys} for one in elsewhere]
     result["others"] = [distributions.clean(folder) for folder in others]
     result["listing"] = files.packed(walk.listing)
@@ -41,9 +42,10 @@ def main(plan, parts, report):
             "apk": distributions.read_text("/lib/apk/db/installed"),
         }
     )
-    for distribution in installed:
+    result["rpm"] = rpm_data.databases()
+    for distribution in installed + result["elsewhere"]:
         for key in ("path", "location", "shadowed_by", "direct_url"):
-            if distribution[key] is not None:
+            if distribution.get(key) is not None:
                 distribution[key] = distributions.clean(distribution[key])
     report(result)
 
