@@ -28,7 +28,7 @@ SITE = "/usr/lib/python3.11/site-packages"
 
 
 def header(**tags):
-    """A header of tags by number: bytes are a string, a list of them strings, one of int numbers."""
+    """A header of tags by number: bytes are a string, a list is of strings or of numbers."""
     index, data = b"", b""
     for tag, value in tags.items():
         if isinstance(value, bytes):
