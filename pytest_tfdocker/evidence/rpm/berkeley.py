@@ -43,8 +43,10 @@ class _Database:
         _, _, size, encrypted, _, flags, _, _, last = meta.unpack(piece(data, MAGIC_AT, meta.size))
         if not LEAST_PAGE_BYTES <= size <= MOST_PAGE_BYTES or size & (size - 1):
             raise BrokenError(f"has pages of {size} bytes")
-        if encrypted or flags:
-            raise BrokenError("is encrypted, or has checksums or parts, as rpm's has not")
+        if encrypted:
+            raise BrokenError("is encrypted")
+        if flags:
+            raise BrokenError("has checksums or parts, which rpm doesn't use")
         self.page_bytes, self.pages = size, last + 1
         piece(data, 0, self.pages * size)
 

@@ -146,6 +146,62 @@ def test_what_is_no_database_says_why(data, reason):
         read_database(data)
 
 
+NDB, BERKELEY = "ndb-one-removed.Packages.db", "berkeley-little-endian.Packages"
+SLOTS = 32
+"""Where ndb's list of packages begins, of 16 bytes each."""
+
+
+def written(data, at, new):
+    return data[:at] + new + data[at + len(new) :]
+
+
+def of_type(data, kind):
+    """Where a page of that type begins."""
+    return next(at for at in range(0, len(data), 4096) if data[at + 25] == kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "reason"),
+    [
+        (NDB, lambda it: written(it, SLOTS + 16, b"slot"), "has a damaged list"),
+        (NDB, lambda it: it.replace(b"BlbS", b"BlbX", 1), "is not where the list says"),
+        (NDB, lambda it: written(it, SLOTS + 4, b"\x09"), "is not where the list says"),
+        (NDB, lambda it: written(it, SLOTS, it[SLOTS : SLOTS + 16] * 9), "stand in each other"),
+        (BERKELEY, lambda it: written(it, 24, b"\x01"), "is encrypted"),
+        (BERKELEY, lambda it: written(it, 26, b"\x01"), "has checksums"),
+        (BERKELEY, lambda it: written(it, 20, b"\x01\x30"), "has pages of 12289 bytes"),
+        (BERKELEY, lambda it: written(it, of_type(it, 7) + 25, b"\x09"), "pages are in disorder"),
+        (BERKELEY, lambda it: written(it, of_type(it, 7) + 22, b"\0\0"), "pages are in disorder"),
+        (
+            BERKELEY,  # a size that a circle of pages would fill for ever
+            lambda it: it.replace(struct.pack("<I", 9400), struct.pack("<I", 2**31)),
+            "is cut off",
+        ),
+    ],
+)
+def test_each_damage_says_what_it_is(name, damage, reason):
+    data = damage(RECORDED[name])
+    assert data != RECORDED[name]
+    with pytest.raises(BrokenError, match=reason):
+        read_database(data)
+
+
+def test_strings_that_are_fewer_than_counted_are_cut_off():
+    blob = header(**NAMED, t1027=[b"/a"])
+    with pytest.raises(BrokenError, match="strings are cut off"):
+        read_header(written(blob, 8 + 2 * 16 + 12, struct.pack(">I", 2)))
+
+
+def test_a_package_that_is_text_is_broken(tmp_path):
+    path = tmp_path / "rpmdb.sqlite"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)")
+        made.execute("INSERT INTO Packages (blob) VALUES ('text')")
+        made.commit()
+    with pytest.raises(BrokenError, match="no blob"):
+        read_database(path.read_bytes())
+
+
 def test_a_view_that_never_ends_in_place_of_the_table_ends(tmp_path, monkeypatch):
     monkeypatch.setattr("pytest_tfdocker.evidence.rpm.sqlite.MOST_STEPS", 100)
     path = tmp_path / "rpmdb.sqlite"
@@ -193,6 +249,9 @@ def test_a_few_bytes_can_not_ask_for_all_memory(monkeypatch):
     folders = {"t1116": [0] * 3000, "t1117": [b""] * 3000, "t1118": [b"/" * 30000]}
     with pytest.raises(BrokenError, match="too long"):
         read_header(header(**NAMED, **folders))
+    monkeypatch.setattr(database, "MOST_PATH_BYTES", 1000)
+    with pytest.raises(BrokenError, match="more files than an image has"):
+        read_database(RECORDED["rpmdb.sqlite"])
     monkeypatch.setattr(database, "MOST_BYTES", 1000)
     told = read_databases([sent(b"\0" * 1001)])
     assert told.problem == "/var/lib/rpm/Packages is larger than 0 MiB"
