@@ -10,7 +10,7 @@ DEVELOPMENT = (
     r"(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
     r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
     r"|musl-dev|build-base|glibc-headers|kernel-headers|rpm-build|redhat-rpm-config)(-|$|\d)"
-    r"|-(dev|devel)$|^(glibc|libstdc\+\+)-static$"
+    r"|-(dev|devel)(-gcc\d+)?$|^(glibc|libstdc\+\+)-static$"
 )
 """By the names of Debian, Alpine, Fedora and openSUSE."""
 CUDA_FILES = (

@@ -35,7 +35,15 @@ def bloat(*files, distributions=(), identical=(), layers=None, rpm=()):
 BUILDERS = (
     *("gcc", "gcc-c++", "gcc13-c++", "cpp", "make", "cmake", "binutils-gold", "python3-devel"),
     *("glibc-devel", "glibc-headers", "glibc-headers-x86", "glibc-static", "kernel-headers"),
-    *("linux-glibc-devel", "rust", "rust-std-static", "cargo", "golang", "gcc-toolset-13-gcc"),
+    *(
+        "linux-glibc-devel",
+        "libstdc++6-devel-gcc13",
+        "rust",
+        "rust-std-static",
+        "cargo",
+        "golang",
+        "gcc-toolset-13-gcc",
+    ),
     *("clang", "llvm", "rpm-build", "redhat-rpm-config", "autoconf", "libtool"),
 )
 RUNNERS = (
