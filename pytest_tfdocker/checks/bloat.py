@@ -6,13 +6,17 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES
-from pytest_tfdocker.evidence.records import Absent, Bloat, Layer
+from pytest_tfdocker.evidence.records import Absent, Bloat, Files, Layer
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import bounded, one_line, printable, table
 
 INSTRUCTION_WIDTH = 72
+UNREAD = "the files of the OS's packages are unknown"
+REASON_WIDTH = 200
+BY_OS_PACKAGE = ("build-tools", "cuda-twice")
+"""Causes that are found by whose files they are, of the OS's packages."""
 LEAST_BYTES = 10**6
 """Of a finding that is told without a budget."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
@@ -35,6 +39,8 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
         )
     found = next((one for one in files.bloat if one.cause == name), None)
     budget = facts.image.settings.size.bloat[name]
+    if name in BY_OS_PACKAGE and files.unread_packages and (not found or found.bytes <= budget):
+        return error(UNREAD, one_line(files.unread_packages, REASON_WIDTH))
     if found is None:
         return weigh(0, budget, format_size)
     if not _counts(facts.image, name):
@@ -46,6 +52,13 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
+
+
+def unread_packages(files: Files) -> list[str]:
+    """Why the OS's packages are unknown; [] where they are known."""
+    if files.unread_packages is None:
+        return []
+    return [f"{UNREAD}: {one_line(files.unread_packages, REASON_WIDTH)}"]
 
 
 def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:

@@ -2,13 +2,14 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.records import ImageConfig, Owner
+from pytest_tfdocker.evidence.rpm.headers import Package
 
 WEIGHTS = re.compile(
     r"\.(safetensors|gguf|ggml|onnx|pt|pth|ckpt|h5|msgpack|tflite|bin)$"
@@ -43,21 +44,23 @@ def find_owners(
     distributions: Sequence[tuple[str, str, str | None]],
     owned: dict[str, Any],
     config: ImageConfig,
+    rpm: Sequence[Package] = (),
 ) -> Owners:
     """One owner each file; of those that claim it the first distribution, then the OS's package.
 
     `distributions`: name, version and installer of each, in the order of `owned["distributions"]`,
-    which has what their RECORDs list. Moves the bytes of hard links to a name that has an owner.
+    which has what their RECORDs list. `rpm`: what it has installed. Moves the bytes of hard links
+    to a name that has an owner.
     """
     table = [
         ("os-package" if installer in OS_INSTALLERS else "distribution", name, version)
         for name, version, installer in distributions
     ]
     claims = claims_of(owned["distributions"])
-    for package, paths in _os_packages(owned):
+    for package in (*_os_packages(owned), *rpm):
         index = len(table)
-        table.append(("os-package", package, ""))
-        for path in paths:
+        table.append(("os-package", package.name, package.version))
+        for path in package.paths:
             claims.setdefault(path, index)
     rest = len(table)
     table += [(kind, NAMES[kind], "") for kind in UNCLAIMED]
@@ -87,13 +90,13 @@ def _absolute(folder: str, path: str) -> str:
     return posixpath.normpath(joined) if ".." in path or "./" in path else joined
 
 
-def _os_packages(owned: dict[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
+def _os_packages(owned: dict[str, Any]) -> Iterator[Package]:
     for name, text in (owned["dpkg"] or {}).items():
-        yield name.partition(":")[0], text.splitlines()
+        yield Package(name.partition(":")[0], "", text.splitlines())
     yield from _apk_packages(owned["apk"] or "")
 
 
-def _apk_packages(text: str) -> Iterator[tuple[str, list[str]]]:
+def _apk_packages(text: str) -> Iterator[Package]:
     """Of /lib/apk/db/installed: P: a package, F: a folder, R: a file in it."""
     for block in text.split("\n\n"):
         name, folder, paths = "", "", []
@@ -106,7 +109,7 @@ def _apk_packages(text: str) -> Iterator[tuple[str, list[str]]]:
             elif key == "R":
                 paths.append(f"/{folder}/{value}".replace("//", "/"))
         if name:
-            yield name, paths
+            yield Package(name, "", paths)
 
 
 def _claimed(claims: dict[str, int], path: str) -> int | None:

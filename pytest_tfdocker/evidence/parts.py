@@ -20,6 +20,7 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Inventory,
 )
+from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
 
 
 @cache
@@ -42,9 +43,11 @@ def inventory_of(
     """
     files = Files(**found["files"])
     everywhere = [*found["distributions"], *found["elsewhere"]]
+    rpm = read_databases(found["rpm"])
+    mark_owned(everywhere, rpm.packages)
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
     owned = found["owned"]
-    owners = find_owners(listing, named, owned, config)
+    owners = find_owners(listing, named, owned, config, rpm.packages)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
     scene = Scene(listing, owners, identical, placed.layers)
     files = msgspec.structs.replace(
@@ -53,6 +56,7 @@ def inventory_of(
         uncounted_bytes=placed.uncounted_bytes,
         owners=by_owner,
         bloat=find_bloat(scene),
+        unread_packages=rpm.problem,
     )
     told = found["interpreter"]
     if "error" in told:

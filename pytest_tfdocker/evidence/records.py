@@ -80,6 +80,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Largest first."""
     notes: list[str] = []
     """What could not be read, or is odd, a sentence each."""
+    unread_packages: str | None = None
+    """Which database of the OS's packages can't be read, and why: what it owns is nobody's."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):

@@ -12,12 +12,7 @@ from importlib import resources
 OLDEST_PYTHON = (3, 7)
 
 _INVENTORY = (
-    "tree",
-    "environments",
-    "shell",
-    "resolve",
-    "distributions",
-    "files",
+    *("tree", "environments", "shell", "resolve", "distributions", "rpm_data", "files"),
     "inventory",
 )
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")

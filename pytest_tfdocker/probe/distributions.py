@@ -68,14 +68,15 @@ def everything(path, folders):
         "dpkg": dpkg_lists(),
         "apk": read_text("/lib/apk/db/installed"),
     }
-    for distribution in installed:
+    keys = ("name", "version", "installer", "path")
+    elsewhere = [{key: one[key] for key in keys} for one in elsewhere]
+    for distribution in installed + elsewhere:
         for key in ("path", "location", "shadowed_by", "direct_url"):
-            if distribution[key] is not None:
+            if distribution.get(key) is not None:
                 distribution[key] = clean(distribution[key])
-    keys = ("name", "version", "installer")
     return {
         "distributions": installed,
-        "elsewhere": [{key: one[key] for key in keys} for one in elsewhere],
+        "elsewhere": elsewhere,
         "others": [clean(folder) for folder in others],
         "owned": owned,
     }

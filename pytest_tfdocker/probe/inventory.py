@@ -10,6 +10,7 @@ import tfdocker_distributions as distributions
 import tfdocker_environments as environments
 import tfdocker_files as files
 import tfdocker_resolve as resolve
+import tfdocker_rpm_data as rpm_data
 
 ASK_SECONDS = 30
 
@@ -23,6 +24,7 @@ def main(plan, parts, report):
     result = {"interpreter": interpreter, "files": walk.run()}
     result.update(distributions.everything(interpreter.get("path", []), walk.site_packages))
     result["owned"] = files.packed(result["owned"])
+    result["rpm"] = rpm_data.databases()
     result["listing"] = files.packed(walk.listing)
     identical = files.identical(walk.listing) if plan["contents"] else []
     result["identical"] = files.packed(identical)

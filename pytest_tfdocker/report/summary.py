@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pytest_tfdocker.checks.bloat import FIX, findings, row
+from pytest_tfdocker.checks.bloat import FIX, findings, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
@@ -149,12 +149,13 @@ def _bloat(report: ImageReport) -> list[str]:
     if evidence is None or isinstance(evidence.files, Absent):
         return []
     found = findings(report.image, evidence.files.bloat)
+    unread = unread_packages(evidence.files)
     if not found:
-        return []
+        return unread
     rows = table([row(report.image, evidence.layers, one) for one in found])
     fixes = [f"{line}\n    {FIX[one.cause]}" for line, one in zip(rows, found, strict=True)]
     lines = [line for fix in bounded(fixes) for line in fix.split("\n")]
-    return [f"could be saved in {report.image.name}:", *(f"  {line}" for line in lines)]
+    return [f"could be saved in {report.image.name}:", *(f"  {line}" for line in lines), *unread]
 
 
 def _packages(evidence: ImageEvidence) -> list[str]:

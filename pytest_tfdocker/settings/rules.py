@@ -21,8 +21,9 @@ _MOST_PORT = 65535
 _STATUS = range(100, 600)
 
 BLOAT = (
-    *("pip-cache", "uv-cache", "conda-cache", "apt-lists", "apt-archives", "git", "build-tools"),
-    *("archives", "second-copies", "cuda-twice", "two-frameworks"),
+    *("pip-cache", "uv-cache", "conda-cache", "apt-lists", "apt-archives"),
+    *("apk-cache", "dnf-cache", "zypp-cache", "git", "build-tools", "archives"),
+    *("second-copies", "cuda-twice", "two-frameworks"),
     *("duplicate-weights", "hub-cache", "identical-files", "byte-code", "static-libraries"),
     *("headers", "tests", "cuda-libraries"),
 )

@@ -42,6 +42,12 @@ CASES = {
     ),
     "apt-lists": ("fill 3000000 /var/lib/apt/lists/deb.debian.org_dists", "true"),
     "apt-archives": ("fill 3000000 /var/cache/apt/archives/a.deb", "true"),
+    "apk-cache": ("fill 3000000 /var/cache/apk/APKINDEX.1.tar.gz", "true"),
+    "dnf-cache": (
+        "fill 2000000 /var/cache/dnf/a/repodata/b.xml.gz; fill 1000000 /var/cache/yum/a/b.sqlite",
+        "true",
+    ),
+    "zypp-cache": ("fill 3000000 /var/cache/zypp/packages/a.rpm", "true"),
     "git": ("fill 3000000 /srv/app/.git/objects/pack/a.pack", "true"),
     "build-tools": (
         "fill 2000000 /usr/bin/cc1; fill 1000000 /usr/include/all.h; package gcc-12 /usr/bin/cc1; "

@@ -6,10 +6,13 @@ from pytest_tfdocker.evidence.bloat import twice
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 DEVELOPMENT = (
-    r"^(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc|cargo"
+    r"^(?!llvm\d*-libs$)"  # Mesa's drivers run on it
+    r"(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
     r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
-    r"|musl-dev|build-base)(-|$|\d)|-(dev|devel)$"
+    r"|musl-dev|build-base|glibc-headers|kernel-headers|rpm-build|redhat-rpm-config)(-|$|\d)"
+    r"|-(dev|devel)(-gcc\d+)?$|^(glibc|libstdc\+\+)-static$"
 )
+"""By the names of Debian, Alpine, Fedora and openSUSE."""
 CUDA_FILES = (
     r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
 )
@@ -54,9 +57,27 @@ CAUSES = (
     ),
     Cause(
         "apt-archives",
-        "packages that the OS's package manager has kept",
-        "`apt-get clean`, `apk add --no-cache` or `dnf clean all` in the RUN that installs",
-        in_folders(r"^/var/cache/(apt|apk|yum|dnf)/"),
+        "packages that apt has kept",
+        "`apt-get clean` in the RUN that installs",
+        in_folders(r"^/var/cache/apt/"),
+    ),
+    Cause(
+        "apk-cache",
+        "apk's cache",
+        "`apk add --no-cache`",
+        in_folders(r"^/(var/cache/apk|etc/apk/cache)/"),
+    ),
+    Cause(
+        "dnf-cache",
+        "dnf's and yum's cache",
+        "`dnf clean all` or `yum clean all` in the RUN that installs",
+        in_folders(r"^/var/cache/(dnf|libdnf5|yum)/"),
+    ),
+    Cause(
+        "zypp-cache",
+        "zypper's cache",
+        "`zypper clean --all` in the RUN that installs",
+        in_folders(r"^/var/cache/zypp/"),
     ),
     Cause(
         "git",

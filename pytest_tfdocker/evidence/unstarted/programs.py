@@ -26,6 +26,7 @@ class Programs:
         self.shell = self._load("shell")
         self.resolve = self._load("resolve")
         self.distributions = self._load("distributions")
+        self.rpm_data = self._load("rpm_data")
 
     def _load(self, name: str) -> Any:
         module = ModuleType(PREFIX + name)

@@ -38,6 +38,7 @@ def read_unstarted(
     clean = programs.distributions.clean
     if "path" in interpreter:
         interpreter["path"] = list(map(clean, path))
+    told["rpm"] = programs.rpm_data.databases()
     told["owned"] = ["json", json.dumps(told["owned"])]
     unread = [f"{printable(path)} is not read: it was not kept" for path in sorted(tree.unread)]
     return {"interpreter": interpreter, **told, "problems": unread}

@@ -72,6 +72,26 @@ def test_nothing_found_is_nothing_where_all_was_seen(judge):
     assert (unseen.outcome, unseen.headline) == ("error", "2 folders could not be listed")
 
 
+@pytest.mark.parametrize(
+    ("cause", "bytes_found", "outcome"),
+    [
+        ("build-tools", None, "error"),
+        ("build-tools", MB, "error"),
+        ("build-tools", MB + 1, "failed"),
+        ("cuda-twice", None, "error"),
+        ("pip-cache", None, "passed"),
+    ],
+)
+def test_what_the_os_owns_does_not_pass_where_that_is_unknown(judge, cause, bytes_found, outcome):
+    bloat = [] if bytes_found is None else [found(cause, bytes_found)]
+    verdict = judge(MB, *bloat, cause=cause, unread_packages="/var/lib/rpm/Packages is cut off\x1b")
+    assert verdict.outcome == outcome
+    if outcome == "error":
+        assert verdict.text == (
+            "the files of the OS's packages are unknown\n  /var/lib/rpm/Packages is cut off\\x1b"
+        )
+
+
 def test_without_the_files_it_is_an_error(facts, evidence):
     absent = evidence(files=Absent(reason="the image has no Python"))
     verdict = CHECK.judge(facts({"size": {"bloat": {"git": 0}}}, evidence=absent), "git")

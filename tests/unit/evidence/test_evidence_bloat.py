@@ -6,12 +6,13 @@ from pytest_tfdocker.evidence.bloat import Scene, find_bloat
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import find_owners
 from pytest_tfdocker.evidence.records import ImageConfig
+from pytest_tfdocker.evidence.rpm.headers import Package
 
 MB = 10**6
 HUB = "/hub/models--o--n"
 
 
-def bloat(*files, distributions=(), identical=(), layers=None):
+def bloat(*files, distributions=(), identical=(), layers=None, rpm=()):
     """Bytes by cause. `files`: path and MB, and an inode or what a link leads to.
 
     `distributions`: name, folder, what its RECORD lists.
@@ -25,10 +26,38 @@ def bloat(*files, distributions=(), identical=(), layers=None):
     named = [(name, "1.0", "pip") for name, _, _ in distributions]
     records = [(folder, record) for _, folder, record in distributions]
     owned = {"distributions": records, "dpkg": {}, "apk": None}
-    owners = find_owners(listing, named, owned, ImageConfig())
+    owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
     scene = Scene(listing, owners, [list(one) for one in identical], at)
     return {one.cause: one.bytes / MB for one in find_bloat(scene)}
+
+
+BUILDERS = (
+    *("gcc", "gcc-c++", "gcc13-c++", "cpp", "make", "cmake", "binutils-gold", "python3-devel"),
+    *("glibc-devel", "glibc-headers", "glibc-headers-x86", "glibc-static", "kernel-headers"),
+    *(
+        "linux-glibc-devel",
+        "libstdc++6-devel-gcc13",
+        "rust",
+        "rust-std-static",
+        "cargo",
+        "golang",
+        "gcc-toolset-13-gcc",
+    ),
+    *("clang", "llvm", "rpm-build", "redhat-rpm-config", "autoconf", "libtool"),
+)
+RUNNERS = (
+    *("glibc", "glibc-common", "libgcc", "libstdc++", "libgomp", "libgfortran", "llvm-libs"),
+    *("libgcc_s1", "python3", "python3-libs", "rpm", "rpm-libs", "busybox-static", "makeself"),
+    *("kernel-core", "gccmakedep", "libxcrypt"),
+)
+
+
+def test_build_tools_are_told_by_the_names_that_distributions_of_linux_give():
+    packages = [Package(name, "1", [f"/{name}"]) for name in (*BUILDERS, *RUNNERS)]
+    found = {name: bloat((f"/{name}", 1), rpm=packages) for name in (*BUILDERS, *RUNNERS)}
+    assert [name for name, causes in found.items() if causes] == list(BUILDERS)
+    assert {*found["gcc"]} == {"build-tools"}
 
 
 @pytest.mark.parametrize("turn", [1, -1])

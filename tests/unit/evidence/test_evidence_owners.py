@@ -9,12 +9,13 @@ import pytest
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.owners import add_up, find_owners
 from pytest_tfdocker.evidence.records import ImageConfig
+from pytest_tfdocker.evidence.rpm.headers import Package
 
 SITE = "/venv/lib/python3.11/site-packages"
 MB = 10**6
 
 
-def owners_of(*files, record="", dpkg=None, apk=None, workdir="/app", others=()):
+def owners_of(*files, record="", dpkg=None, apk=None, rpm=(), workdir="/app", others=()):
     """Owner by path; `files`: paths, of 10 bytes each, or path, bytes and inode."""
     listing = Listing()
     for file in files:
@@ -27,7 +28,7 @@ def owners_of(*files, record="", dpkg=None, apk=None, workdir="/app", others=())
         "apk": apk,
     }
     owned["distributions"] += [None] * len(others)
-    found = find_owners(listing, names, owned, ImageConfig(workdir=workdir))
+    found = find_owners(listing, names, owned, ImageConfig(workdir=workdir), rpm)
     by_owner, first = add_up(listing, found, [None] * len(listing.paths), len(names))
     assert sum(one.bytes for one in by_owner) == sum(listing.sizes)
     return {path: found.name(row) for row, path in enumerate(listing.paths)}, first
@@ -53,6 +54,15 @@ def test_an_os_package_owns_what_apk_lists():
     apk = "C:Q1\nP:musl\nV:1.2\nF:lib\nR:ld-musl.so.1\nZ:Q1\n\nP:busybox\nF:bin\nR:busybox\n\n"
     found, _ = owners_of("/lib/ld-musl.so.1", "/bin/busybox", apk=apk)
     assert list(found.values()) == ["musl", "busybox"]
+
+
+def test_an_os_package_owns_what_rpm_lists_by_either_name_of_a_merged_usr():
+    """A folder that it lists is no file; what a RECORD lists too is the distribution's."""
+    paths = ["/bin/bash", "/usr/share/bash", f"{SITE}/foo/a.py"]
+    files = ("/usr/bin/bash", "/usr/share/bash/own", f"{SITE}/foo/a.py")
+    rpm = [Package("bash", "5.2", paths), Package("other", "1", ["/bin/bash"])]
+    found, _ = owners_of(*files, record="foo/a.py\n", rpm=rpm)
+    assert list(found.values()) == ["bash", "nobody", "foo"]
 
 
 def test_what_nobody_lists_is_weights_the_projects_or_nobodys():

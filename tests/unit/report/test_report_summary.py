@@ -8,7 +8,7 @@ import pytest
 
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.prepare import Prepared
-from pytest_tfdocker.evidence.records import Absent, Import, Imports, Limits
+from pytest_tfdocker.evidence.records import Absent, Bloat, Import, Imports, Limits
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import rounded_up, suggest
 from pytest_tfdocker.report.summary import last_line, render_figures
@@ -152,6 +152,19 @@ def test_lines_keep_to_the_width_and_hold_no_control_characters(report, evidence
     lines = render_summary([report(BUDGETS, evidence=evidence(layers=layers))], width=60)[:-1]
     assert max(map(len, lines)) <= 60
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_that_the_files_of_the_oss_packages_are_unknown_is_told(report, evidence, found):
+    """Beside what could be saved, since build tools may be missing there."""
+    one = Bloat(cause="git", bytes=10**7, paths=[], path_bytes=[], count=1, by_layer=[])
+    unread = {"bloat": [one] * found, "unread_packages": "/usr/lib/rpm/Packages is\x1b cut off"}
+    files = msgspec.structs.replace(evidence().files, **unread)
+    lines = render_summary([report(evidence=evidence(files=files))], 200)
+    told = [line.strip() for line in lines if "packages" in line]
+    assert told == [
+        r"the files of the OS's packages are unknown: /usr/lib/rpm/Packages is\x1b cut off"
+    ]
 
 
 def test_the_last_line_counts_every_outcome_and_gives_reasons_once(report):

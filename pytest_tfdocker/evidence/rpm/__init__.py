@@ -1,0 +1,1 @@
+"""What rpm has installed, from its database as bytes: SQLite's, its own "ndb", or Berkeley DB's."""
