@@ -144,7 +144,13 @@ def read_one(location, folder):
         "problem": None,
     }
     if text is None:
-        result["problem"] = clean("%s has no METADATA" % path)
+        there = [name for name in METADATA_NAMES if tree.exists(posixpath.join(path, name))]
+        told = (
+            "%s has a %s that can't be read" % (path, there[0])
+            if there
+            else "%s has no METADATA" % path
+        )
+        result["problem"] = clean(told)
     else:
         read_headers(text, result)
     result["direct_url"] = read_text(posixpath.join(path, "direct_url.json"))

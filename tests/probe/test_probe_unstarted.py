@@ -54,21 +54,20 @@ def platform():
 
 
 def listed(folders, config):
-    """What stands directly in these folders, as an archive would tell it."""
+    """What stands directly in these folders, and the way to them, as an archive would tell it."""
     kept, paths, targets, programs = Kept(), [], {}, set()
-    above = {str(one) for folder in folders for one in [Path(folder), *Path(folder).parents]}
-    inner = {e.path for f in filter(os.path.isdir, above & {*folders}) for e in os.scandir(f)}
-    for path in sorted(above | inner):
-        if os.path.islink(path):
-            targets[path] = os.readlink(path)
-        elif os.path.isfile(path):
-            paths.append(path)
+    inside = {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    every = inside.union(*({folder, *folder.parents} for folder in folders))
+    for path in every:
+        if path.is_symlink():
+            targets[str(path)] = str(path.readlink())
+        elif path.is_file():
+            paths.append(str(path))
             add_file(path, kept, programs)
-    every = [one for one in above | inner if os.path.isdir(one) and one not in targets]
     return ImageTree(
         paths,
         targets=targets,
-        folders=every,
+        folders=[str(path) for path in every if path.is_dir() and not path.is_symlink()],
         programs=programs,
         contents=kept.contents,
         environ=environ_of(config),
@@ -79,21 +78,20 @@ def listed(folders, config):
 def add_file(path, kept, programs):
     executable = os.access(path, os.X_OK)
     if executable:
-        programs.add(path)
-    wanted = kept.wanted_bytes(path, os.path.getsize(path), executable=executable)
+        programs.add(str(path))
+    wanted = kept.wanted_bytes(str(path), path.stat().st_size, executable=executable)
     if wanted is not None:
-        kept.put(path, Path(path).read_bytes()[:wanted])
+        kept.put(str(path), path.read_bytes()[:wanted])
 
 
 def base_folders(said):
     """Where an interpreter has what it needs to find itself, and to be found."""
-    real = os.path.realpath(said["executable"])
-    linked, above = [], said["executable"]
-    while os.path.islink(above):
-        above = os.path.join(os.path.dirname(above), os.readlink(above))
-        linked.append(os.path.dirname(above))
-    library = Path(real).parents[1] / "lib"
-    return [os.path.dirname(real), *linked, str(library), *said["path"]]
+    above = Path(said["executable"])
+    found = [above.resolve().parent, above.resolve().parents[1] / "lib"]
+    while above.is_symlink():
+        above = above.parent / above.readlink()
+        found.append(above.parent)
+    return [*found, *map(Path, said["path"])]
 
 
 def assert_same(told, said):
@@ -131,7 +129,7 @@ def venv(base, tmp_path):
 
 
 def own_folders(tmp_path):
-    return [str(folder) for folder in tmp_path.rglob("*") if folder.is_dir()]
+    return [folder for folder in tmp_path.rglob("*") if folder.is_dir()]
 
 
 @pytest.mark.parametrize("options", [(), ("--copies",)])

@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from itertools import chain
 from typing import BinaryIO
 
 LINKS = 40
@@ -54,15 +53,14 @@ class ImageTree:
     def _names(self) -> dict[str, list[str]]:
         """Names by folder, of each folder there is."""
         found: dict[str, list[str]] = {"/": []}
-        for path in chain(self._folders, self._files):
-            if path in found:
-                continue
-            if path in self._files:
-                folder, _, name = path.rpartition("/")
-                self._enter(folder or "/", found)
-                found[folder or "/"].append(name)
-            else:
-                self._enter(path, found)
+        for folder in self._folders:
+            self._enter(folder, found)
+        for path in self._files:
+            folder, _, name = path.rpartition("/")
+            if folder not in found:
+                folder = folder or "/"
+                self._enter(folder, found)
+            found[folder].append(name)
         return found
 
     @staticmethod
