@@ -11,7 +11,7 @@ import tfdocker_tree as tree
 
 METADATA_NAMES = ("METADATA", "PKG-INFO")
 INSTALLED_INTO = ("site-packages", "dist-packages")
-ZIPPED_BYTES = 1 << 26  # more of a file of metadata than anyone writes; what is packed may bloat
+ZIPPED_BYTES = 1 << 24  # more of a file of metadata than anyone writes; what is packed may bloat
 
 
 def canonical(name):
@@ -145,12 +145,8 @@ def read_one(location, folder):
     }
     if text is None:
         there = [name for name in METADATA_NAMES if tree.exists(posixpath.join(path, name))]
-        told = (
-            "%s has a %s that can't be read" % (path, there[0])
-            if there
-            else "%s has no METADATA" % path
-        )
-        result["problem"] = clean(told)
+        lacks = "has a %s that can't be read" % there[0] if there else "has no METADATA"
+        result["problem"] = clean("%s %s" % (path, lacks))
     else:
         read_headers(text, result)
     result["direct_url"] = read_text(posixpath.join(path, "direct_url.json"))

@@ -135,7 +135,7 @@ def own_folders(tmp_path):
 @pytest.mark.parametrize("options", [(), ("--copies",)])
 def test_an_environment_with_what_pth_files_name(venv, said, told, tmp_path, options):
     python, site = venv(*options)
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", "three", site / "import sys"):
         (tmp_path / name).mkdir()
     (site / "b.pth").write_text(f"# no\n\n{tmp_path}/two\nnowhere\nimport sys\n{tmp_path}/two\n")
     (site / "a.pth").write_text(f"{tmp_path}/one/../three\n../../../../one")
@@ -168,9 +168,11 @@ sys.path[p:p]=new; sys.__egginsert = p+len(new)
 def test_what_easy_install_puts_first(venv, said, told, tmp_path):
     python, site = venv()
     (site / "foo-1.0-py3.egg").mkdir()
-    (tmp_path / "src").mkdir()
+    for folder in (tmp_path, tmp_path / "venv"):
+        (folder / "src").mkdir()
     (site / "easy-install.pth").write_text(EASY_INSTALL.format(tmp_path))
     (site / "setuptools.pth").write_text(EASY_INSTALL.format(tmp_path / "venv"))
     answer = said(python)
-    assert answer["path"][0] == f"{site}/foo-1.0-py3.egg"
+    first = [f"{site}/foo-1.0-py3.egg", f"{tmp_path}/src", f"{tmp_path}/venv/src"]
+    assert answer["path"][:3] == first
     assert_same(told(python, base_folders(answer) + own_folders(tmp_path)), answer)

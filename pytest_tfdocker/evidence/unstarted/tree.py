@@ -142,7 +142,12 @@ class ImageTree:
         return False
 
     def _resolved(self, path: str) -> str | None:
-        """The path without symbolic links, whether anything is there or not; None in a circle."""
+        """The path without symbolic links, whether anything is there or not.
+
+        None where they lead in a circle, and where the way is no folder.
+        """
+        if not path:
+            return None
         folder, _, name = posixpath.join(self._cwd, path).rpartition("/")
         if name in ("", ".", ".."):
             return self._walk(path)
@@ -159,12 +164,10 @@ class ImageTree:
         found, links = "", 0
         while ahead:
             name = ahead.pop()
-            if name in ("", "."):
-                continue
-            if name == "..":
-                if found in self._files:
+            if name in ("", ".", ".."):
+                if found and found not in self._names:
                     return None
-                found = found.rpartition("/")[0]
+                found = found.rpartition("/")[0] if name == ".." else found
                 continue
             target = self._targets.get(f"{found}/{name}")
             if target is None:

@@ -87,7 +87,7 @@ def test_of_what_may_start_the_service_the_head_is_kept():
 def test_of_a_python_its_versions_are_kept(path):
     kept = Kept()
     assert kept.wanted_bytes(path, 7_000_000, executable=True) == 7_000_000
-    kept.put(path, b"\x7fELF\0003.11.2\0003.13.0rc1+\0x3.9.1\0003.1\0003.11.2\0")
+    kept.put(path, b"\x7fELF\0003.11.2\0003.13.0rc1+\0x3.9.1\0003.1\0003.11.2\0003.9.1-x\0")
     assert kept.contents[path] == b"\0003.11.2\0003.13.0rc1\0"
     kept.put(path, b"#!/bin/sh\nexec pyenv\n")
     assert kept.contents[path] == b"#!/bin/sh\nexec pyenv\n"

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_tfdocker.evidence.records import ImageConfig
 from pytest_tfdocker.evidence.unstarted import ImageTree, environ_of, read_unstarted
+from pytest_tfdocker.evidence.unstarted.programs import Programs
 
 STATUS = "Package: python3.11-minimal\nStatus: install ok installed\nVersion: 3.11.2-6+deb12u6\n\n"
 DEBIAN_SITE = "# dist-packages\n"
@@ -173,6 +174,18 @@ def test_condas_python_has_its_version_in_conda_meta():
     assert report["path"][-1] == f"{prefix}/lib/python3.11/site-packages"
 
 
+def test_of_two_pythons_in_one_prefix_the_links_name_one():
+    newer = {"/usr/local/lib/python3.13/os.py": None, "/usr/local/bin/python3.13": "x"}
+    report = told(SLIM, VENV, newer, command=["/opt/venv/bin/python"])["interpreter"]
+    assert report["environment"]["python_version"] == "3.12"
+    copied = {
+        "/opt/venv/bin/python": "x",
+        "/opt/venv/pyvenv.cfg": "home = /usr/local/bin\nversion = 3.12.1",
+    }
+    report = told(SLIM, VENV, newer, copied, command=["/opt/venv/bin/python"])["interpreter"]
+    assert (report["version"], report["path"][1]) == ("3.12.1", "/usr/local/lib/python3.12")
+
+
 def test_fedoras_python_has_two_libraries():
     files = {
         "/usr/bin/python3": "-> python3.13",
@@ -318,7 +331,30 @@ def test_an_entry_script_is_read_and_what_it_sets_is_no_other_images():
     assert report["executable"] == "/opt/venv/bin/python"
     assert report["reason"] == "ENTRYPOINT /entry/bin/go python, /opt/venv activated"
     assert told(SLIM, command=["python"])["interpreter"]["executable"] == "/usr/local/bin/python"
+
+
+def test_what_an_entry_script_exports_is_not_taken_for_the_images_own():
+    """As the probe inside has it: it follows the script's PATH, and asks as the image is set."""
+    entry = {"/bin/go": '#!/bin/sh\nexport PYTHONPATH=/app\nexec "$@"\n'}
+    report = told(SLIM, entry, entrypoint=["go"], command=["python"])["interpreter"]
+    assert report["path"] == [*STANDARD, SITE]
+
+
+def test_the_programs_are_this_images_alone_and_can_open_no_file_of_the_hosts():
+    first, second = Programs(tree_of({})), Programs(tree_of({}))
+    first.environments.VISITED.append("/app")
+    assert second.environments.VISITED == []
+    assert first.resolve.shell is first.shell
     assert not [name for name in sys.modules if name.startswith("tfdocker_")]
+    for module in (first.environments, first.shell, first.resolve, first.distributions):
+        assert "open" not in module.__builtins__
+
+
+def test_a_word_of_a_shell_is_expanded_so_far():
+    """A script of 64 KiB could else fill the memory of the machine that reads it."""
+    programs = Programs(tree_of({}, ImageConfig(env=["A=1", f"LONG={'x' * 20_000}"])))
+    assert programs.shell.expand("$A" * 256 + "$A") == "1" * 256 + "$A"
+    assert programs.shell.expand("$LONG") == "$LONG"
 
 
 def test_eggs_are_read_from_a_folder_and_from_an_archive():
