@@ -11,7 +11,7 @@ import tfdocker_tree as tree
 
 METADATA_NAMES = ("METADATA", "PKG-INFO")
 INSTALLED_INTO = ("site-packages", "dist-packages")
-ZIPPED_BYTES = 1 << 26  # more of a file of metadata than anyone writes; what is packed may bloat
+ZIPPED_BYTES = 1 << 24  # more of a file of metadata than anyone writes; what is packed may bloat
 
 
 def canonical(name):
@@ -145,7 +145,9 @@ def read_one(location, folder):
         "problem": None,
     }
     if text is None:
-        result["problem"] = clean("%s has no METADATA" % path)
+        there = [name for name in METADATA_NAMES if tree.exists(posixpath.join(path, name))]
+        lacks = "has a %s that can't be read" % there[0] if there else "has no METADATA"
+        result["problem"] = clean("%s %s" % (path, lacks))
     else:
         read_headers(text, result)
     result["direct_url"] = read_text(posixpath.join(path, "direct_url.json"))

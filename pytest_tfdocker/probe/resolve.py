@@ -186,7 +186,10 @@ def of_file(argv):
         raise Unresolved("%s is no script" % path)
     first, _, body = head.partition("\n")
     if body.startswith("'''exec'"):  # pip writes this where the shebang would be too long
-        return shlex.split(body.partition("\n")[0])[1:2]
+        try:
+            return shlex.split(body.partition("\n")[0])[1:2]
+        except ValueError:
+            raise Unresolved("%s names no interpreter" % path)
     shebang = first[2:].split()
     if shebang and posixpath.basename(shebang[0]) == "env":
         shebang = after_options(shebang[1:], ("-u",))

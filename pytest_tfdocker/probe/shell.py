@@ -14,6 +14,8 @@ TOKEN = re.compile(
 )
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])((?:[^{}]|\$\{\w+\})*))?\})")
 CONDA = ("conda", "mamba", "micromamba")
+LONGEST_VALUE = 1 << 14  # A=$A$A, forty times over, would fill any memory
+MOST_VARIABLES = 256
 EXPORTS = ("export", "declare", "typeset", "readonly", "local")
 
 BROUGHT = {}  # folder on PATH → what put it there, for people
@@ -55,13 +57,15 @@ def expand(word):
     def value(found):
         plain, name, sign, other = found.groups()
         known = tree.environ.get(plain or name)
+        if known and len(known) > LONGEST_VALUE:
+            return found.group()
         if sign and sign.endswith("+"):
             return expand(other) if known else ""
         if sign:
             return known or expand(other)
         return found.group() if known is None else known
 
-    return VARIABLE.sub(value, word)
+    return VARIABLE.sub(value, word, MOST_VARIABLES)
 
 
 def take(words):

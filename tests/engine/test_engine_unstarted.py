@@ -1,6 +1,7 @@
 """What an image's files tell of its Python, and what the probe finds inside: the same."""
 
 import io
+import json
 import posixpath
 import tarfile
 
@@ -87,7 +88,7 @@ class Exported:
             hard = {str(at): first for at, (first, _) in enumerate(rows)}
             sizes = [size for _, size in rows]
             found.append([folder, "/".join(names), sizes, [0] * len(names), hard, {}])
-        return ["json", msgspec.json.encode(found).decode()]
+        return ["json", json.dumps(found)]
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ FROM python:3.11-slim
 RUN useradd --create-home app && mkdir -p /src/proj /app /opt/links
 RUN pip install --no-cache-dir idna==3.7 && python -m venv --system-site-packages /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir idna==3.10 six==1.16.0 \
- && ln -s /opt/venv/bin /opt/links/bin && ln -s loop /opt/links/loop
+ && ln -s ../venv /opt/links/env && ln -s loop /opt/links/loop
 RUN printf '[project]\nname = "proj"\nversion = "1.0"\n' >/src/proj/pyproject.toml \
  && echo 'x = 1' >/src/proj/proj.py \
  && /opt/venv/bin/pip install --no-cache-dir --no-build-isolation -e /src/proj
@@ -168,7 +169,7 @@ RUN site=$(echo /opt/venv/lib/python3*/site-packages) && echo /src >$site/own.pt
  && python -c "open(b'/opt/f\xff\nname', 'w')"
 USER app
 RUN pip install --no-cache-dir --user packaging==24.0
-RUN printf '#!/bin/sh\n. /opt/links/bin/activate\nexec "$@"\n' >/tmp/entry
+RUN printf '#!/bin/sh\n. /opt/links/env/bin/activate\nexec "$@"\n' >/tmp/entry
 ENV PYTHONPATH=/app:lib
 WORKDIR /app
 ENTRYPOINT ["sh", "/tmp/entry"]
@@ -180,12 +181,9 @@ CMD ["python", "app.py"]
 def test_of_an_image_where_much_is_odd(both, docker_client, user_project):
     """Links, .pth, an editable install, a shadowed copy, broken metadata, a user's own site."""
     user_project.write("Dockerfile", DOCKERFILE)
-    image, _ = docker_client.images.build(path=str(user_project.path), tag="tfdocker-test/odd")
-    try:
-        inside, unstarted = both("tfdocker-test/odd")
-        names = [one.name for one in inside.distributions.installed]
-        assert {"idna", "six", "proj", "packaging"} <= {*names}
-        assert_same(inside, unstarted)
-        assert_same(*both("tfdocker-test/odd", "/usr/local/bin/python"))
-    finally:
-        docker_client.images.remove(image.id, force=True)
+    docker_client.images.build(path=str(user_project.folder), tag=user_project.tag)
+    inside, unstarted = both(user_project.tag)
+    names = [one.name for one in inside.distributions.installed]
+    assert {"idna", "six", "proj", "packaging"} <= {*names}
+    assert_same(inside, unstarted)
+    assert_same(*both(user_project.tag, "/usr/local/bin/python"))

@@ -125,3 +125,8 @@ def test_a_long_command_leaves_room_for_what_was_activated(activating, image):
 
 def test_a_null_in_a_script_breaks_nothing(activating):
     assert activating("#!/bin/sh\nA=\0\nexec {}/venv/bin/python\0\n")[0] == VENV
+
+
+def test_a_value_that_doubles_with_each_line_ends(activating):
+    entry = "#!/bin/sh\nA=0123456789\n" + "A=$A$A\n" * 60 + "exec {}/venv/bin/python\n"
+    assert activating(entry)[0] == VENV

@@ -141,11 +141,13 @@ def test_runners_find_environments_elsewhere(resolve, env, runner, found):
         (["uv", "pip", "list"], "uv pip is not followed"),
         (["conda", "run", "-n", "x"], "the environment of `conda run` is not in the image"),
         (["{}/usr/bin/loop"], "the command goes through more than 12 launchers"),
+        (["{}/usr/bin/torn"], "/usr/bin/torn names no interpreter"),
         (["{}/nowhere/python"], "/nowhere/python is not in the image"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_what_can_not_be_followed_falls_back_to_python_and_says_why(resolve, image, command, why):
+    program(image / "usr/bin/torn", "#!/bin/sh\n'''exec' '/opt/my python\n")
     program(image / "usr/bin/native", "\x7fELF")
     program(image / "usr/bin/loop", f'#!/bin/sh\nexec {image}/usr/bin/loop "$@"\n')
     path, reason = resolve(command=command)

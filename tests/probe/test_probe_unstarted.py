@@ -54,21 +54,20 @@ def platform():
 
 
 def listed(folders, config):
-    """What stands directly in these folders, as an archive would tell it."""
+    """What stands directly in these folders, and the way to them, as an archive would tell it."""
     kept, paths, targets, programs = Kept(), [], {}, set()
-    above = {str(one) for folder in folders for one in [Path(folder), *Path(folder).parents]}
-    inner = {e.path for f in filter(os.path.isdir, above & {*folders}) for e in os.scandir(f)}
-    for path in sorted(above | inner):
-        if os.path.islink(path):
-            targets[path] = os.readlink(path)
-        elif os.path.isfile(path):
-            paths.append(path)
+    inside = {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    every = inside.union(*({folder, *folder.parents} for folder in folders))
+    for path in every:
+        if path.is_symlink():
+            targets[str(path)] = str(path.readlink())
+        elif path.is_file():
+            paths.append(str(path))
             add_file(path, kept, programs)
-    every = [one for one in above | inner if os.path.isdir(one) and one not in targets]
     return ImageTree(
         paths,
         targets=targets,
-        folders=every,
+        folders=[str(path) for path in every if path.is_dir() and not path.is_symlink()],
         programs=programs,
         contents=kept.contents,
         environ=environ_of(config),
@@ -79,21 +78,20 @@ def listed(folders, config):
 def add_file(path, kept, programs):
     executable = os.access(path, os.X_OK)
     if executable:
-        programs.add(path)
-    wanted = kept.wanted_bytes(path, os.path.getsize(path), executable=executable)
+        programs.add(str(path))
+    wanted = kept.wanted_bytes(str(path), path.stat().st_size, executable=executable)
     if wanted is not None:
-        kept.put(path, Path(path).read_bytes()[:wanted])
+        kept.put(str(path), path.read_bytes()[:wanted])
 
 
 def base_folders(said):
     """Where an interpreter has what it needs to find itself, and to be found."""
-    real = os.path.realpath(said["executable"])
-    linked, above = [], said["executable"]
-    while os.path.islink(above):
-        above = os.path.join(os.path.dirname(above), os.readlink(above))
-        linked.append(os.path.dirname(above))
-    library = Path(real).parents[1] / "lib"
-    return [os.path.dirname(real), *linked, str(library), *said["path"]]
+    above = Path(said["executable"])
+    found = [above.resolve().parent, above.resolve().parents[1] / "lib"]
+    while above.is_symlink():
+        above = above.parent / above.readlink()
+        found.append(above.parent)
+    return [*found, *map(Path, said["path"])]
 
 
 def assert_same(told, said):
@@ -131,13 +129,13 @@ def venv(base, tmp_path):
 
 
 def own_folders(tmp_path):
-    return [str(folder) for folder in tmp_path.rglob("*") if folder.is_dir()]
+    return [folder for folder in tmp_path.rglob("*") if folder.is_dir()]
 
 
 @pytest.mark.parametrize("options", [(), ("--copies",)])
 def test_an_environment_with_what_pth_files_name(venv, said, told, tmp_path, options):
     python, site = venv(*options)
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", "three", site / "import sys"):
         (tmp_path / name).mkdir()
     (site / "b.pth").write_text(f"# no\n\n{tmp_path}/two\nnowhere\nimport sys\n{tmp_path}/two\n")
     (site / "a.pth").write_text(f"{tmp_path}/one/../three\n../../../../one")
@@ -170,9 +168,11 @@ sys.path[p:p]=new; sys.__egginsert = p+len(new)
 def test_what_easy_install_puts_first(venv, said, told, tmp_path):
     python, site = venv()
     (site / "foo-1.0-py3.egg").mkdir()
-    (tmp_path / "src").mkdir()
+    for folder in (tmp_path, tmp_path / "venv"):
+        (folder / "src").mkdir()
     (site / "easy-install.pth").write_text(EASY_INSTALL.format(tmp_path))
     (site / "setuptools.pth").write_text(EASY_INSTALL.format(tmp_path / "venv"))
     answer = said(python)
-    assert answer["path"][0] == f"{site}/foo-1.0-py3.egg"
+    first = [f"{site}/foo-1.0-py3.egg", f"{tmp_path}/src", f"{tmp_path}/venv/src"]
+    assert answer["path"][:3] == first
     assert_same(told(python, base_folders(answer) + own_folders(tmp_path)), answer)

@@ -213,6 +213,26 @@ def test_programs_for_the_image_are_in_the_syntax_of_its_oldest_python(module):
     ast.parse(SOURCES[module].read_text("utf-8"), feature_version=OLDEST_PYTHON)
 
 
+BY_TREE = [f"{NAME}.probe.{name}" for name in ("distributions", "environments", "resolve", "shell")]
+LEXICAL_METHODS = {"basename", "dirname", "join", "normpath", "split", "splitext"}
+
+
+@pytest.mark.parametrize("module", BY_TREE)
+def test_programs_that_read_a_listing_too_look_at_files_by_one_module_alone(module):
+    nodes = list(ast.walk(tree_of(module)))
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    of_paths = {node.attr for node in nodes if _is_of_posixpath(node)}
+    assert {top_of(wanted) for wanted in IMPORTS[module]} & set(DOES_IO) <= {"io"}
+    assert "open" not in {call.id for call in calls if isinstance(call, ast.Name)}
+    assert of_paths <= LEXICAL_METHODS
+
+
+def _is_of_posixpath(node):
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return False
+    return node.value.id == "posixpath"
+
+
 def modules_after(code, *arguments, cwd):
     """The names in sys.modules of a new interpreter that has run the code."""
     tail = "\nimport json, sys\nprint('modules', json.dumps(sorted(sys.modules)))"

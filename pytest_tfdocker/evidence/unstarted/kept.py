@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from pytest_tfdocker.text import printable
@@ -78,6 +79,7 @@ NO_ENTRY_POINTS = re.compile(
 PYTHON = re.compile(r"/bin/python3?(?:\.\d+t?)?$|/libpython3\.\d+t?m?\.so\.1\.0$")
 """CPython has its version in these alone, beside headers that most images lack."""
 VERSION = re.compile(rb"\0(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)(?=\+?\0)")
+VERSIONS = 100
 
 
 def _most_bytes(path: str) -> int:
@@ -93,7 +95,8 @@ def _reduced(path: str, content: bytes) -> bytes:
     if content.startswith(b"#!"):
         return content[:HEAD_BYTES]
     if PYTHON.search(path):
-        return b"\0".join([b"", *dict.fromkeys(VERSION.findall(content)), b""])
+        found = dict.fromkeys(match[1] for match in islice(VERSION.finditer(content), VERSIONS))
+        return b"\0".join([b"", *found, b""])
     return content[:2]
 
 
@@ -125,10 +128,10 @@ class Kept:
         most = _most_bytes(path)
         if most:
             return self._unless_full(path, size, fits=size <= most)
+        few = self._heads_bytes < HEADS_BYTES
         if PYTHON.search(path):
-            return min(size, PYTHON_BYTES)
+            return self._unless_full(path, min(size, PYTHON_BYTES), fits=few)
         if self._is_entry_point(path, executable=executable):
-            few = self._heads_bytes < HEADS_BYTES
             return self._unless_full(path, min(size, HEAD_BYTES), fits=few)
         return None
 

@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from itertools import chain
 from typing import BinaryIO
 
 LINKS = 40
@@ -54,15 +53,14 @@ class ImageTree:
     def _names(self) -> dict[str, list[str]]:
         """Names by folder, of each folder there is."""
         found: dict[str, list[str]] = {"/": []}
-        for path in chain(self._folders, self._files):
-            if path in found:
-                continue
-            if path in self._files:
-                folder, _, name = path.rpartition("/")
-                self._enter(folder or "/", found)
-                found[folder or "/"].append(name)
-            else:
-                self._enter(path, found)
+        for folder in self._folders:
+            self._enter(folder, found)
+        for path in self._files:
+            folder, _, name = path.rpartition("/")
+            if folder not in found:
+                folder = folder or "/"
+                self._enter(folder, found)
+            found[folder].append(name)
         return found
 
     @staticmethod
@@ -144,7 +142,12 @@ class ImageTree:
         return False
 
     def _resolved(self, path: str) -> str | None:
-        """The path without symbolic links, whether anything is there or not; None in a circle."""
+        """The path without symbolic links, whether anything is there or not.
+
+        None where they lead in a circle, and where the way is no folder.
+        """
+        if not path:
+            return None
         folder, _, name = posixpath.join(self._cwd, path).rpartition("/")
         if name in ("", ".", ".."):
             return self._walk(path)
@@ -161,12 +164,10 @@ class ImageTree:
         found, links = "", 0
         while ahead:
             name = ahead.pop()
-            if name in ("", "."):
-                continue
-            if name == "..":
-                if found in self._files:
+            if name in ("", ".", ".."):
+                if found and found not in self._names:
                     return None
-                found = found.rpartition("/")[0]
+                found = found.rpartition("/")[0] if name == ".." else found
                 continue
             target = self._targets.get(f"{found}/{name}")
             if target is None:
