@@ -218,7 +218,8 @@ def test_a_reference_that_is_none_is_a_usage_error(user_project):
     assert said.exit_code == 4
     assert said.output.splitlines()[:2] == [
         "ERROR: tfdocker:",
-        "--tfdocker-image: expected a tag, a digest or an id, found 'Not A Name'",
+        "--tfdocker-image: expected a tag, a digest or an id, "
+        "tar:FILE or oci:DIR, found 'Not A Name'",
     ]
 
 

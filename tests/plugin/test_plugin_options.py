@@ -85,7 +85,8 @@ def test_every_mistake_at_once_and_no_test_runs(project, workers, monkeypatch):
         "tfdocker.toml:9: checks.parity: expected one of 'off', 'warn', 'fail', 'require', "
         "found 'loud'",
         "--tfdocker-image: no image is named 'app'; the settings name no images",
-        "--tfdocker-image: expected a tag, a digest or an id, found 'two words'",
+        "--tfdocker-image: expected a tag, a digest or an id, "
+        "tar:FILE or oci:DIR, found 'two words'",
         "TFDOCKER_KEEP: expected 1 or 0, found 'perhaps'",
     ]
     result.stdout.no_fnmatch_line("*test_own*")

@@ -312,7 +312,9 @@ def test_what_can_not_be_told_is_an_error_with_the_reason(files, command, error)
     foo = {"/opt/site-packages/foo-1.0.dist-info/METADATA": "Name: foo\nVersion: 1\n"}
     report = told(files, foo, command=command)
     assert report["interpreter"] == {"error": error}
-    assert report["elsewhere"] == [{"name": "foo", "version": "1", "installer": None}]
+    (elsewhere,) = report["elsewhere"]
+    path = "/opt/site-packages/foo-1.0.dist-info"
+    assert elsewhere == {"name": "foo", "version": "1", "installer": None, "path": path}
     assert report["others"] == ["/opt/site-packages"]
 
 

@@ -39,17 +39,22 @@ def test_several_images_are_given_by_name(load):
         (TWO, "serv=a", "no image is named 'serv'; did you mean 'serve'?"),
         (TWO, "x=a", "no image is named 'x'; names: serve, train"),
         ("", "x=a", "no image is named 'x'; the settings name no images"),
-        ("", "default=", "expected a tag, a digest or an id, found ''"),
-        ("", "a b", "expected a tag, a digest or an id, found 'a b'"),
-        (
-            "",
-            "tar:f.tar",
-            "'tar:f.tar' is not supported by this version; give a tag, a digest or an id",
-        ),
+        ("", "default=", "expected a tag, a digest or an id, tar:FILE or oci:DIR, found ''"),
+        ("", "a b", "expected a tag, a digest or an id, tar:FILE or oci:DIR, found 'a b'"),
+        ("", "tar:", "expected a file behind 'tar:'"),
     ],
 )
 def test_a_reference_that_cannot_be_meant_is_refused(problems, files, given, problem):
     assert problems({OWN: files}, images=[given]) == [f"--tfdocker-image: {problem}"]
+
+
+@pytest.mark.parametrize("path", ["f.tar", "a=b.tar", "two words.tar", "f.tar:app:1"])
+@pytest.mark.parametrize("scheme", ["tar", "oci"])
+def test_a_file_is_seen_from_the_current_folder(load, monkeypatch, tmp_path, scheme, path):
+    monkeypatch.chdir(tmp_path)
+    for text in (f"{scheme}:{path}", f"default={scheme}:{path}", f"{scheme}:{tmp_path / path}"):
+        image = the_image(load(images=[text]))
+        assert (image.given, image.is_file) == (f"{scheme}:{tmp_path / path}", True)
 
 
 def test_one_image_is_given_once(problems):
