@@ -6,7 +6,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES
-from pytest_tfdocker.evidence.records import Absent, Bloat, Layer
+from pytest_tfdocker.evidence.records import Absent, Bloat, Layer, Uncompared
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -17,6 +17,7 @@ LEAST_BYTES = 10**6
 """Of a finding that is told without a budget."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
+WHY = {"time": "not read in time", "unreadable": "can't be read"}
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -35,6 +36,9 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
         )
     found = next((one for one in files.bloat if one.cause == name), None)
     budget = facts.image.settings.size.bloat[name]
+    unsure = _unsure(files.uncompared, found.bytes if found else 0, budget, name)
+    if unsure is not None:
+        return unsure
     if found is None:
         return weigh(0, budget, format_size)
     if not _counts(facts.image, name):
@@ -46,6 +50,18 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
+
+
+def _unsure(
+    uncompared: Sequence[Uncompared], found_bytes: int, budget: int, name: str
+) -> Verdict | None:
+    """A skip, where what was not compared could bring what was found over the budget."""
+    could_bytes = sum(one.bytes for one in uncompared)
+    if name != "identical-files" or not found_bytes <= budget < found_bytes + could_bytes:
+        return None
+    headline = f"{format_size(found_bytes)}, and {format_size(could_bytes)} were not compared"
+    told = [f"{one.count} {WHY[one.reason]}: {format_size(one.bytes)}" for one in uncompared]
+    return skipped(headline, *told, measured=found_bytes)
 
 
 def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:

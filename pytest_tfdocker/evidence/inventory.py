@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat
+from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.owners import add_up, find_owners
 from pytest_tfdocker.evidence.placing import Placed, place_files
@@ -89,9 +89,15 @@ def collect_inventory(
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     listing = read_listing(unpacked(found["listing"]))
     placed = place_files(listing, layer_bytes, config.volumes)
-    identical = unpacked(found["identical"])
-    owned = unpacked(found["owned"])
-    return inventory_of({**found, "owned": owned}, listing, placed, identical, config)
+    compared = unpacked(found["contents"])
+    return inventory_of(
+        {**found, "owned": unpacked(found["owned"])},
+        listing,
+        placed,
+        compared["same"],
+        config,
+        uncompared=compared["uncompared"],
+    )
 
 
 def recall_inventory(
@@ -114,10 +120,18 @@ def recall_inventory(
             found = collect_inventory(
                 engine, image_id, config, run_id=run_id, python=python, layer_bytes=layer_bytes
             )
-        # What is missing may have been missed: a start that took too long, an engine too busy
-        if Absent not in map(type, (found.files, found.interpreter, found.distributions)):
+        if _is_whole(found):
             store.keep(key, found)
     return found
+
+
+def _is_whole(found: Inventory) -> bool:
+    """What is missing may have been missed: a start that took too long, an engine too busy."""
+    if isinstance(found.files, Absent) or any(
+        one.reason == "time" for one in found.files.uncompared
+    ):
+        return False
+    return Absent not in map(type, (found.interpreter, found.distributions))
 
 
 @cache
@@ -193,10 +207,13 @@ def inventory_of(
     placed: Placed,
     identical: list[list[str]],
     config: ImageConfig,
+    *,
+    uncompared: Sequence[tuple[int, list[str], dict[str, str]]] = (),
 ) -> Inventory:
     """The parts of what was found in an image, by the probe in it or in an archive of it.
 
-    `identical`: paths of large files of one content, a list each content.
+    `identical`: paths of large files of one content, a list each content. `uncompared`: as
+    `find_uncompared` takes them.
     """
     files = Files(**found["files"])
     everywhere = [*found["distributions"], *found["elsewhere"]]
@@ -211,6 +228,7 @@ def inventory_of(
         uncounted_bytes=placed.uncounted_bytes,
         owners=by_owner,
         bloat=find_bloat(scene),
+        uncompared=find_uncompared(scene, uncompared),
     )
     told = found["interpreter"]
     if "error" in told:

@@ -80,6 +80,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Largest first."""
     notes: list[str] = []
     """What could not be read, or is odd, a sentence each."""
+    uncompared: list["Uncompared"] = []
+    """Why large files of the same size may have the same content, and nobody knows."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):
@@ -200,6 +202,16 @@ class Waste(Record, tag="waste", frozen=True, kw_only=True):
     """Largest first, of all files."""
     files: list[WastedFile]
     """The largest of them."""
+
+
+class Uncompared(Record, frozen=True, kw_only=True):
+    """Large files that were not compared with others of their size, for one reason."""
+
+    reason: str
+    """"time" or "unreadable"."""
+    count: int
+    bytes: int
+    """What a link in place of each could save at most."""
 
 
 class Inventory(Record, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ _INVENTORY = (
     "resolve",
     "distributions",
     "files",
+    "identical",
     "inventory",
 )
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")

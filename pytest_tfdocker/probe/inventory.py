@@ -9,6 +9,7 @@ import time
 import tfdocker_distributions as distributions
 import tfdocker_environments as environments
 import tfdocker_files as files
+import tfdocker_identical as identical
 import tfdocker_resolve as resolve
 
 ASK_SECONDS = 30
@@ -24,8 +25,7 @@ def main(plan, parts, report):
     result.update(distributions.everything(interpreter.get("path", []), walk.site_packages))
     result["owned"] = files.packed(result["owned"])
     result["listing"] = files.packed(walk.listing)
-    identical = files.identical(walk.listing) if plan["contents"] else []
-    result["identical"] = files.packed(identical)
+    result["contents"] = files.packed(identical.compare(walk.listing if plan["contents"] else []))
     report(result)
 
 

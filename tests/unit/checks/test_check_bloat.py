@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.bloat import CHECK, findings
-from pytest_tfdocker.evidence.records import Absent, Bloat
+from pytest_tfdocker.evidence.records import Absent, Bloat, Uncompared
 
 MB = 10**6
 
@@ -70,6 +70,35 @@ def test_nothing_found_is_nothing_where_all_was_seen(judge):
     assert judge(0).outcome == "passed"
     unseen = judge(0, unreadable=2)
     assert (unseen.outcome, unseen.headline) == ("error", "2 folders could not be listed")
+
+
+UNCOMPARED = [
+    Uncompared(reason="time", count=2, bytes=40 * MB),
+    Uncompared(reason="unreadable", count=1, bytes=2 * MB),
+]
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [
+        (143 * MB - 1, "failed"),
+        (143 * MB, "skipped"),
+        (185 * MB - 1, "skipped"),
+        (185 * MB, "passed"),
+    ],
+)
+def test_what_was_not_compared_is_no_pass_where_it_could_matter(judge, budget, outcome):
+    cause = "identical-files"
+    verdict = judge(budget, found(cause), cause=cause, uncompared=UNCOMPARED)
+    assert (verdict.outcome, verdict.measured) == (outcome, 143 * MB)
+    assert judge(budget, found(), uncompared=UNCOMPARED).outcome != "skipped"
+
+
+def test_what_was_not_compared_is_told_with_the_reason(judge):
+    verdict = judge(0, cause="identical-files", uncompared=UNCOMPARED)
+    assert verdict.text == (
+        "0 B, and 42 MB were not compared\n  2 not read in time: 40 MB\n  1 can't be read: 2.0 MB"
+    )
 
 
 def test_without_the_files_it_is_an_error(facts, evidence):
