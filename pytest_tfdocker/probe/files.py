@@ -73,6 +73,7 @@ class Walk:
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
         names, sizes, changed, hard, targets = [], [], [], {}, {}
+        apparent = blocks = 0
         for entry in entries:
             if mounts and start + entry.name in mounts:
                 continue
@@ -82,30 +83,27 @@ class Walk:
                 self.unreadable += 1
                 continue
             if entry.is_dir(follow_symlinks=False):
-                self.blocks += stat.st_blocks
+                blocks += stat.st_blocks
                 folders.append(start + entry.name)
                 continue
-            if stat.st_nlink > 1:
-                hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+            is_counted = False
+            if stat.st_nlink > 1:  # what has several names counts once
+                inode = hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+                is_counted = inode in self.linked
+                self.linked.add(inode)
             if entry.is_symlink():
                 targets[len(names)] = target_of(entry.name, opened)
-            self.add(stat)
+            if not is_counted:
+                apparent += stat.st_size
+                blocks += stat.st_blocks
             names.append(entry.name)
             sizes.append(stat.st_size)
             changed.append(stat.st_ctime_ns // 1000000)
+        self.count += len(names)
+        self.apparent += apparent
+        self.blocks += blocks
         if names:
             self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
-
-    def add(self, stat):
-        """What has several names counts once."""
-        self.count += 1
-        if stat.st_nlink > 1:
-            inode = (stat.st_dev, stat.st_ino)
-            if inode in self.linked:
-                return
-            self.linked.add(inode)
-        self.apparent += stat.st_size
-        self.blocks += stat.st_blocks
 
 
 def target_of(name, folder):
