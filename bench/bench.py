@@ -1,80 +1,76 @@
 """Speed, as ratios in one run: our own cost, and beside it what others take for the like.
 
-Everything is run several times in turns, so that a busy moment hits all alike; medians are shown.
+Everything is run several times in turns, so that a busy moment hits all alike; medians are shown,
+and whether the targets are held.
 """
 
+import argparse
 import json
 import os
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
+from images import CUDA, FILES, built, compare, on_image, ten_times_larger
+from measuring import Row, measure, show, timed, told
+
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
-from pytest_tfdocker.evidence.inventory import collect_inventory
-from pytest_tfdocker.evidence.records import Absent
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sentence-embeddings"
 IMAGE = "tfdocker/sentence-embeddings:default"
-ROUNDS = 3
-"""Of the peers, which take half a minute each; the quick ones run three times a round."""
 HEAVY = ("docker", "testcontainers", "msgspec", "rich", "yaml")
 CHECKS_WITHOUT_SMOKES = ("Dockerfile", "-k", "not peak-memory and not duration")
 
 
-@dataclass
-class Row:
-    """One subject: how to run it once, in seconds, and what was measured."""
-
-    name: str
-    once: Callable[[], float]
-    repeats: int = 1
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
-
-    @property
-    def shown(self) -> str:
-        return f"{self.median:8.2f} s  ({min(self.seconds):.2f} to {max(self.seconds):.2f})"
+def example(rounds: int) -> list[bool]:
+    """The example's image: evidence beside du, dive, syft and container-structure-test."""
+    judge_again()  # builds what isn't built
+    with structure_test() as config:
+        asked = ["container-structure-test", "test", "--image", IMAGE, "--config", str(config)]
+        peers = {**on_image(IMAGE), asked[0]: asked}
+        return compare("the example's image", IMAGE, rounds, peers)
 
 
-def timed(command: list[str], **options: object) -> float:
-    """Seconds of a command that must succeed, output kept for the case that it doesn't."""
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        sys.exit(f"bench: {' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
-    return seconds
+def small_files(rounds: int) -> list[bool]:
+    """300,000 files of 100 bytes, half of them a distribution's: evidence beside du."""
+    with built("small-files", FILES, COUNT=300_000, BYTES=100) as image:
+        return compare("300,000 small files", image, rounds, {})
 
 
-def collect_evidence() -> float:
-    """Files, owners, bloat, interpreter and distributions of the image, from the connection on."""
-    start = time.perf_counter()
-    with Engine.connect() as engine:
-        inspected = engine.inspect(IMAGE)
-        inventory = collect_inventory(
-            engine,
-            inspected["Id"],
-            image_config(inspected),
-            run_id="bench",
-            layer_bytes=[layer.bytes for layer in layers_of(engine, inspected)],
-        )
-        evidence = describe_image(engine, "bench", IMAGE, inspected=inspected, inventory=inventory)
-        seconds = time.perf_counter() - start  # the removal of the container goes on meanwhile
-    if isinstance(evidence.files, Absent) or isinstance(evidence.distributions, Absent):
-        sys.exit(f"bench: the evidence is not whole: {evidence.files}")
-    return seconds
+def ten_times(rounds: int) -> list[bool]:
+    """20,000 files of 2 kB and of 20 kB: evidence takes as long, whatever the bytes."""
+    return ten_times_larger(rounds)
+
+
+def starts(rounds: int) -> list[bool]:
+    """A second `pytest --tfdocker`, and what the plugin costs a start of pytest without it."""
+    judge_again()  # fills the cache
+    again = Row("second pytest --tfdocker, no smokes", judge_again, 3)
+    imports = Row("plugin import", import_seconds, 3)
+    measure([again, imports], rounds)
+    show("starts", [again, imports])
+    return [
+        told("second run, s", again.median, "under 2", 2.0),
+        told("plugin import, ms", imports.median * 1000, "under 10", 10.0),
+        told(f"of {', '.join(HEAVY)} imported", len(heavy_imported()), "none", 0.0),
+    ]
+
+
+def cuda(rounds: int) -> list[bool]:
+    """PyPI's torch for CUDA, 6 GB, only when asked for: evidence beside du, dive and syft."""
+    with built("cuda", CUDA) as image:
+        return compare("torch for CUDA", image, rounds, on_image(image))
+
+
+PARTS: dict[str, Callable[[int], list[bool]]] = {
+    "example": example,
+    "small-files": small_files,
+    "ten-times": ten_times,
+    "starts": starts,
+}
 
 
 def judge_again() -> float:
@@ -127,87 +123,44 @@ def heavy_imported() -> list[str]:
     return done.stdout.splitlines()[-1].split()
 
 
-def peers(config: Path) -> list[Row]:
-    """Those that are installed; the others are named."""
-    quiet = {
-        **os.environ,
-        "CI": "true",
-        "SYFT_CHECK_FOR_APP_UPDATE": "false",
-        "XDG_CACHE_HOME": str(config.parent),
-    }
-    commands = {
-        "dive": ["dive", "--ci", "--highestUserWastedPercent=1", IMAGE],
-        "syft": ["syft", "--quiet", f"docker:{IMAGE}"],
-        "container-structure-test": [
-            *("container-structure-test", "test", "--image", IMAGE, "--config", str(config))
-        ],
-    }
-    found = {name: words for name, words in commands.items() if shutil.which(words[0])}
-    for name in commands.keys() - found.keys():
-        print(f"{name}: not installed, PyPI has none for this machine")
-    return [Row(name, partial(timed, words, env=quiet)) for name, words in found.items()]
-
-
-def measure(rows: list[Row]) -> None:
-    """In turns, one round after the other."""
-    for number in range(1, ROUNDS + 1):
-        for repeat in range(max(row.repeats for row in rows)):
-            for row in rows:
-                if repeat < row.repeats:
-                    print(f"round {number} of {ROUNDS}: {row.name}", file=sys.stderr)
-                    row.seconds.append(row.once())
-
-
-def main() -> int:
-    """Prints the table; 1 where a target is missed."""
-    judge_again()  # builds what isn't built, fills the cache
-    run = ["docker", "run", "--rm", "--network=none", "--user=0", "--entrypoint="]
-    du = Row("docker run IMAGE du -sx /", partial(timed, [*run, IMAGE, "du", "-sx", "/"]), 3)
-    true = Row("docker run IMAGE true", partial(timed, [*run, IMAGE, "true"]), 3)
-    evidence = Row("evidence of the image", collect_evidence, 3)
-    again = Row("second pytest --tfdocker, no smokes", judge_again, 3)
-    imports = Row("plugin import", import_seconds, 3)
-    with structure_test() as config:
-        others = peers(config)
-        measure([evidence, du, true, again, imports, *others])
-    print_machine()
-    print(f"\n{'':38}{'median':>10}  (range)")
-    for row in (true, du, evidence, *others, again):
-        print(f"{row.name:38}{row.shown}")
-    print(f"{imports.name:38}{imports.median * 1000:8.2f} ms")
-    print()
-    dive = [other for other in others if other.name == "dive"]
-    held = [
-        told("evidence / du", evidence.median / du.median, "at most 3", 3.0),
-        *(
-            told("evidence / dive", evidence.median / row.median, "at most 0.1", 0.1)
-            for row in dive
-        ),
-        told("second run, s", again.median, "under 2", 2.0),
-        told("plugin import, ms", imports.median * 1000, "under 10", 10.0),
-        told(f"of {', '.join(HEAVY)} imported", len(heavy_imported()), "none", 0.0),
-    ]
-    for row in others:
-        if row.name != "dive":
-            print(f"{'evidence / ' + row.name:58}{evidence.median / row.median:8.3f}")
-    return 0 if all(held) else 1
-
-
-def told(name: str, value: float, target: str, limit: float) -> bool:
-    """Prints one target and whether it is held."""
-    is_held = value <= limit
-    print(f"{name:58}{value:8.3f}  target {target}: {'held' if is_held else 'MISSED'}")
-    return is_held
-
-
 def print_machine() -> None:
     """On what it was measured, and how busy it was with other things."""
     with Engine.connect() as engine:
-        size_bytes = engine.inspect(IMAGE)["Size"]
         version, driver = engine.version["Version"], engine.info["Driver"]
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{os.cpu_count()} cores, load {load}; Python {sys.version.split()[0]}")
-    print(f"Docker {version}, {driver}; {IMAGE}, {size_bytes / 1e9:.2f} GB")
+    print(f"Docker {version}, {driver}")
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """What to measure, and how often."""
+    known = {**PARTS, "cuda": cuda}
+    parser = argparse.ArgumentParser(
+        prog="bench/run",
+        description=__doc__,
+        epilog="parts:\n" + "\n".join(f"  {name:12} {do.__doc__}" for name, do in known.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="what to measure; default: all but cuda"
+    )
+    parser.add_argument("--cuda", action="store_true", help="and the part cuda: 3 GB are fetched")
+    # Peers take half a minute each; what is quick runs three times a round
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.parts) - set(known):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    names = dict.fromkeys([*(given.parts or PARTS), *(["cuda"] if given.cuda else [])])
+    given.parts = [known[name] for name in names]
+    return given
+
+
+def main() -> int:
+    """Prints the tables; 1 where a target is missed."""
+    given = parsed(sys.argv[1:])
+    print_machine()
+    held = [is_held for part in given.parts for is_held in part(given.rounds)]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

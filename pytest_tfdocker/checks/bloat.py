@@ -21,6 +21,7 @@ LEAST_BYTES = 10**6
 """Of a finding that is told without a budget."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
+WHY = {"time": "not read in time", "unreadable": "can't be read"}
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -39,8 +40,9 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
         )
     found = next((one for one in files.bloat if one.cause == name), None)
     budget = facts.image.settings.size.bloat[name]
-    if name in BY_OS_PACKAGE and files.unread_packages and (not found or found.bytes <= budget):
-        return error(UNREAD, one_line(files.unread_packages, REASON_WIDTH))
+    unsure = _unsure(files, name, found.bytes if found else 0, budget)
+    if unsure is not None:
+        return unsure
     if found is None:
         return weigh(0, budget, format_size)
     if not _counts(facts.image, name):
@@ -59,6 +61,18 @@ def unread_packages(files: Files) -> list[str]:
     if files.unread_packages is None:
         return []
     return [f"{UNREAD}: {one_line(files.unread_packages, REASON_WIDTH)}"]
+
+
+def _unsure(files: Files, name: str, found_bytes: int, budget: int) -> Verdict | None:
+    """Where more is not known that could bring what was found over the budget."""
+    if name in BY_OS_PACKAGE and files.unread_packages and found_bytes <= budget:
+        return error(UNREAD, one_line(files.unread_packages, REASON_WIDTH))
+    could_bytes = sum(one.bytes for one in files.uncompared)
+    if name != "identical-files" or not found_bytes <= budget < found_bytes + could_bytes:
+        return None
+    headline = f"{format_size(found_bytes)}, and {format_size(could_bytes)} were not compared"
+    told = [f"{one.count} {WHY[one.reason]}: {format_size(one.bytes)}" for one in files.uncompared]
+    return skipped(headline, *told, measured=found_bytes)
 
 
 def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:

@@ -82,9 +82,15 @@ def collect_inventory(
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     listing = read_listing(unpacked(found["listing"]))
     placed = place_files(listing, layer_bytes, config.volumes)
-    identical = unpacked(found["identical"])
-    owned = unpacked(found["owned"])
-    return inventory_of({**found, "owned": owned}, listing, placed, identical, config)
+    compared = unpacked(found["contents"])
+    return inventory_of(
+        {**found, "owned": unpacked(found["owned"])},
+        listing,
+        placed,
+        compared["same"],
+        config,
+        uncompared=compared["uncompared"],
+    )
 
 
 def recall_inventory(
@@ -113,10 +119,18 @@ def recall_inventory(
                 layer_bytes=layer_bytes,
                 tell=tell,
             )
-        # What is missing may have been missed: a start that took too long, an engine too busy
-        if Absent not in map(type, (found.files, found.interpreter, found.distributions)):
+        if _is_whole(found):
             store.keep(key, found)
     return found
+
+
+def _is_whole(found: Inventory) -> bool:
+    """What is missing may have been missed: a start that took too long, an engine too busy."""
+    if isinstance(found.files, Absent) or any(
+        one.reason == "time" for one in found.files.uncompared
+    ):
+        return False
+    return Absent not in map(type, (found.interpreter, found.distributions))
 
 
 def _first_that_starts(

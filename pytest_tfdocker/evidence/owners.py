@@ -64,11 +64,7 @@ def find_owners(
             claims.setdefault(path, index)
     rest = len(table)
     table += [(kind, NAMES[kind], "") for kind in UNCLAIMED]
-    workdir = posixpath.normpath(config.workdir)
-    of_row = []
-    for path, size in zip(listing.paths, listing.sizes, strict=True):
-        claimed = _claimed(claims, path)
-        of_row.append(rest + _unclaimed(path, size, workdir) if claimed is None else claimed)
+    of_row = _owners_by_path(listing, claims, rest, posixpath.normpath(config.workdir))
     _settle_links(listing, of_row)
     return Owners(table=table, of_row=of_row)
 
@@ -76,18 +72,16 @@ def find_owners(
 def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
     """Path → index of the first RECORD that lists it."""
     claims: dict[str, int] = {}
-    for index, record in enumerate(records):
+    for index, record in reversed(list(enumerate(records))):
         if record is not None:
             folder, lines = record
-            for line in lines.splitlines():
-                if line:
-                    claims.setdefault(_absolute(folder, line), index)
+            claims.update(dict.fromkeys(_absolute(folder, lines.splitlines()), index))
     return claims
 
 
-def _absolute(folder: str, path: str) -> str:
-    joined = path if path.startswith("/") else f"{folder}/{path}"
-    return posixpath.normpath(joined) if ".." in path or "./" in path else joined
+def _absolute(folder: str, lines: list[str]) -> list[str]:
+    joined = [line if line[0] == "/" else f"{folder}/{line}" for line in lines if line]
+    return [posixpath.normpath(path) if ".." in path or "./" in path else path for path in joined]
 
 
 def _os_packages(owned: dict[str, Any]) -> Iterator[Package]:
@@ -112,23 +106,35 @@ def _apk_packages(text: str) -> Iterator[Package]:
             yield Package(name, "", paths)
 
 
-def _claimed(claims: dict[str, int], path: str) -> int | None:
-    found = claims.get(path)
-    if found is not None:
-        return found
-    folder, _, name = path.rpartition("/")
+def _owners_by_path(listing: Listing, claims: dict[str, int], rest: int, workdir: str) -> list[int]:
+    """The owner of each row. `rest`: where UNCLAIMED begins."""
+    weights, project, nobody = range(rest, rest + len(UNCLAIMED))
+    of_row: list[int] = []
+    for folder, rows in listing.rows_by_folder():
+        is_project = workdir != "/" and f"{folder}/".startswith(f"{workdir}/")
+        paths = listing.paths[rows.start : rows.stop]
+        of_row += _claimed(claims, folder, paths, project if is_project else nobody)
+    for row, size in enumerate(listing.sizes):
+        if size >= WEIGHTS_BYTES and of_row[row] >= rest and WEIGHTS.search(listing.paths[row]):
+            of_row[row] = weights
+    return of_row
+
+
+def _claimed(claims: dict[str, int], folder: str, paths: list[str], otherwise: int) -> list[int]:
+    """The owner of each file of a folder, by its path or by another that stands for it."""
+    others = paths
     if folder.endswith("/__pycache__"):
         # a/__pycache__/b.cpython-311.opt-1.pyc: pip lists the .pyc that it writes, others don't
-        return claims.get(f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}.py")
-    # Where /bin leads to /usr/bin, packages list what they hold by either name
-    return claims.get(path.removeprefix("/usr")) if path.startswith("/usr/") else None
-
-
-def _unclaimed(path: str, size: int, workdir: str) -> int:
-    """An index into UNCLAIMED."""
-    if size >= WEIGHTS_BYTES and WEIGHTS.search(path):
-        return 0
-    return 1 if workdir != "/" and path.startswith(f"{workdir}/") else 2
+        above = folder.removesuffix("__pycache__")
+        names = [path[len(folder) + 1 :] for path in paths]
+        others = [f"{above}{name.partition('.')[0]}.py" for name in names]
+    elif f"{folder}/".startswith("/usr/"):
+        # Where /bin leads to /usr/bin, packages list what they hold by either name
+        others = [path.removeprefix("/usr") for path in paths]
+    return [
+        claims.get(other, otherwise) if owner is None else owner
+        for owner, other in zip(map(claims.get, paths), others, strict=True)
+    ]
 
 
 def _settle_links(listing: Listing, of_row: list[int]) -> None:
@@ -148,13 +154,13 @@ def add_up(
 ) -> tuple[list[Owner], list[int]]:
     """Bytes by owner and layer, largest first, and those of the first so many owners, in order."""
     sums: dict[tuple[int, int | None], int] = {}
-    for row, size in enumerate(listing.sizes):
-        if size:
-            key = (owners.of_row[row], layers[row])
-            sums[key] = sums.get(key, 0) + size
+    for key, size in zip(zip(owners.of_row, layers, strict=True), listing.sizes, strict=True):
+        sums[key] = sums.get(key, 0) + size
     first = [0] * distributions
     found = []
     for (owner, layer), size in sums.items():
+        if not size:
+            continue
         kind, name, version = owners.table[owner]
         if owner < distributions:
             first[owner] += size

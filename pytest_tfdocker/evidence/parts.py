@@ -1,13 +1,14 @@
 """From what was found in an image to the parts of its inventory, whoever has found it."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat
+from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import add_up, find_owners
 from pytest_tfdocker.evidence.placing import Placed
@@ -36,10 +37,13 @@ def inventory_of(
     placed: Placed,
     identical: list[list[str]],
     config: ImageConfig,
+    *,
+    uncompared: Sequence[tuple[int, list[str], dict[str, str]]] = (),
 ) -> Inventory:
     """The parts of what was found in an image, by the probe in it or in an archive of it.
 
-    `identical`: paths of large files of one content, a list each content.
+    `identical`: paths of large files of one content, a list each content. `uncompared`: as
+    `find_uncompared` takes them.
     """
     files = Files(**found["files"])
     everywhere = [*found["distributions"], *found["elsewhere"]]
@@ -57,6 +61,7 @@ def inventory_of(
         owners=by_owner,
         bloat=find_bloat(scene),
         unread_packages=rpm.problem,
+        uncompared=find_uncompared(scene, uncompared),
     )
     told = found["interpreter"]
     if "error" in told:

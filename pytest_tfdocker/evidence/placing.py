@@ -44,13 +44,7 @@ def place_files(
     the longest pause near to where it must be; of the last that is left the rest is told by what
     its neighbours leave.
     """
-    copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
-    own = [
-        row
-        for row, path in enumerate(listing.paths)
-        if path not in MADE_AT_THE_START and not path.startswith(copied)
-    ]
-    order = sorted(own, key=listing.changed.__getitem__)
+    order = sorted(_own(listing, volumes), key=listing.changed.__getitem__)
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
@@ -72,6 +66,19 @@ def place_files(
     if len(layers) == 1 and regular <= layer_bytes[layers[0]]:
         _put(found, rest, layers[0])
     return Placed(layers=found, uncounted_bytes=_uncounted(listing, found, layer_bytes, layers))
+
+
+def _own(listing: Listing, volumes: Sequence[str]) -> list[int]:
+    """The rows that came with a layer, as a layer has them."""
+    copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
+    made_in = {path.rpartition("/")[0] for path in MADE_AT_THE_START}
+    own: list[int] = []
+    for folder, rows in listing.rows_by_folder():
+        if folder in made_in:
+            own += [row for row in rows if listing.paths[row] not in MADE_AT_THE_START]
+        elif not f"{folder}/".startswith(copied):
+            own += rows
+    return own
 
 
 def _put(found: list[int | None], rows: list[int], layer: int) -> None:
@@ -153,13 +160,17 @@ def _uncounted(
 
     Of `broken` layers, whose files are not all there, the others tell how they are counted.
     """
-    regular, links = [0] * len(layer_bytes), [0] * len(layer_bytes)
-    for row, layer in enumerate(found):
+    every, links = [0] * len(layer_bytes), [0] * len(layer_bytes)
+    for layer, size in zip(found, listing.sizes, strict=True):
         if layer is not None:
-            (links if row in listing.targets else regular)[layer] += listing.sizes[row]
+            every[layer] += size
+    for row in listing.targets:
+        layer = found[row]
+        if layer is not None:
+            links[layer] += listing.sizes[row]
     without = {
         layer
         for layer, size in enumerate(layer_bytes)
-        if links[layer] and layer not in broken and size < regular[layer] + links[layer] / 2
+        if links[layer] and layer not in broken and size < every[layer] - links[layer] / 2
     }
     return sum(links[layer] for layer in {*without, *(broken if without else ())})

@@ -82,6 +82,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """What could not be read, or is odd, a sentence each."""
     unread_packages: str | None = None
     """Which database of the OS's packages can't be read, and why: what it owns is nobody's."""
+    uncompared: list["Uncompared"] = []
+    """Why large files of the same size may have the same content, and nobody knows."""
 
 
 class Distribution(Record, frozen=True, kw_only=True):
@@ -202,6 +204,16 @@ class Waste(Record, tag="waste", frozen=True, kw_only=True):
     """Largest first, of all files."""
     files: list[WastedFile]
     """The largest of them."""
+
+
+class Uncompared(Record, frozen=True, kw_only=True):
+    """Large files that were not compared with others of their size, for one reason."""
+
+    reason: str
+    """"time" or "unreadable"."""
+    count: int
+    bytes: int
+    """What a link in place of each could save at most."""
 
 
 class Inventory(Record, frozen=True, kw_only=True):

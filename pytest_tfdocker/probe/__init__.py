@@ -12,7 +12,8 @@ from importlib import resources
 OLDEST_PYTHON = (3, 7)
 
 _INVENTORY = (
-    *("tree", "environments", "shell", "resolve", "distributions", "rpm_data", "files"),
+    *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
+    *("files", "identical"),
     "inventory",
 )
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")

@@ -73,6 +73,7 @@ class Walk:
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
         names, sizes, changed, hard, targets = [], [], [], {}, {}
+        apparent = blocks = 0
         for entry in entries:
             if mounts and start + entry.name in mounts:
                 continue
@@ -82,89 +83,27 @@ class Walk:
                 self.unreadable += 1
                 continue
             if entry.is_dir(follow_symlinks=False):
-                self.blocks += stat.st_blocks
+                blocks += stat.st_blocks
                 folders.append(start + entry.name)
                 continue
-            if stat.st_nlink > 1:
-                hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+            is_counted = False
+            if stat.st_nlink > 1:  # what has several names counts once
+                inode = hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+                is_counted = inode in self.linked
+                self.linked.add(inode)
             if entry.is_symlink():
                 targets[len(names)] = target_of(entry.name, opened)
-            self.add(stat)
+            if not is_counted:
+                apparent += stat.st_size
+                blocks += stat.st_blocks
             names.append(entry.name)
             sizes.append(stat.st_size)
             changed.append(stat.st_ctime_ns // 1000000)
+        self.count += len(names)
+        self.apparent += apparent
+        self.blocks += blocks
         if names:
             self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
-
-    def add(self, stat):
-        """What has several names counts once."""
-        self.count += 1
-        if stat.st_nlink > 1:
-            inode = (stat.st_dev, stat.st_ino)
-            if inode in self.linked:
-                return
-            self.linked.add(inode)
-        self.apparent += stat.st_size
-        self.blocks += stat.st_blocks
-
-
-LEAST_BYTES = 1000000
-READ_SECONDS = 5
-
-
-def identical(listing):
-    """Paths of large files of the same content, a list each content; hard links are one file.
-
-    What has the same size and the same samples is read whole, for some seconds in all."""
-    until = time.monotonic() + READ_SECONDS
-    by_size = {}
-    for folder, names, sizes, _, hard, targets in listing:
-        if max(sizes) >= LEAST_BYTES:
-            for at, name in enumerate(names.split("/")):
-                if sizes[at] >= LEAST_BYTES and at not in targets:
-                    path = folder.rstrip("/") + "/" + name
-                    by_size.setdefault(sizes[at], {}).setdefault(hard.get(at, path), path)
-    found = []
-    for files in by_size.values():
-        if len(files) > 1:
-            for some in grouped(files.values(), lambda path: digest(path, until, SAMPLES)):
-                found += grouped(some, lambda path: digest(path, until))
-    return sorted(found)
-
-
-def grouped(paths, key):
-    groups = {}
-    for path in sorted(paths):
-        try:
-            found = key(path)
-        except Exception:  # it can't be read, or hashed, or there is no time left
-            continue
-        if found is not None:
-            groups.setdefault(found, []).append(path)
-    return [group for group in groups.values() if len(group) > 1]
-
-
-SAMPLES = 32
-PIECE_BYTES = 1 << 16
-
-
-def digest(path, until, samples=None):
-    """Of the file's content, or of pieces of it that are spread evenly; None for a sparse file, and
-    where time is up."""
-    import hashlib
-
-    state = hashlib.blake2b(digest_size=20)
-    with open(path, "rb", buffering=0) as file:
-        stat = os.fstat(file.fileno())
-        if stat.st_blocks * 512 < stat.st_size:
-            return None
-        step = PIECE_BYTES if samples is None else max(PIECE_BYTES, stat.st_size // samples)
-        for start in range(0, stat.st_size, step):
-            if time.monotonic() > until:
-                return None
-            file.seek(start)
-            state.update(file.read(PIECE_BYTES))
-    return state.digest()
 
 
 def target_of(name, folder):

@@ -9,6 +9,7 @@ import time
 import tfdocker_distributions as distributions
 import tfdocker_environments as environments
 import tfdocker_files as files
+import tfdocker_identical as identical
 import tfdocker_resolve as resolve
 import tfdocker_rpm_data as rpm_data
 
@@ -26,8 +27,7 @@ def main(plan, parts, report):
     result["owned"] = files.packed(result["owned"])
     result["rpm"] = rpm_data.databases()
     result["listing"] = files.packed(walk.listing)
-    identical = files.identical(walk.listing) if plan["contents"] else []
-    result["identical"] = files.packed(identical)
+    result["contents"] = files.packed(identical.compare(walk.listing if plan["contents"] else []))
     report(result)
 
 

@@ -1,10 +1,12 @@
 """PyPI's own torch, built for CUDA: gigabytes of wheels, on a machine that may have no GPU."""
 
+from pathlib import Path
+
 import pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-TORCH = "2.14.1"
+DOCKERFILE = Path(__file__).parents[1] / "data" / "cuda.Dockerfile"
 BASE = "python:3.11-slim"
 GB = 10**9
 
@@ -12,12 +14,7 @@ GB = 10**9
 def test_an_image_with_cuda_wheels_is_judged_whole(user_project, docker_client):
     if not docker_client.images.list(BASE):
         pytest.skip(f"no image {BASE}; `tools/base-image` makes it")
-    user_project.write(
-        "Dockerfile",
-        f"FROM {BASE}\n"
-        f"RUN pip install --no-cache-dir torch=={TORCH}\n"
-        'CMD ["python", "-c", "import torch"]\n',
-    )
+    user_project.write("Dockerfile", DOCKERFILE.read_text())
     user_project.write(
         "pyproject.toml",
         '[tool.tfdocker.size]\ntotal = "2 GB"\nwasted = "50 MB"\npackages = { torch = "1 GB" }\n'

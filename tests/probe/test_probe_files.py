@@ -12,7 +12,7 @@ QUESTION = """
 
     walk = tfdocker_files.Walk(plan["volumes"])
     result = walk.run(plan["root"])
-    packed = tfdocker_files.packed([walk.listing, tfdocker_files.identical(walk.listing)])
+    packed = tfdocker_files.packed(walk.listing)
     return [result, packed, walk.site_packages]
 """
 
@@ -23,8 +23,7 @@ def walk(ask, end_python, tmp_path):
         data = {"root": str(tmp_path), "volumes": list(volumes)}
         told = ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
         result, packed, site_packages = told
-        listing, identical = unpacked(packed)
-        return result, read_listing(listing), identical, site_packages
+        return result, read_listing(unpacked(packed)), site_packages
 
     return run
 
@@ -72,7 +71,7 @@ def test_every_name_is_listed_with_its_bytes_and_where_a_link_leads(walk, tmp_pa
     (package / "bar.py").write_bytes(b"x" * 100)
     (package / "hard.py").hardlink_to(package / "bar.py")
     (package / "link").symlink_to("../gone")
-    _, listing, _, site_packages = walk()
+    _, listing, site_packages = walk()
     assert site_packages == [str(tmp_path / "site-packages")]
     sizes = dict(zip(listing.paths, listing.sizes, strict=True))
     assert sum(sizes.values()) == 107
@@ -81,20 +80,6 @@ def test_every_name_is_listed_with_its_bytes_and_where_a_link_leads(walk, tmp_pa
     assert (listing.paths[row], target) == (str(package / "link"), "../gone")
     changed = os.lstat(package / "bar.py").st_ctime_ns // 10**6
     assert changed in listing.changed
-
-
-def test_large_files_of_the_same_content_are_told(walk, tmp_path):
-    content = os.urandom(1_000_000)
-    for name in ("a", "b"):
-        (tmp_path / name).write_bytes(content)
-    (tmp_path / "other").write_bytes(content[:-1] + b"x")
-    (tmp_path / "sooner").write_bytes(b"x" + content[1:])
-    (tmp_path / "hard").hardlink_to(tmp_path / "a")
-    (tmp_path / "small").write_bytes(content[:999_999])
-    (tmp_path / "as-small").write_bytes(content[:999_999])
-    [paths] = walk()[2]
-    assert len(paths) == 2
-    assert str(tmp_path / "b") in paths
 
 
 def test_names_that_are_not_utf8_are_counted(walk, tmp_path):

@@ -3,5 +3,6 @@
 from pytest_tfdocker.evidence.bloat.catalogue import CAUSES
 from pytest_tfdocker.evidence.bloat.findings import find_bloat
 from pytest_tfdocker.evidence.bloat.scene import Scene
+from pytest_tfdocker.evidence.bloat.uncompared import find_uncompared
 
-__all__ = ["CAUSES", "Scene", "find_bloat"]
+__all__ = ["CAUSES", "Scene", "find_bloat", "find_uncompared"]

@@ -1,8 +1,10 @@
 """What a cause is looked for in, and ways to look."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import count
 
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import Owners
@@ -35,15 +37,15 @@ class Scene:
     @cached_property
     def row_of(self) -> dict[str, int]:
         """The row of each path."""
-        return {path: row for row, path in enumerate(self.listing.paths)}
+        return dict(zip(self.listing.paths, count(), strict=False))
 
     @cached_property
     def rows_of(self) -> dict[int, list[int]]:
         """The rows of each owner, by its index."""
-        found: dict[int, list[int]] = {}
+        found: dict[int, list[int]] = defaultdict(list)
         for row, owner in enumerate(self.owners.of_row):
-            found.setdefault(owner, []).append(row)
-        return found
+            found[owner].append(row)
+        return dict(found)
 
     @cached_property
     def names_of(self) -> dict[int, list[int]]:
@@ -86,13 +88,15 @@ def in_folders(pattern: str) -> Find:
 def named(pattern: str, *, kinds: tuple[str, ...], below: str = "") -> Find:
     """Files whose path matches, of owners of these kinds, in folders that match `below`."""
     matches, inside = re.compile(pattern).search, re.compile(below).search
+    matches_any = re.compile(pattern, re.MULTILINE).search
 
     def find(scene: Scene) -> list[int]:
         paths, owners = scene.listing.paths, scene.owners
         return [
             row
             for folder, rows in scene.folders
-            if inside(f"{folder}/")
+            # All paths of a folder at once: most folders have none that matches
+            if inside(f"{folder}/") and matches_any("\n".join(paths[rows.start : rows.stop]))
             for row in rows
             if matches(paths[row]) and owners.kind(row) in kinds
         ]

@@ -15,6 +15,8 @@ FORMATS = (
     (re.compile(r"^(openvino/)?openvino_model\w*\.bin$"), "OpenVINO"),
 )
 """By the names that Hugging Face's libraries give weights; the first that is there is kept."""
+SUFFIXES = (".safetensors", ".bin", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data")
+"""Of all of them."""
 LEAST_BYTES = 10**6
 """Smaller files are no weights."""
 OWN = ("weights", "project", "nobody")
@@ -29,7 +31,8 @@ def byte_code(scene: Scene) -> list[int]:
     """Byte code of packages that were compiled whole, as pip does; not of the modules in use."""
     paths = scene.listing.paths
     rows = [row for one in distributions(scene, "") for row in scene.rows_of.get(one, [])]
-    compiled = [row for row in rows if PYC.match(paths[row].rpartition("/")[2])]
+    pyc = [row for row in rows if paths[row].endswith(".pyc")]
+    compiled = [row for row in pyc if PYC.match(paths[row].rpartition("/")[2])]
     modules = sum(paths[row].endswith(".py") for row in rows)
     return compiled if len(compiled) >= COMPILED * modules else []
 
@@ -46,6 +49,8 @@ def second_copies(scene: Scene) -> list[int]:
             copies.setdefault(scene.owners.table[index][1], []).append(rows)
     found: list[int] = []
     for sets in copies.values():
+        if len(sets) == 1:
+            continue
         # Of one layer the interpreter's own is the first: other environments stand behind it
         oldest_first = sorted(sets, key=lambda rows: min(scene.age(row)[0] for row in rows))
         found += [row for rows in oldest_first[1:] for row in rows]
@@ -89,6 +94,8 @@ def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
         within = folder.rpartition("/")[2] in ("onnx", "openvino")
         model = folder.rpartition("/")[0] if within else folder
         for row in rows:
+            if not scene.listing.paths[row].endswith(SUFFIXES):
+                continue
             real = _resolved(scene, row)
             if scene.listing.sizes[real] < LEAST_BYTES:  # a pointer of git-lfs, or a dangling link
                 continue

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.bloat import CHECK, findings
-from pytest_tfdocker.evidence.records import Absent, Bloat
+from pytest_tfdocker.evidence.records import Absent, Bloat, Uncompared
 
 MB = 10**6
 
@@ -90,6 +90,35 @@ def test_what_the_os_owns_does_not_pass_where_that_is_unknown(judge, cause, byte
         assert verdict.text == (
             "the files of the OS's packages are unknown\n  /var/lib/rpm/Packages is cut off\\x1b"
         )
+
+
+UNCOMPARED = [
+    Uncompared(reason="time", count=2, bytes=40 * MB),
+    Uncompared(reason="unreadable", count=1, bytes=2 * MB),
+]
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"),
+    [
+        (143 * MB - 1, "failed"),
+        (143 * MB, "skipped"),
+        (185 * MB - 1, "skipped"),
+        (185 * MB, "passed"),
+    ],
+)
+def test_what_was_not_compared_is_no_pass_where_it_could_matter(judge, budget, outcome):
+    cause = "identical-files"
+    verdict = judge(budget, found(cause), cause=cause, uncompared=UNCOMPARED)
+    assert (verdict.outcome, verdict.measured) == (outcome, 143 * MB)
+    assert judge(budget, found(), uncompared=UNCOMPARED).outcome != "skipped"
+
+
+def test_what_was_not_compared_is_told_with_the_reason(judge):
+    verdict = judge(0, cause="identical-files", uncompared=UNCOMPARED)
+    assert verdict.text == (
+        "0 B, and 42 MB were not compared\n  2 not read in time: 40 MB\n  1 can't be read: 2.0 MB"
+    )
 
 
 def test_without_the_files_it_is_an_error(facts, evidence):

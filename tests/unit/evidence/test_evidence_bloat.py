@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat
+from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import find_owners
 from pytest_tfdocker.evidence.records import ImageConfig
@@ -12,8 +12,8 @@ MB = 10**6
 HUB = "/hub/models--o--n"
 
 
-def bloat(*files, distributions=(), identical=(), layers=None, rpm=()):
-    """Bytes by cause. `files`: path and MB, and an inode or what a link leads to.
+def scene_of(*files, distributions=(), identical=(), layers=None, rpm=()):
+    """`files`: path and MB, and an inode or what a link leads to.
 
     `distributions`: name, folder, what its RECORD lists.
     """
@@ -28,7 +28,12 @@ def bloat(*files, distributions=(), identical=(), layers=None, rpm=()):
     owned = {"distributions": records, "dpkg": {}, "apk": None}
     owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
-    scene = Scene(listing, owners, [list(one) for one in identical], at)
+    return Scene(listing, owners, [list(one) for one in identical], at)
+
+
+def bloat(*files, **more):
+    """Bytes by cause."""
+    scene = scene_of(*files, **more)
     return {one.cause: one.bytes / MB for one in find_bloat(scene)}
 
 
@@ -107,3 +112,25 @@ def test_what_two_distributions_bring_alike_is_their_packagers():
 def test_what_pythons_own_library_brings_is_no_archive_of_yours():
     bundled = "/usr/local/lib/python3.11/ensurepip/_bundled/pip-24.0-py3-none-any.whl"
     assert bloat((bundled, 2), ("/wheels/a-1.0-py3-none-any.whl", 3)) == {"archives": 3}
+
+
+@pytest.mark.parametrize(
+    ("missed", "count", "could_free"),
+    [("a", 1, 3), ("ab", 2, 6), ("abc", 3, 6), ("o", 1, 3), ("abco", 4, 9), ("", 0, 0)],
+)
+def test_what_was_not_compared_could_free_all_but_one_of_a_size(missed, count, could_free):
+    """a, b and c are the project's; o is a distribution's, of which each could be a copy."""
+    files = [("/own/a", 3), ("/own/b", 3), ("/own/c", 3), ("/s/o", 3)]
+    installed = [("foo", "/s", "o")]
+    scene = scene_of(*files, distributions=installed)
+    paths = [path for path, _ in files if "o" in missed or not path.startswith("/s")]
+    sizes = [(3 * MB, paths, {path: "time" for path in paths if path[-1] in missed})]
+    told = {one.reason: (one.count, one.bytes / MB) for one in find_uncompared(scene, sizes)}
+    assert told == ({"time": (count, could_free)} if count else {})
+
+
+def test_what_packagers_bring_is_no_bloat_compared_or_not():
+    installed = [("a", "/s", "a.so"), ("b", "/s", "b.so")]
+    scene = scene_of(("/s/a.so", 3), ("/s/b.so", 3), distributions=installed)
+    missed = {"/s/a.so": "time", "/s/b.so": "unreadable"}
+    assert find_uncompared(scene, [(3 * MB, list(missed), missed)]) == []
