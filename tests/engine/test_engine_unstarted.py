@@ -181,7 +181,7 @@ CMD ["python", "app.py"]
 def test_of_an_image_where_much_is_odd(both, docker_client, user_project):
     """Links, .pth, an editable install, a shadowed copy, broken metadata, a user's own site."""
     user_project.write("Dockerfile", DOCKERFILE)
-    docker_client.images.build(path=str(user_project.folder), tag=user_project.tag)
+    docker_client.images.build(path=str(user_project.folder), tag=user_project.tag, rm=True)
     inside, unstarted = both(user_project.tag)
     names = [one.name for one in inside.distributions.installed]
     assert {"idna", "six", "proj", "packaging"} <= {*names}

@@ -104,20 +104,16 @@ def assert_same(told, said):
     assert told == said
 
 
-@pytest.fixture
-def base(python, said):
-    """The interpreter itself, where `python` may be a script that finds it."""
-    return said(python)["executable"]
-
-
-def test_an_interpreter(base, said, told):
+def test_an_interpreter(python, said, told):
+    base = said(python)["executable"]  # `python` may be a script that finds it
     answer = said(base)
     assert_same(told(base, base_folders(answer)), answer)
 
 
 @pytest.fixture
-def venv(base, tmp_path):
+def venv(end_python, said, tmp_path):
     """An environment of the interpreter, as its own `venv` makes it."""
+    base = said(end_python)["executable"]
 
     def make(*options):
         command = [base, "-m", "venv", "--without-pip", *options, str(tmp_path / "venv")]
