@@ -8,6 +8,7 @@ import msgspec
 from pytest_tfdocker.checks.verdict import Verdict
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Download,
     Effective,
     Gpu,
     ImageEvidence,
@@ -17,8 +18,9 @@ from pytest_tfdocker.evidence.records import (
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
-Part = Literal["image", "base", "imports", "effective", "gpu", "run"]
-"""`image` is gathered with every other part; `base` is the inventory of the final FROM."""
+Part = Literal["image", "base", "imports", "effective", "gpu", "run", "download"]
+"""`image` is gathered with every other part; `base` is the inventory of the final FROM,
+`download` is gathered for the parameter of that name alone."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     effective: Effective | Absent | None = None
     gpu: Gpu | Absent | None = None
     run: Run | Absent | None = None
+    download: Download | Absent | None = None
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,22 +71,11 @@ def collect_inventory(
     }
     payload = probe.inventory_payload(plan)
     try:
-        found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+        found = report_from_inside(engine, image_id, config, payload, run_id, python)
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
-    if found is None:
-        tried = ", ".join(_candidates(config, python))
-        return _nothing(
-            f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
-            "`python` in [tool.tfdocker] names one that stands elsewhere"
-        )
-    if "too_old" in found:
-        return _nothing(
-            f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
-            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
-        )
-    if "crash" in found:
-        return _nothing(f"the probe failed inside the image:\n{found['crash']}")
+    if isinstance(found, Absent):
+        return _nothing(found.reason)
     return _parts(found, config, layer_bytes)
 
 
@@ -121,6 +110,32 @@ def _hash_of_our_own() -> str:
     """Changes with what makes an inventory of the probe's report: part of its key, too."""
     texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def report_from_inside(
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    payload: bytes,
+    run_id: str,
+    python: str | None,
+) -> dict[str, Any] | Absent:
+    """What a program of the probe's, which tells of "files", reports. Raises EngineError."""
+    found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+    if found is None:
+        tried = ", ".join(_candidates(config, python))
+        return Absent(
+            reason=f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
+            "`python` in [tool.tfdocker] names one that stands elsewhere"
+        )
+    if "too_old" in found:
+        return Absent(
+            reason=f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
+            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+        )
+    if "crash" in found:
+        return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
+    return found
 
 
 def _first_that_starts(

@@ -12,6 +12,7 @@ from importlib import resources
 OLDEST_PYTHON = (3, 7)
 
 _INVENTORY = ("environments", "shell", "resolve", "distributions", "files", "inventory")
+_SAMPLE = ("files", "sample")
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")
 
 
@@ -25,6 +26,12 @@ def source(name: str) -> str:
 def inventory_hash() -> str:
     """Changes with the programs that take the inventory: part of the key of kept evidence."""
     return _hash(("bootstrap", "ask_interpreter", *_INVENTORY))
+
+
+@cache
+def sample_hash() -> str:
+    """Changes with the programs that measure how well the files compress."""
+    return _hash(("bootstrap", *_SAMPLE))
 
 
 @cache
@@ -47,6 +54,11 @@ def inventory_payload(plan: dict[str, object]) -> bytes:
     return _payload(
         _INVENTORY, "inventory", plan, {"ask_interpreter": source("ask_interpreter").encode()}
     )
+
+
+def sample_payload(plan: dict[str, object]) -> bytes:
+    """Standard input of a sample of what a push would compress."""
+    return _payload(_SAMPLE, "sample", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

@@ -151,6 +151,7 @@ def test_what_is_absent_is_null(image, evidence):
         [
             "total_bytes",
             "download_bytes",
+            "download_source",
             "wasted_bytes",
             "files",
             "layers",
