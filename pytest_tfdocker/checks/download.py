@@ -13,6 +13,10 @@ from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import one_line, shorten
 
 REFERENCE_WIDTH = 60
+STORE = "as the engine's containerd store holds it, which is what a push sends"
+PLAIN = "hardly compressed: what `docker load` took from plain layers stays plain, and is sent so"
+MOSTLY_PLAIN = 0.95
+"""Of all bytes; weights that hardly compress take 0.9 of theirs."""
 _WRITING = ("RUN", "COPY", "ADD", "WORKDIR")
 """Instructions that may bring a layer without a byte; all others bring none."""
 
@@ -36,21 +40,23 @@ def weigh_download(
     facts: Facts, found: Download, budget: int, rows: Sequence[str], line: int | None
 ) -> Verdict:
     """The figure against its budget; an estimate is named as one in the first line."""
-    details = (*_source(found, budget), *rows, *_mends(facts, found))
+    total = facts.evidence.total_bytes
+    details = (*_source(found, budget, total), *rows, *_mends(facts, found))
     verdict = weigh(found.bytes, budget, format_size, *details, line=line)
     if found.source != "estimate":
         return verdict
     return msgspec.structs.replace(verdict, headline=f"about {verdict.headline} (estimate)")
 
 
-def _source(found: Download, budget: int) -> list[str]:
+def _source(found: Download, budget: int, total: int | None) -> list[str]:
     match found.source:
         case "manifest":
             name, _, digest = found.reference.partition("@")
             told = f"{shorten(one_line(name), REFERENCE_WIDTH)}@{digest[:19]}"
             return [f"as the registry's manifest tells: {told}"]
         case "store":
-            return ["as the engine's containerd store holds it, which is what a push sends"]
+            is_plain = total is not None and found.bytes > MOSTLY_PLAIN * total
+            return [STORE, *([PLAIN] if is_plain else [])]
     sampled, whole = format_size(found.sampled_bytes), format_size(found.archive_bytes)
     error = format_size(found.error_bytes)
     lines = [f"estimate: {sampled} of {whole} compressed as a push would; right within {error}"]

@@ -77,7 +77,11 @@ def recall_download(
 
 
 def _in_store(engine: Engine, evidence: ImageEvidence) -> Download | None:
-    """A containerd store keeps layers as they are pushed, and its Size is theirs (moby#53398)."""
+    """A containerd store keeps layers as they are pushed, and its Size is theirs (moby#53398).
+
+    With the config, the manifest and its index, some KB; attestations and other platforms are not
+    in it. What `docker load` took from an archive of plain layers stays plain, and is pushed so.
+    """
     if not evidence.engine.counts_blocks:
         return None
     size = engine.inspect(evidence.id).get("Size")

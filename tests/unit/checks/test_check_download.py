@@ -93,6 +93,14 @@ def test_a_store_tells_the_sum_alone(judge):
     )
 
 
+@pytest.mark.parametrize(("size_bytes", "is_told"), [(950 * MB, False), (951 * MB, True)])
+def test_a_store_of_plain_layers_is_told(judge, size_bytes, is_told):
+    told = (
+        "hardly compressed: what `docker load` took from plain layers stays plain, and is sent so"
+    )
+    assert (told in judge(Download(bytes=size_bytes, source="store"), 1).details) is is_told
+
+
 def test_what_saves_most_is_told_in_uncompressed_bytes(judge, evidence):
     cache = Bloat(
         cause="pip-cache",
