@@ -34,7 +34,8 @@ class Sample(Record, frozen=True, kw_only=True):
     pieces: int
     sampled_bytes: int
     packed_bytes: int
-    packed_squares: int
+    squared_steps: int
+    """Of the compressed sizes, from each piece to the next one in the archive."""
     files_bytes: int
 
     @property
@@ -44,9 +45,13 @@ class Sample(Record, frozen=True, kw_only=True):
 
     @property
     def relative_error(self) -> float:
-        """What the sample may be off by, and what every estimate may be."""
+        """What the sample may be off by, and what every estimate may be.
+
+        Pieces are spread evenly, and so miss only what changes between neighbours: that is what
+        the variance is taken from.
+        """
         mean = self.packed_bytes / self.pieces
-        variance = max(0.0, self.packed_squares / self.pieces - mean * mean)
+        variance = self.squared_steps / (2 * max(1, self.pieces - 1))
         unseen = max(0.0, 1 - self.sampled_bytes / self.archive_bytes)
         standard = math.sqrt(variance * unseen / self.pieces) / mean
         return STANDARD_ERRORS * standard + SYSTEMATIC

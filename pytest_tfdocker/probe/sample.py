@@ -133,21 +133,25 @@ class Clock:
 def take(archive, zlib, clock):
     """Pieces that are spread evenly, each compressed with what stands before it as its window, until
     all is read or time is up: large files count by their bytes, and so do many small ones."""
-    found = {"archive_bytes": archive.bytes}
-    pieces = read = packed = squares = 0
+    read, packed = 0, {}
     for number in order(-(-archive.bytes // PIECE_BYTES)):
-        if pieces and clock.is_up():
+        if packed and clock.is_up():
             break
         start = number * PIECE_BYTES
         before = archive.read(max(0, start - WINDOW_BYTES), start)
         data = archive.read(start, min(start + PIECE_BYTES, archive.bytes))
         if data:
-            size = packed_size(zlib, before, data)
-            pieces, read = pieces + 1, read + len(data)
-            packed, squares = packed + size, squares + size * size
+            packed[number] = packed_size(zlib, before, data)
+            read += len(data)
     archive.close()
-    found.update(pieces=pieces, sampled_bytes=read, packed_bytes=packed, packed_squares=squares)
-    return found
+    sizes = [packed[number] for number in sorted(packed)]
+    return {
+        "archive_bytes": archive.bytes,
+        "pieces": len(sizes),
+        "sampled_bytes": read,
+        "packed_bytes": sum(sizes),
+        "squared_steps": sum((a - b) ** 2 for a, b in zip(sizes, sizes[1:])),
+    }
 
 
 def packed_size(zlib, before, data):

@@ -73,6 +73,8 @@ def test_it_ends_when_time_is_up_with_pieces_from_everywhere(take, tmp_path):
     told = take(0.05)
     assert told["sampled_bytes"] < told["archive_bytes"] // 2
     assert told["packed_bytes"] / told["sampled_bytes"] == pytest.approx(0.5, abs=0.05)
+    # From random bytes to zeros it is one step, though half of the pieces differ from the mean
+    assert told["squared_steps"] < 2 * (1 << 14) ** 2
 
 
 def test_what_is_no_regular_file_is_never_opened(take, tmp_path):
@@ -88,6 +90,6 @@ def test_an_empty_folder_has_no_pieces(take):
         "pieces": 0,
         "sampled_bytes": 0,
         "packed_bytes": 0,
-        "packed_squares": 0,
+        "squared_steps": 0,
         "text": "",
     }

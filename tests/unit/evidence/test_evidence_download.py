@@ -12,7 +12,7 @@ SAMPLE = Sample(
     pieces=3,
     sampled_bytes=30_000,
     packed_bytes=12_000,
-    packed_squares=3 * 4000**2,
+    squared_steps=0,
     files_bytes=1000 * MB,
 )
 
@@ -41,10 +41,10 @@ def test_pieces_that_compress_alike_leave_the_error_that_every_estimate_has(evid
 
 
 def test_pieces_that_differ_widen_the_error_unless_all_was_read(evidence):
-    # Of 2,000, 4,000 and 6,000 bytes: a standard deviation of 1,633, of the mean 943
-    differing = msgspec.structs.replace(SAMPLE, packed_squares=(4 + 16 + 36) * MB)
+    # Of 3,000, 5,000 and 4,000 bytes: a variance of 1,250,000, of the mean a third of it
+    differing = msgspec.structs.replace(SAMPLE, squared_steps=2000**2 + 1000**2)
     found = estimate_from(differing, evidence())
-    assert found.error_bytes / found.bytes == pytest.approx(2 * 943 / 4000 + SYSTEMATIC, rel=1e-3)
+    assert found.error_bytes / found.bytes == pytest.approx(2 * 645.5 / 4000 + SYSTEMATIC, rel=1e-3)
     whole = msgspec.structs.replace(differing, archive_bytes=30_000)
     assert whole.relative_error == SYSTEMATIC
 
@@ -55,7 +55,7 @@ def test_a_sample_of_nothing_is_no_figure(evidence):
         pieces=0,
         sampled_bytes=0,
         packed_bytes=0,
-        packed_squares=0,
+        squared_steps=0,
         files_bytes=0,
     )
     assert isinstance(estimate_from(nothing, evidence()), Absent)
