@@ -136,8 +136,8 @@ def _fetch(buildx: str, reference: str, until: float) -> bytes:
 
 
 def _is_attestation(one: _Descriptor) -> bool:
-    kind = (one.annotations or {}).get("vnd.docker.reference.type")
-    return kind == "attestation-manifest" or (one.platform or _Platform()).os == "unknown"
+    """BuildKit's, which are for "unknown/unknown"; other builders' may name the image's platform."""
+    return (one.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
 
 
 def _is_foreign(one: _Descriptor) -> bool:

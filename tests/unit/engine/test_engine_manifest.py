@@ -77,12 +77,12 @@ def test_an_index_leads_to_the_judged_platform_and_to_no_attestation(platform, d
     found = chosen(
         platform,
         ATTESTATION,
+        ATTESTATION | {"platform": {"os": "linux", "architecture": "amd64"}},
         entry("linux/amd64", "amd"),
         entry("linux/arm/v6", "v6"),
         entry("linux/arm/v7", "v7"),
         entry("linux/arm64", "arm"),
         entry("windows/amd64", "windows"),
-        ATTESTATION | {"platform": {"os": "linux", "architecture": "amd64"}},
     )
     assert found == digest
 
