@@ -136,7 +136,7 @@ def _fetch(buildx: str, reference: str, until: float) -> bytes:
 
 
 def _is_attestation(one: _Descriptor) -> bool:
-    """BuildKit's, which are for "unknown/unknown"; other builders' may name the image's platform."""
+    """BuildKit's are for "unknown/unknown"; other builders' may name the image's platform."""
     return (one.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
 
 
