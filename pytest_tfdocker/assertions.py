@@ -43,19 +43,20 @@ def assert_image_size(
     image: JudgedImage,
     total: str | int | None = None,
     *,
+    download: str | int | None = None,
     layer: str | int | None = None,
     wasted: str | int | None = None,
 ) -> None:
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     __tracebackhide__ = True
     _check_image(image)
-    given = {"total": total, "layer": layer, "wasted": wasted}
+    given = {"total": total, "download": download, "layer": layer, "wasted": wasted}
     budgets: dict[str, Any] = {}
     for name, value in given.items():
         if value is not None:
             budgets[name] = _bytes(name, value)
     if not budgets:
-        raise TypeError("give a budget: total, layer or wasted")
+        raise TypeError("give a budget: total, download, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))
     for name in budgets:
         _carry(_judge(image, size.CHECK, name, settings))

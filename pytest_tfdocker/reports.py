@@ -12,6 +12,7 @@ from pytest_tfdocker.evidence.prepare import Prepared, Unprepared
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
+    Download,
     Gpu,
     ImageEvidence,
     Imports,
@@ -50,6 +51,7 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
         comparisons=_comparisons(session, name, evidence),
+        download=session.peek(("download", name), Download | Absent),
         runs=tuple(run for run in runs if isinstance(run, Run)),
         checks=tuple(
             CheckResult(

@@ -21,6 +21,7 @@ from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
 from pytest_tfdocker.evidence.archived import recall_archived
 from pytest_tfdocker.evidence.base import base_of_layers, recall_base, with_base, with_lines
+from pytest_tfdocker.evidence.download import recall_download
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.imports import import_or_recall
@@ -29,6 +30,7 @@ from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare, read
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
+    Download,
     Effective,
     Gpu,
     ImageEvidence,
@@ -219,6 +221,21 @@ class Session:
         """What the tests of this run have laid side by side."""
         return self.store.every("compared", Compared)
 
+    def download(self, image: Image) -> Download | Absent:
+        """What a registry sends of the image, told or estimated."""
+        return self._once(
+            ("download", image.name),
+            Download | Absent,
+            lambda: recall_download(
+                self.store,
+                self.connect(),
+                self.evidence(image),
+                run_id=self.run_id,
+                python=image.settings.python,
+                doing=self._doing,
+            ),
+        )
+
     def imports(self, image: Image) -> Imports | Absent:
         """Every module that the settings ask for, or that the image's frameworks bring."""
 
@@ -284,6 +301,7 @@ class Session:
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:
         """What one check needs. Raises NotThereError, EngineError."""
         needs = check.needs
+        is_download = "download" in needs and parameter == "download"
         return Facts(
             image=image,
             declared=self.declared(image),
@@ -292,6 +310,7 @@ class Session:
             effective=self.effective(image) if "effective" in needs else None,
             gpu=self.gpu(image) if "gpu" in needs else None,
             run=self.smoke(image, parameter) if "run" in needs and parameter else None,
+            download=self.download(image) if is_download else None,
         )
 
     @contextmanager

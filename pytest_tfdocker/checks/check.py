@@ -8,6 +8,7 @@ import msgspec
 from pytest_tfdocker.checks.verdict import Verdict
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Download,
     Effective,
     Gpu,
     ImageEvidence,
@@ -18,8 +19,9 @@ from pytest_tfdocker.evidence.records import (
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
-Part = Literal["image", "base", "imports", "effective", "gpu", "run"]
-"""`image` is gathered with every other part; `base` is the inventory of the final FROM."""
+Part = Literal["image", "base", "imports", "effective", "gpu", "run", "download"]
+"""`image` is gathered with every other part; `base` is the inventory of the final FROM,
+`download` is gathered for the parameter of that name alone."""
 
 RUN_PARTS: tuple[Part, ...] = ("imports", "effective", "gpu", "run")
 """What only a container that runs can tell."""
@@ -35,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     effective: Effective | Absent | None = None
     gpu: Gpu | Absent | None = None
     run: Run | Absent | None = None
+    download: Download | Absent | None = None
     waste: Waste | Absent | None = None
     """Slow to gather: only for a check that wants it once it has judged."""
 

@@ -1,4 +1,4 @@
-"""`size[total]`, `size[layer]` and `size[wasted]`: bytes of the image against a budget."""
+"""`size[total]`, `[download]`, `[layer]` and `[wasted]`: bytes of the image against a budget."""
 
 import re
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ from pytest_tfdocker.checks.blame import (
     owner_rows,
 )
 from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.download import packed_layers, weigh_download
 from pytest_tfdocker.checks.verdict import Verdict, error
 from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.checks.wording import place, unknown, weigh
-from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence, Layer, Waste
+from pytest_tfdocker.evidence.records import Absent, Base, Download, ImageEvidence, Layer, Waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -36,7 +37,11 @@ _INSTALLING = re.compile(r"(?<![\w./-])(pip3? (-\S+ )*install|uv sync|(conda|mam
 def plan(image: Image, _declared: Declared) -> list[str | None]:
     """The figures that have a budget."""
     budgets = image.settings.size
-    return [name for name in ("total", "layer", "wasted") if getattr(budgets, name) is not None]
+    return [
+        name
+        for name in ("total", "download", "layer", "wasted")
+        if getattr(budgets, name) is not None
+    ]
 
 
 def judge(facts: Facts, parameter: str | None) -> Verdict:
@@ -44,6 +49,8 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     match parameter:
         case "total":
             return _judge_total(facts)
+        case "download":
+            return _judge_download(facts)
         case "layer":
             return _judge_layer(facts)
         case _:
@@ -80,6 +87,21 @@ def _judge_total(facts: Facts) -> Verdict:
         *_notes(evidence),
     )
     return weigh(total, budget, format_size, *details, line=own[0].line if own else None)
+
+
+def _judge_download(facts: Facts) -> Verdict:
+    found, budget = facts.download, facts.image.settings.size.download or 0
+    if not isinstance(found, Download):
+        return unknown(found, "what a registry sends")
+    image, evidence = facts.image, facts.evidence
+    layers = packed_layers(evidence.layers, found.layers)
+    if layers:
+        evidence = msgspec.structs.replace(evidence, layers=layers)
+        rows = _largest_layers(image, evidence)
+    else:
+        rows = ["uncompressed:", *_composition(image, evidence)]
+    own = above_base(evidence)
+    return weigh_download(facts, found, budget, rows, own[0].line if own else None)
 
 
 def _judge_layer(facts: Facts) -> Verdict:
@@ -147,12 +169,14 @@ def _composition(image: Image, evidence: ImageEvidence) -> list[str]:
         return [f"{NO_HISTORY}: which instruction brought what can't be told"]
     if is_placed(evidence):
         return owner_rows(image, evidence)
+    return [*_largest_layers(image, evidence), *_wasted_line(evidence)]
+
+
+def _largest_layers(image: Image, evidence: ImageEvidence) -> list[str]:
     rows = layer_rows(image, above_base(evidence))
     more = len(rows) - ROWS
     lines = table([*rows[:ROWS], *_base_row(evidence)])
-    if more > 0:
-        lines.append(f"… and {more} more")
-    return [*lines, *_wasted_line(evidence)]
+    return [*lines, f"… and {more} more"] if more > 0 else lines
 
 
 def _base_row(evidence: ImageEvidence) -> list[tuple[str, str, str]]:
@@ -203,5 +227,9 @@ def _notes(evidence: ImageEvidence) -> list[str]:
 
 
 CHECK = Check(
-    name="size", needs=("image", "base"), plan=plan, judge=judge, wants_waste=_wants_waste
+    name="size",
+    needs=("image", "base", "download"),
+    plan=plan,
+    judge=judge,
+    wants_waste=_wants_waste,
 )

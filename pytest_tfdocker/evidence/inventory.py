@@ -133,6 +133,32 @@ def _is_whole(found: Inventory) -> bool:
     return Absent not in map(type, (found.interpreter, found.distributions))
 
 
+def report_from_inside(
+    engine: Engine,
+    image_id: str,
+    config: ImageConfig,
+    payload: bytes,
+    run_id: str,
+    python: str | None,
+) -> dict[str, Any] | Absent:
+    """What a program of the probe's, which tells of "files", reports. Raises EngineError."""
+    found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+    if found is None:
+        tried = ", ".join(_candidates(config, python))
+        return Absent(
+            reason=f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
+            "`python` in [tool.tfdocker] names one that stands elsewhere"
+        )
+    if "too_old" in found:
+        return Absent(
+            reason=f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
+            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+        )
+    if "crash" in found:
+        return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
+    return found
+
+
 def _first_that_starts(
     engine: Engine,
     image_id: str,

@@ -1,5 +1,7 @@
 """The facts that are gathered. Bytes are integers; a fact that is absent is None, never 0."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -222,6 +224,26 @@ class Inventory(Record, frozen=True, kw_only=True):
     files: Files | Absent
     interpreter: Interpreter | Absent
     distributions: Distributions | Absent
+
+
+class Download(Record, tag="download", frozen=True, kw_only=True):
+    """What a registry sends to who has none of the layers."""
+
+    bytes: int
+    source: Literal["manifest", "store", "estimate"]
+    """Of the registry, the containerd image store, or measured by a sample of the files."""
+    layers: list[int] = []
+    """Of each layer, the base's first; [] where only the sum is known."""
+    reference: str = ""
+    """Of the manifest."""
+    error_bytes: int = 0
+    """How far off an estimate may be, either way."""
+    sampled_bytes: int = 0
+    """Of an estimate: how much was compressed, …"""
+    archive_bytes: int = 0
+    """… of how much: the files with their headers, as an archive has them."""
+    note: str = ""
+    """What stood in the way of a better source."""
 
 
 class Base(Record, tag="base", frozen=True, kw_only=True):

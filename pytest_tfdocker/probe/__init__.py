@@ -16,6 +16,7 @@ _INVENTORY = (
     *("files", "identical"),
     "inventory",
 )
+_SAMPLE = ("files", "sample")
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")
 
 
@@ -29,6 +30,12 @@ def source(name: str) -> str:
 def inventory_hash() -> str:
     """Changes with the programs that take the inventory: part of the key of kept evidence."""
     return _hash(("bootstrap", "ask_interpreter", *_INVENTORY))
+
+
+@cache
+def sample_hash() -> str:
+    """Changes with the programs that measure how well the files compress."""
+    return _hash(("bootstrap", *_SAMPLE))
 
 
 @cache
@@ -51,6 +58,11 @@ def inventory_payload(plan: dict[str, object]) -> bytes:
     return _payload(
         _INVENTORY, "inventory", plan, {"ask_interpreter": source("ask_interpreter").encode()}
     )
+
+
+def sample_payload(plan: dict[str, object]) -> bytes:
+    """Standard input of a sample of what a push would compress."""
+    return _payload(_SAMPLE, "sample", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

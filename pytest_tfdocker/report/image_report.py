@@ -7,7 +7,7 @@ import msgspec
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.prepare import Prepared
-from pytest_tfdocker.evidence.records import Absent, Gpu, ImageEvidence, Imports, Run
+from pytest_tfdocker.evidence.records import Absent, Download, Gpu, ImageEvidence, Imports, Run
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
@@ -43,6 +43,7 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[DependencyProblem, ...] | None = None
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None
+    download: Download | Absent | None = None
     runs: tuple[Run, ...] = ()
     """Those that ran, in the settings' order."""
     comparisons: tuple[Comparison, ...] = ()

@@ -12,6 +12,7 @@ from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Download,
     Gpu,
     ImageEvidence,
     Import,
@@ -95,9 +96,11 @@ def _engine(evidence: ImageEvidence | None) -> dict[str, Any] | None:
 def _size(report: ImageReport, evidence: ImageEvidence | None) -> dict[str, Any] | None:
     if evidence is None:
         return None
+    download = report.download if isinstance(report.download, Download) else None
     return {
         "total_bytes": evidence.total_bytes,
-        "download_bytes": None,
+        "download_bytes": download.bytes if download else None,
+        "download_source": download.source if download else None,
         "wasted_bytes": evidence.wasted_bytes,
         "files": None if isinstance(evidence.files, Absent) else evidence.files.count,
         "layers": [_part(one, "instruction", "line", "bytes", "base") for one in evidence.layers]

@@ -8,7 +8,7 @@ from pytest_tfdocker.settings.reading import Reader, Values, suggest
 from pytest_tfdocker.settings.source import is_file
 from pytest_tfdocker.settings.toml_lines import Path
 
-_SIZES = ("total", "layer", "wasted")
+_SIZES = ("total", "download", "layer", "wasted")
 _PLAIN = ("build", "pinned", "parity", "conflicts", "gpu-visible", "limits")
 _WITH_PARAMETER = ("size", "package-size", "bloat", "import", "peak-memory", "duration")
 _CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))

@@ -59,6 +59,7 @@ class Size(Table, frozen=True, kw_only=True):
     """Budgets, in bytes."""
 
     total: ByteSize | None = None
+    download: ByteSize | None = None
     layer: ByteSize | None = None
     wasted: ByteSize | None = None
     packages: dict[str, ByteSize] = {}

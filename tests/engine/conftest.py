@@ -1,11 +1,14 @@
 """A user's project with a Dockerfile, and runs of programs in the small image."""
 
 import os
+import threading
 from contextlib import nullcontext
+from http.server import ThreadingHTTPServer
 from itertools import count
 
 import docker
 import pytest
+from small_registry import Registry
 from user_project import OWN_TEST, UserProject
 
 from pytest_tfdocker.evidence.records import Run
@@ -91,3 +94,16 @@ def run(judged_small_image):
         return found
 
     return run_code
+
+
+@pytest.fixture
+def registry(engine):
+    """The address of a registry that this machine's engine can reach."""
+    if engine.remote:
+        pytest.skip("the registry is on this machine")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()

@@ -19,6 +19,7 @@ from pytest_tfdocker.checks.build import judge_failed_build
 from pytest_tfdocker.evidence.bloat import CAUSES
 from pytest_tfdocker.evidence.records import (
     Bloat,
+    Download,
     Effective,
     Gpu,
     GpuDevice,
@@ -94,9 +95,23 @@ def examples(facts, evidence, declared, run, engine):
     )
     big = evidence(layers=bloated, files=files)
 
-    def sized(name, budget):
+    def sized(name, budget, download=None):
         settings = {"size": {name: budget}, "gpu": {"expect": "none"}}
-        return size.CHECK.judge(facts(settings, evidence=big), name)
+        return size.CHECK.judge(facts(settings, evidence=big, download=download), name)
+
+    manifest = Download(
+        bytes=1932 * MB,
+        source="manifest",
+        layers=[378 * MB, 351 * MB, 1203 * MB, 103],
+        reference="ghcr.io/team/app@sha256:5f8f0d5a3f27d1d4",
+    )
+    estimate = Download(
+        bytes=1960 * MB,
+        source="estimate",
+        error_bytes=76 * MB,
+        sampled_bytes=62 * MB,
+        archive_bytes=3980 * MB,
+    )
 
     broken = Import(
         name="torch",
@@ -165,6 +180,8 @@ def examples(facts, evidence, declared, run, engine):
         ],
         "size": [
             example("size[total]", sized("total", 2000 * MB)),
+            example("size[download]", sized("download", 1500 * MB, manifest)),
+            example("size[download]", sized("download", 1900 * MB, estimate)),
             example("size[layer]", sized("layer", 1000 * MB)),
             example("size[wasted]", sized("wasted", 20 * MB)),
         ],

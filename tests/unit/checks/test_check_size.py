@@ -16,8 +16,8 @@ def size(name, value):
 
 def test_plan_holds_only_what_has_a_budget(image, declared):
     assert CHECK.plan(image(), declared()) == []
-    budgeted = image(size={"total": 1, "layer": 1, "wasted": 0})
-    assert CHECK.plan(budgeted, declared()) == ["total", "layer", "wasted"]
+    budgeted = image(size={"total": 1, "download": 1, "layer": 1, "wasted": 0})
+    assert CHECK.plan(budgeted, declared()) == ["total", "download", "layer", "wasted"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pytest_tfdocker.checks.comparison import Comparison, Difference
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Download,
     Gpu,
     GpuDevice,
     GpuFramework,
@@ -94,6 +95,7 @@ def whole(image, evidence, declared, run):
             devices=[GpuDevice(name="T4", capability="7.5", memory_bytes=15 << 30)],
             frameworks=[torch],
         ),
+        download=Download(bytes=412 * 10**6, source="manifest"),
         runs=(run(samples=[(0.0, 1, 2), (0.02, 3, 4)]),),
         checks=(CheckResult(id="build", outcome="passed", message="12.3 s", measured=12.3),),
     )
@@ -131,6 +133,8 @@ def test_a_missing_key_would_be_found(whole):
 def test_figures_stand_in_bytes_and_names(whole):
     told = image_of(whole)
     assert told["size"]["total_bytes"] == 1000 * 10**6
+    assert told["size"]["download_bytes"] == 412 * 10**6
+    assert told["size"]["download_source"] == "manifest"
     assert told["size"]["layers"][1] == {
         "instruction": "RUN pip install -r requirements.txt",
         "line": 9,
@@ -185,6 +189,7 @@ def test_what_is_absent_is_null(image, evidence):
         [
             "total_bytes",
             "download_bytes",
+            "download_source",
             "wasted_bytes",
             "files",
             "layers",
