@@ -223,6 +223,8 @@ class Session:
 
     def download(self, image: Image) -> Download | Absent:
         """What a registry sends of the image, told or estimated."""
+        if image.is_file:
+            return self.evidence(image).download
         return self._once(
             ("download", image.name),
             Download | Absent,

@@ -54,6 +54,8 @@ def _source(found: Download, budget: int, total: int | None) -> list[str]:
             name, _, digest = found.reference.partition("@")
             told = f"{shorten(one_line(name), REFERENCE_WIDTH)}@{digest[:19]}"
             return [f"as the registry's manifest tells: {told}"]
+        case "archive":
+            return ["as the layers stand in the file"]
         case "store":
             is_plain = total is not None and found.bytes > MOSTLY_PLAIN * total
             return [STORE, *([PLAIN] if is_plain else [])]

@@ -18,7 +18,14 @@ from pytest_tfdocker.evidence.image import image_config
 from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
 from pytest_tfdocker.evidence.placing import Placed
-from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Inventory, Layer
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Download,
+    ImageConfig,
+    ImageEvidence,
+    Inventory,
+    Layer,
+)
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
 from pytest_tfdocker.evidence.waste import Doing, saved, waste_of
@@ -110,7 +117,20 @@ def read_archived(
         distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
         waste=waste_of(merged.hidden(), entries),
+        download=_download(scanned),
     )
+
+
+def _download(scanned: Sequence[LayerFiles]) -> Download | Absent:
+    """Where every layer is compressed as a registry has it."""
+    sizes = [layer.compressed_bytes for layer in scanned]
+    packed = [size for size in sizes if size is not None]
+    if len(packed) < len(sizes):
+        return Absent(
+            reason="the file holds its layers uncompressed\n"
+            "an archive as a push sends it: `docker buildx build --output type=oci,dest=FILE`"
+        )
+    return Download(bytes=sum(packed), source="archive", layers=packed)
 
 
 def collect_saved(

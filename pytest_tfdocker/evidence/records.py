@@ -230,8 +230,9 @@ class Download(Record, tag="download", frozen=True, kw_only=True):
     """What a registry sends to who has none of the layers."""
 
     bytes: int
-    source: Literal["manifest", "store", "estimate"]
-    """Of the registry, the containerd image store, or measured by a sample of the files."""
+    source: Literal["manifest", "store", "archive", "estimate"]
+    """Of the registry, the containerd image store, the file that the image was given as, or
+    measured by a sample of the files."""
     layers: list[int] = []
     """Of each layer, the base's first; [] where only the sum is known."""
     reference: str = ""
@@ -294,6 +295,8 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
     base: Base | Absent
     waste: Waste | None = None
     """None: the layers were not looked into."""
+    download: Download | Absent = Absent(reason="not asked for")
+    """Of an image in a file: what its layers' blobs have."""
 
     @property
     def runs_on(self) -> EngineFacts:
