@@ -17,6 +17,7 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Waste,
 )
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
@@ -48,6 +49,8 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         evidence=evidence,
         prepared=prepared if isinstance(prepared, Prepared) else None,
         problems=_problems(session, image, evidence),
+        waste=session.peek(("waste", name), Waste | Absent)
+        or (evidence.waste if isinstance(evidence, ImageEvidence) else None),
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
         comparisons=_comparisons(session, name, evidence),

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import place, unknown, weigh
-from pytest_tfdocker.evidence.bloat import CAUSES
-from pytest_tfdocker.evidence.records import Absent, Bloat, Files, Layer
+from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
+from pytest_tfdocker.evidence.records import Absent, Bloat, Files, Layer, Waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -21,6 +21,7 @@ LEAST_BYTES = 10**6
 """Of a finding that is told without a budget."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
+PATHS = 10
 WHY = {"time": "not read in time", "unreadable": "can't be read"}
 
 
@@ -32,6 +33,8 @@ def plan(image: Image, _declared: Declared) -> list[str | None]:
 def judge(facts: Facts, parameter: str | None) -> Verdict:
     """What is found of one cause; nothing found is 0 bytes, where every file was seen."""
     files, name = facts.evidence.files, parameter or ""
+    if name == REWRITTEN:
+        return _judge_rewritten(facts)
     if isinstance(files, Absent):
         return unknown(files, "the file system")
     if files.unreadable:
@@ -43,6 +46,45 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     unsure = _unsure(files, name, found.bytes if found else 0, budget)
     if unsure is not None:
         return unsure
+    return _weighed(facts, name, found)
+
+
+def wants_waste(parameter: str | None, verdict: Verdict) -> bool:
+    """Only the layers tell what stands twice for a chmod's sake, and reading them is slow."""
+    return parameter == REWRITTEN and verdict.outcome == "skipped"
+
+
+def rewritten(waste: Waste) -> Bloat | None:
+    """What stands in a layer that a later one has written once more, or moved, as it was."""
+    groups = [one for one in waste.groups if one.how in ("rewritten", "moved")]
+    files = [one for one in waste.files if one.how in ("rewritten", "moved")][:PATHS]
+    by_layer: dict[int | None, int] = {}
+    for group in groups:
+        by_layer[group.by] = by_layer.get(group.by, 0) + group.bytes
+    return (
+        Bloat(
+            cause=REWRITTEN,
+            bytes=sum(one.bytes for one in groups),
+            paths=[one.path for one in files],
+            path_bytes=[one.bytes for one in files],
+            count=sum(one.count for one in groups),
+            by_layer=sorted(by_layer.items(), key=lambda item: -item[1]),
+        )
+        if groups
+        else None
+    )
+
+
+def _judge_rewritten(facts: Facts) -> Verdict:
+    if facts.waste is None:
+        return skipped("the layers were not read")
+    if isinstance(facts.waste, Absent):
+        return unknown(facts.waste, "what layers hide")
+    return _weighed(facts, REWRITTEN, rewritten(facts.waste))
+
+
+def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
+    budget = facts.image.settings.size.bloat[name]
     if found is None:
         return weigh(0, budget, format_size)
     if not _counts(facts.image, name):
@@ -126,4 +168,6 @@ def paths(found: Bloat) -> list[str]:
     return bounded(table(rows))
 
 
-CHECK = Check(name="bloat", needs=("image", "base"), plan=plan, judge=judge)
+CHECK = Check(
+    name="bloat", needs=("image", "base"), plan=plan, judge=judge, wants_waste=wants_waste
+)

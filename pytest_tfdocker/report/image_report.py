@@ -7,7 +7,15 @@ import msgspec
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.prepare import Prepared
-from pytest_tfdocker.evidence.records import Absent, Download, Gpu, ImageEvidence, Imports, Run
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Download,
+    Gpu,
+    ImageEvidence,
+    Imports,
+    Run,
+    Waste,
+)
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
@@ -41,6 +49,8 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     prepared: Prepared | None = None
     """The image that was built or found, whoever looked into it."""
     problems: tuple[DependencyProblem, ...] | None = None
+    waste: Waste | Absent | None = None
+    """None where nobody had the layers read."""
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None
     download: Download | Absent | None = None
@@ -49,6 +59,15 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     """With other images of this run, the largest difference first."""
     checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def bloat(self) -> list[Bloat]:
+        """Every cause that is known, largest first; that of the layers where they were read."""
+        if self.known is None or isinstance(self.known.files, Absent):
+            return []
+        of_layers = rewritten(self.waste) if isinstance(self.waste, Waste) else None
+        found = [*self.known.files.bloat, *([of_layers] if of_layers else [])]
+        return sorted(findings(self.image, found), key=lambda one: -one.bytes)
 
     @property
     def known(self) -> ImageEvidence | None:

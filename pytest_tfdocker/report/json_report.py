@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.checks.bloat import FIX, findings, layer_of
+from pytest_tfdocker.checks.bloat import FIX, layer_of
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -19,6 +19,7 @@ from pytest_tfdocker.evidence.records import (
     Imports,
     Limits,
     Run,
+    Waste,
 )
 from pytest_tfdocker.report.image_report import ImageReport
 
@@ -107,6 +108,19 @@ def _size(report: ImageReport, evidence: ImageEvidence | None) -> dict[str, Any]
         or None,
         "distributions": _distributions(evidence),
         "bloat": _bloat(report, evidence),
+        "waste": _waste(report.waste),
+    }
+
+
+def _waste(waste: Waste | Absent | None) -> dict[str, Any] | None:
+    if not isinstance(waste, Waste):
+        return None
+    hidden = ("layer", "by", "how", "bytes")
+    return {
+        "bytes": waste.bytes,
+        "count": waste.count,
+        "groups": [_part(one, *hidden, "count", "below") for one in waste.groups],
+        "files": [_part(one, *hidden, "path", "now") for one in waste.files],
     }
 
 
@@ -114,7 +128,7 @@ def _bloat(report: ImageReport, evidence: ImageEvidence) -> list[Any] | None:
     if isinstance(evidence.files, Absent):
         return None
     found = []
-    for one in findings(report.image, evidence.files.bloat):
+    for one in report.bloat:
         layer = layer_of(evidence.layers, one)
         found.append(
             {

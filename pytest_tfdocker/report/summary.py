@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pytest_tfdocker.checks.bloat import FIX, findings, row, unread_packages
+from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
@@ -148,7 +148,7 @@ def _bloat(report: ImageReport) -> list[str]:
     evidence = report.known
     if evidence is None or isinstance(evidence.files, Absent):
         return []
-    found = findings(report.image, evidence.files.bloat)
+    found = report.bloat
     unread = unread_packages(evidence.files)
     if not found:
         return unread

@@ -25,7 +25,7 @@ BLOAT = (
     *("apk-cache", "dnf-cache", "zypp-cache", "git", "build-tools", "archives"),
     *("second-copies", "cuda-twice", "two-frameworks"),
     *("duplicate-weights", "hub-cache", "identical-files", "byte-code", "static-libraries"),
-    *("headers", "tests", "cuda-libraries"),
+    *("headers", "tests", "cuda-libraries", "rewritten"),
 )
 """The causes that a budget may be set for; what they are is said where they are looked for."""
 

@@ -1,8 +1,8 @@
 """Why an image is larger than it need be: causes that have a name, their bytes and their paths."""
 
-from pytest_tfdocker.evidence.bloat.catalogue import CAUSES
+from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, REWRITTEN
 from pytest_tfdocker.evidence.bloat.findings import find_bloat
 from pytest_tfdocker.evidence.bloat.scene import Scene
 from pytest_tfdocker.evidence.bloat.uncompared import find_uncompared
 
-__all__ = ["CAUSES", "Scene", "find_bloat", "find_uncompared"]
+__all__ = ["CAUSES", "REWRITTEN", "Scene", "find_bloat", "find_uncompared"]

@@ -5,6 +5,8 @@ import msgspec
 from pytest_tfdocker.evidence.bloat import twice
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
+REWRITTEN = "rewritten"
+"""The cause that is no matter of the files that are there: the layers tell of it, once read."""
 DEVELOPMENT = (
     r"^(?!llvm\d*-libs$)"  # Mesa's drivers run on it
     r"(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
@@ -171,6 +173,12 @@ CAUSES = (
             in_folders(r"^/usr/local/cuda[^/]*/"),
         ),
     ),
+    Cause(
+        REWRITTEN,
+        "files that a later chown, chmod or mv has doubled",
+        "set owner, mode and place where the files are written, by COPY --chown and --chmod, say",
+        lambda _: [],
+    ),
 )
-"""In the order in which they claim files: each byte is one cause's. CUDA is last, since it is bloat
-only where no GPU is asked for, which these facts don't know."""
+"""In the order in which they claim files: each byte is one cause's. CUDA is the last that does: it
+is bloat only where no GPU is asked for, which these facts don't know."""
