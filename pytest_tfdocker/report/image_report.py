@@ -4,11 +4,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from pytest_tfdocker.checks.bloat import findings, rewritten
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.prepare import Prepared
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Bloat,
     Download,
     Gpu,
     ImageEvidence,
