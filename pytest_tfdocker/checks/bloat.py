@@ -91,10 +91,11 @@ def _where(image: Image, layer: Layer | None) -> list[str]:
 
 
 def paths(found: Bloat) -> list[str]:
-    """The largest paths, with their bytes."""
+    """The largest paths, with their bytes; what is less than a thousandth says nothing."""
     rows = [
         (format_size(size), printable(path))
         for path, size in zip(found.paths, found.path_bytes, strict=True)
+        if 1000 * size >= found.bytes
     ]
     return bounded(table(rows))
 

@@ -6,10 +6,11 @@ from pytest_tfdocker.evidence.bloat import twice
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 DEVELOPMENT = (
-    r"^(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc|cargo"
-    r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
+    r"^(gcc(?!-\d+-base$)|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build"
+    r"|build-essential|rustc|cargo|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
     r"|musl-dev|build-base)(-|$|\d)|-(dev|devel)$"
 )
+"""Not gcc-12-base: it holds a licence, and every Debian has it."""
 CUDA_FILES = (
     r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
 )
@@ -137,7 +138,7 @@ CAUSES = (
     Cause(
         "tests",
         "tests of distributions",
-        "delete them in the RUN that installs",
+        "delete the distributions' test folders in the RUN that installs",
         named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
     ),
     Cause(

@@ -93,3 +93,12 @@ def test_what_is_too_small_to_be_told_is_judged_all_the_same(judge, image):
     small = found(size=800_000)
     assert judge(500_000, small).headline == "800 kB, 300 kB over 500 kB"
     assert findings(image(), [small]) == []
+
+
+def test_paths_of_less_than_a_thousandth_are_not_told(judge):
+    sizes = {"/app/.git/objects/aa/": 9 * MB, "/app/.git/hooks/": 10_000, "/app/.git/": 9_999}
+    git = found("git", 10 * MB, paths=list(sizes), path_bytes=list(sizes.values()))
+    assert judge(0, git, cause="git").details[1:-1] == (
+        "9.0 MB  /app/.git/objects/aa/",
+        " 10 kB  /app/.git/hooks/",
+    )

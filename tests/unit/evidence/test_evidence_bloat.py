@@ -11,7 +11,7 @@ MB = 10**6
 HUB = "/hub/models--o--n"
 
 
-def bloat(*files, distributions=(), identical=(), layers=None):
+def bloat(*files, distributions=(), identical=(), layers=None, dpkg=None):
     """Bytes by cause. `files`: path and MB, and an inode or what a link leads to.
 
     `distributions`: name, folder, what its RECORD lists.
@@ -24,7 +24,7 @@ def bloat(*files, distributions=(), identical=(), layers=None):
             listing.targets[row] = value
     named = [(name, "1.0", "pip") for name, _, _ in distributions]
     records = [(folder, record) for _, folder, record in distributions]
-    owned = {"distributions": records, "dpkg": {}, "apk": None}
+    owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
     owners = find_owners(listing, named, owned, ImageConfig())
     at = layers or [0] * len(listing.paths)
     scene = Scene(listing, owners, [list(one) for one in identical], at)
@@ -78,3 +78,10 @@ def test_what_two_distributions_bring_alike_is_their_packagers():
 def test_what_pythons_own_library_brings_is_no_archive_of_yours():
     bundled = "/usr/local/lib/python3.11/ensurepip/_bundled/pip-24.0-py3-none-any.whl"
     assert bloat((bundled, 2), ("/wheels/a-1.0-py3-none-any.whl", 3)) == {"archives": 3}
+
+
+def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
+    licence, compiler = "/usr/share/doc/gcc-12-base/copyright", "/usr/bin/gcc-12"
+    dpkg = {"gcc-12-base:amd64": licence, "gcc-12": compiler}
+    assert bloat((licence, 0.1), dpkg=dpkg) == {}
+    assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}
