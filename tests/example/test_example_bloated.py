@@ -81,29 +81,31 @@ class Judged:
 
 
 @pytest.fixture(scope="module")
-def bases(docker_client):
+def client(docker_client):
+    """Of an engine that has the base images."""
     for tag, tool in (("python:3.11", " --full"), ("python:3.11-slim", "")):
         try:
             docker_client.images.get(tag)
         except docker.errors.ImageNotFound:
             pytest.skip(f"no image {tag}; `tools/base-image{tool}` makes it")
+    return docker_client
 
 
 @pytest.fixture(scope="module")
-def bloated(bases, docker_client, tmp_path_factory):
+def bloated(client, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bloated") / f"bloated-{os.getpid()}"
     subprocess.run([sys.executable, BLOATED / "prepare.py", folder], check=True)
-    project = UserProject(folder, docker_client)
+    project = UserProject(folder, client)
     yield Judged(project, tmp_path_factory.mktemp("cache"))
     project.remove_image()
 
 
 @pytest.fixture(scope="module")
-def slim(bases, docker_client, tmp_path_factory):
+def slim(client, tmp_path_factory):
     folder = tmp_path_factory.mktemp("slim") / f"slim-{os.getpid()}"
     leave_out = shutil.ignore_patterns(".pytest_cache", "__pycache__")
     shutil.copytree(SLIM, folder, ignore=leave_out)
-    project = UserProject(folder, docker_client)
+    project = UserProject(folder, client)
     yield Judged(project, tmp_path_factory.mktemp("cache"))
     for name in ("single", "multi-stage"):
         project.remove_image(name)
