@@ -136,7 +136,7 @@ class TestBuilt:
         assert {"build", "parity", "conflicts", "import[sklearn]"} < set(said.outcomes)
         places = {
             "pip-cache": "Dockerfile:4  RUN pip install -r requirements.txt",
-            "build-tools": "most of it came with the base image",
+            "build-tools": "most of it came with the base image, python:3.11",
             "git": "Dockerfile:5  COPY . .",
             "archives": "Dockerfile:5  COPY . .",
             "byte-code": "Dockerfile:4  RUN pip install -r requirements.txt",
