@@ -50,6 +50,7 @@ class Host:
             images=list(config.option.tfdocker_image),
             json_path=config.option.tfdocker_json,
             keep=config.option.tfdocker_keep,
+            waste=config.option.tfdocker_waste,
         )
         try:
             settings = load_settings(_start(config), options=options, environ=os.environ)
@@ -147,10 +148,12 @@ class Host:
     def write_summary(self, reporter: Any) -> None:
         """The figures and the settings to paste, as a section of the terminal."""
         from pytest_tfdocker.report.summary import render_figures  # noqa: PLC0415
-        from pytest_tfdocker.reports import image_reports  # noqa: PLC0415
+        from pytest_tfdocker.reports import image_reports, read_layers  # noqa: PLC0415
 
         if self.is_worker or not self.results:
             return
+        if self.session.settings.waste:
+            read_layers(self.session)
         reports = image_reports(self.session, self.results.values())
         lines = render_figures(reports, self.config.get_terminal_writer().fullwidth)
         if lines:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["tfdocker_image", "tfdocker_run", "tfdocker_service", "tfdocker_settings"]
 
-OPTIONS = ("tfdocker_image", "tfdocker_json", "tfdocker_keep")
+OPTIONS = ("tfdocker_image", "tfdocker_json", "tfdocker_keep", "tfdocker_waste")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--tfdocker-keep",
         action="store_true",
         help="leave the image and the containers for a look at them",
+    )
+    group.addoption(
+        "--tfdocker-waste",
+        action="store_true",
+        help="tell which files of which layer a later one hides, also where size[wasted] passes "
+        "(slow: reads all layers)",
     )
 
 

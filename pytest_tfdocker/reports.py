@@ -1,12 +1,14 @@
 """Puts together what the reports tell of each image, from the run's evidence and its verdicts."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from pytest_tfdocker.checks import conflicts, parity, pinned
 from pytest_tfdocker.checks.check import Facts, check_id
 from pytest_tfdocker.checks.comparison import Comparison, compare
 from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.checks.registry import CHECKS
+from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.base import with_base
 from pytest_tfdocker.evidence.prepare import Prepared, Unprepared
 from pytest_tfdocker.evidence.records import (
@@ -21,7 +23,7 @@ from pytest_tfdocker.evidence.records import (
 )
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
-from pytest_tfdocker.session import Session
+from pytest_tfdocker.session import NotThereError, Session
 from pytest_tfdocker.settings.schema import Image
 
 UNSEEN = Absent(reason="no check has looked into it")
@@ -34,6 +36,14 @@ def image_reports(session: Session, results: Iterable[Collected]) -> list[ImageR
         _report(session, image, [one for one in told if one.image == image.name])
         for image in session.settings.images
     ]
+
+
+def read_layers(session: Session) -> None:
+    """Has the layers read of every image that this run has looked into."""
+    for image in session.settings.images:
+        if session.peek(("evidence", image.name), ImageEvidence) is not None:
+            with suppress(NotThereError, EngineError):
+                session.waste(image)
 
 
 def _report(session: Session, image: Image, results: list[Collected]) -> ImageReport:
@@ -49,6 +59,7 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         evidence=evidence,
         prepared=prepared if isinstance(prepared, Prepared) else None,
         problems=_problems(session, image, evidence),
+        waste_asked=session.settings.waste,
         waste=session.peek(("waste", name), Waste | Absent)
         or (evidence.waste if isinstance(evidence, ImageEvidence) else None),
         imports=session.peek(("imports", name), Imports | Absent),

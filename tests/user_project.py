@@ -114,10 +114,10 @@ class UserProject:
             left=self._left_by(process.pid),
         )
 
-    def remove_image(self) -> None:
+    def remove_image(self, name: str = "default") -> None:
         """With the tag by which a run that was killed has held it, too."""
         with suppress(docker.errors.ImageNotFound):
-            for tag in self.client.images.get(self.tag).tags:
+            for tag in self.client.images.get(f"tfdocker/{self.folder.name}:{name}").tags:
                 Engine(self.client).remove_image(tag)  # which waits for a container that goes
 
     def _left_by(self, pid: int) -> list[str]:

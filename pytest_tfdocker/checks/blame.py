@@ -25,6 +25,8 @@ MENDS = 3
 PLACED = 0.99
 """Of the bytes, whose layer must be known; else layers are told and not owners."""
 HIDDEN = "hidden by a later layer"
+BY_ANOTHER_BASE = ("build-tools", "cuda-twice")
+"""Causes that another base mends, where they came with it; what else it leaves out isn't known."""
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
 _CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
@@ -81,13 +83,17 @@ def _one_writer(image: Image, evidence: ImageEvidence, hidden: int, size: int) -
 
 
 def _base(evidence: ImageEvidence, base_bytes: int) -> str:
-    name = evidence.base.reference if isinstance(evidence.base, Base) else ""
     files = evidence.files
     owners = [] if isinstance(files, Absent) else files.owners
     layers = [(_layer(evidence.layers, one), one.bytes) for one in owners]
     hidden = base_bytes - sum(size for layer, size in layers if layer is not None and layer.base)
     told = f", {format_size(hidden)} of it hidden by later layers"
-    return f"base {name}".rstrip() + (told if hidden >= LEAST_BYTES else "")
+    return _base_name(evidence) + (told if hidden >= LEAST_BYTES else "")
+
+
+def _base_name(evidence: ImageEvidence) -> str:
+    name = evidence.base.reference if isinstance(evidence.base, Base) else ""
+    return f"base {name}".rstrip()
 
 
 def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
@@ -151,20 +157,31 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
     if isinstance(evidence.files, Absent):
         return []
     savings = [
-        (size, place(image, evidence.layers[at].line), _one_writer(image, evidence, at, size))
+        (
+            size,
+            place(image, evidence.layers[at].line),
+            _one_writer(image, evidence, at, size),
+            False,
+        )
         for at, size in hidden_layers(evidence)
     ]
     for found in findings(image, evidence.files.bloat):
         size, layer = above_base(evidence.layers, found)
         if size >= LEAST_BYTES:
-            savings.append((size, place(image, layer.line if layer else None), FIX[found.cause]))
+            where = place(image, layer.line if layer else None)
+            savings.append((size, where, FIX[found.cause], False))
+        if found.cause in BY_ANOTHER_BASE and found.bytes - size >= LEAST_BYTES:
+            savings.append((found.bytes - size, _base_name(evidence), FIX[found.cause], True))
     wasted = evidence.wasted_bytes or 0
     lines = []
     if wasted >= LEAST_BYTES and not is_placed(evidence):
         lines.append(f"mend: {ONE_INSTRUCTION}; saves up to {format_size(wasted)}")
         total -= wasted
-    for size, where, fix in sorted(savings, reverse=True)[:MENDS]:
+    at_least = False
+    for size, where, fix, is_least in sorted(savings, reverse=True)[:MENDS]:
         total -= size
-        saved = f"saves {format_size(size)}, leaving {format_size(total)}"
+        at_least |= is_least
+        more, most = " or more" if is_least else "", "at most " if at_least else ""
+        saved = f"saves {format_size(size)}{more}, leaving {most}{format_size(total)}"
         lines.append(f"{f'mend {where}'.rstrip()}: {fix}; {saved}")
     return lines

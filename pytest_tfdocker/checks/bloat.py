@@ -6,7 +6,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
-from pytest_tfdocker.evidence.records import Absent, Bloat, Files, Layer, Waste
+from pytest_tfdocker.evidence.records import Absent, Base, Bloat, Files, Layer, Waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -92,7 +92,7 @@ def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
         figure = f'{format_size(found.bytes)}, and gpu.expect = "{expect}"'
         return skipped(figure, "it is bloat where no GPU is asked for", measured=found.bytes)
     layer = layer_of(facts.evidence.layers, found)
-    details = (*_where(facts.image, layer), *paths(found), f"mend: {FIX[name]}")
+    details = (*_where(facts, layer), *paths(found), f"mend: {FIX[name]}")
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
@@ -150,20 +150,23 @@ def row(image: Image, layers: Sequence[Layer], found: Bloat) -> tuple[str, str, 
     return format_size(found.bytes), WHAT[found.cause], place(image, layer.line if layer else None)
 
 
-def _where(image: Image, layer: Layer | None) -> list[str]:
+def _where(facts: Facts, layer: Layer | None) -> list[str]:
     if layer is None:
         return ["which instruction brought it can't be told"]
     if layer.base:
-        return ["most of it came with the base image"]
-    words = [place(image, layer.line), one_line(layer.instruction, INSTRUCTION_WIDTH)]
+        base = facts.evidence.base
+        name = f", {printable(base.reference)}" if isinstance(base, Base) else ""
+        return [f"most of it came with the base image{name}"]
+    words = [place(facts.image, layer.line), one_line(layer.instruction, INSTRUCTION_WIDTH)]
     return ["  ".join(filter(None, words))]
 
 
 def paths(found: Bloat) -> list[str]:
-    """The largest paths, with their bytes."""
+    """The largest paths, with their bytes; what is less than a thousandth says nothing."""
     rows = [
         (format_size(size), printable(path))
         for path, size in zip(found.paths, found.path_bytes, strict=True)
+        if 1000 * size >= found.bytes
     ]
     return bounded(table(rows))
 

@@ -53,6 +53,8 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[DependencyProblem, ...] | None = None
     waste: Waste | Absent | None = None
     """None where nobody had the layers read."""
+    waste_asked: bool = False
+    """Whether the summary tells of it."""
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None
     download: Download | Absent | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
 from pytest_tfdocker.checks.size import above_base, layer_rows
+from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
@@ -22,6 +23,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
     for report in reports:
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += _bloat(report)
+        lines += _hidden(report)
         lines += suggest(report)
         lines += _warned(report)
         lines += _not_judged(report)
@@ -156,6 +158,17 @@ def _bloat(report: ImageReport) -> list[str]:
     fixes = [f"{line}\n    {FIX[one.cause]}" for line, one in zip(rows, found, strict=True)]
     lines = [line for fix in bounded(fixes) for line in fix.split("\n")]
     return [f"could be saved in {report.image.name}:", *(f"  {line}" for line in lines), *unread]
+
+
+def _hidden(report: ImageReport) -> list[str]:
+    """Which files of which layer a later one hides, where somebody has asked for it."""
+    waste, evidence = report.waste, report.known
+    if not report.waste_asked or evidence is None or waste is None:
+        return []
+    if isinstance(waste, Absent):
+        return [f"hidden by later layers in {report.image.name}: {one_line(waste.reason)}"]
+    rows = waste_rows(report.image, evidence, waste) or ["nothing"]
+    return [f"hidden by later layers in {report.image.name}:", *(f"  {row}" for row in rows)]
 
 
 def _packages(evidence: ImageEvidence) -> list[str]:

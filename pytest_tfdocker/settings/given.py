@@ -26,6 +26,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Of --tfdocker-json, relative to the current folder."""
     keep: bool = False
     """Of --tfdocker-keep."""
+    waste: bool = False
+    """Of --tfdocker-waste."""
 
 
 def read_images(
@@ -57,10 +59,19 @@ def read_json_path(
 
 def read_keep(options: Options, environ: Mapping[str, str], problems: list[str]) -> bool:
     """Whether image and containers are left after the run."""
-    text = environ.get("TFDOCKER_KEEP", "").strip().lower()
+    return options.keep or _is_on("TFDOCKER_KEEP", environ, problems)
+
+
+def read_waste(options: Options, environ: Mapping[str, str], problems: list[str]) -> bool:
+    """Whether layers are read though no check asks for it."""
+    return options.waste or _is_on("TFDOCKER_WASTE", environ, problems)
+
+
+def _is_on(name: str, environ: Mapping[str, str], problems: list[str]) -> bool:
+    text = environ.get(name, "").strip().lower()
     if text not in _YES | _NO:
-        problems.append(f"TFDOCKER_KEEP: expected 1 or 0, found {environ['TFDOCKER_KEEP']!r}")
-    return options.keep or text in _YES
+        problems.append(f"{name}: expected 1 or 0, found {environ[name]!r}")
+    return text in _YES
 
 
 def _references(

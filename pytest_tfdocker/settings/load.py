@@ -35,6 +35,7 @@ def load_settings(start: Path, *, options: Options, environ: Mapping[str, str]) 
     problems = [*reader.problems, *(text for layer in whole.values() for text in layer.problems)]
     references = given.read_images(options, environ, list(own), problems)
     keep = given.read_keep(options, environ, problems)
+    waste = given.read_waste(options, environ, problems)
     json_path = given.read_json_path(options, environ, problems)
     if problems:
         raise SettingsError(problems)
@@ -42,6 +43,7 @@ def load_settings(start: Path, *, options: Options, environ: Mapping[str, str]) 
         images=[_image(name, source, one, references.get(name)) for name, one in whole.items()],
         project=project_name(source.root),
         keep=keep,
+        waste=waste,
         json_path=json_path,
     )
 

@@ -175,4 +175,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     """Name of the project, as it stands in the tags of the images that are built."""
     keep: bool = False
+    waste: bool = False
+    """Whether layers are read though no check asks for it."""
     json_path: Path | None = None

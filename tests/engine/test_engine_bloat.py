@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from pytest_tfdocker.checks.bloat import findings
-from pytest_tfdocker.evidence.bloat import CAUSES
+from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
@@ -146,7 +146,7 @@ def evidence_of(user_project, small_image, tmp_path):
 
 
 def test_every_cause_has_an_image():
-    assert list(CASES) == [cause.name for cause in CAUSES]
+    assert [*CASES, REWRITTEN] == [cause.name for cause in CAUSES]
 
 
 @pytest.mark.parametrize("cause", CASES)
@@ -165,3 +165,40 @@ def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, c
     for evidence in (bloated, slim):
         owned = sum(owner.bytes for owner in evidence.files.owners)
         assert owned == evidence.files.apparent_bytes
+
+
+WRITES = "mkdir /data && head -c 3000000 /dev/urandom >/data/a && echo b >/data/b"
+DOUBLED = ("chmod 700 /data/a", "chown 1000 /data/a", "mv /data/a /moved")
+
+
+@pytest.mark.parametrize("command", DOUBLED)
+def test_what_a_later_instruction_doubles_is_told_with_its_line(user_project, small_image, command):
+    """Only the layers tell: they are read for this cause's budget alone."""
+
+    def judged(*lines):
+        user_project.write("Dockerfile", "\n".join([f"FROM {small_image}", *lines]))
+        return user_project.judge("-k", "bloat or total")
+
+    user_project.write("tfdocker.toml", '[size]\ntotal = "1 GB"\nbloat = { rewritten = "0 B" }\n')
+    doubled = judged(f"RUN {WRITES}", f"RUN {command}")
+    fixed = judged(f"RUN {WRITES} && {command}")
+    assert doubled.outcomes["bloat[rewritten]"] == "failed"
+    assert fixed.outcomes["bloat[rewritten]"] == "passed"
+    found = doubled.measured["bloat[rewritten]"]
+    assert found == doubled.measured["size[total]"] - fixed.measured["size[total]"]
+    headline, where, largest, *_ = doubled.texts["bloat[rewritten]"].splitlines()
+    assert headline == "3.0 MB, 3.0 MB over 0 B"
+    assert where.split() == ["Dockerfile:3", "RUN", *command.split()]
+    assert largest.split() == ["3.0", "MB", "/data/a"]
+
+
+def test_layers_are_read_where_somebody_asks(user_project, small_image):
+    lines = [f"FROM {small_image}", f"RUN {WRITES}", "RUN rm /data/a"]
+    user_project.write("Dockerfile", "\n".join(lines))
+    user_project.write("tfdocker.toml", '[size]\nwasted = "1 GB"\n')
+    said = user_project.judge("-k", "wasted")
+    assert (said.exit_code, "layers: of the image" in said.output) == (0, False)
+    asked = user_project.judge("-k", "wasted", "--tfdocker-waste")
+    assert asked.exit_code == 0
+    told = asked.output.partition("hidden by later layers in default:\n")[2].splitlines()[0]
+    assert told.split() == ["3.0", "MB", "/data/a", "Dockerfile:2", "deleted", "by", "Dockerfile:3"]

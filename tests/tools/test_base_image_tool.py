@@ -20,7 +20,7 @@ def run_tool(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("arguments", [["--big"], ["--small", "--small"], ["one", "two"]])
+@pytest.mark.parametrize("arguments", [["--big"], ["--small", "--full"], ["one", "two"]])
 def test_bad_arguments_exit_2_with_the_usage(arguments):
     result = run_tool(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
@@ -70,3 +70,16 @@ def test_the_slim_image_keeps_no_package_index_nor_download():
     script = "find /var/lib/apt/lists /var/cache/apt -type f -size +0 && pip config list"
     command = ["docker", "run", "--rm", "--network", "none", "python:3.11-slim", "sh", "-c", script]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_the_full_image_compiles_what_has_no_wheel():
+    if (made := run_tool("--full")).returncode:
+        pytest.skip(made.stderr.splitlines()[-1])
+    script = (
+        "echo '#include <Python.h>' | g++ $(python3-config --includes) -x c++ -fsyntax-only - "
+        "&& git --version && curl --version"
+    )
+    command = ["docker", "run", "--rm", "--network", "none", "python:3.11", "sh", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0

@@ -9,12 +9,13 @@ REWRITTEN = "rewritten"
 """The cause that is no matter of the files that are there: the layers tell of it, once read."""
 DEVELOPMENT = (
     r"^(?!llvm\d*-libs$)"  # Mesa's drivers run on it
-    r"(gcc|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
+    r"(gcc(?!-\d+-base$)|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
     r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
     r"|musl-dev|build-base|glibc-headers|kernel-headers|rpm-build|redhat-rpm-config)(-|$|\d)"
     r"|-(dev|devel)(-gcc\d+)?$|^(glibc|libstdc\+\+)-static$"
 )
-"""By the names of Debian, Alpine, Fedora and openSUSE."""
+"""By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
+which every Debian has."""
 CUDA_FILES = (
     r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
 )
@@ -160,7 +161,7 @@ CAUSES = (
     Cause(
         "tests",
         "tests of distributions",
-        "delete them in the RUN that installs",
+        "delete the distributions' test folders in the RUN that installs",
         named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
     ),
     Cause(

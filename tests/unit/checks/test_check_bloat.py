@@ -53,11 +53,14 @@ def test_a_failure_says_where_and_how_to_mend_it(judge):
 
 @pytest.mark.parametrize(
     ("layer", "told"),
-    [(0, "most of it came with the base image"), (None, "which instruction brought it can't be")],
+    [
+        (0, "most of it came with the base image, python:3.11-slim"),
+        (None, "which instruction brought it can't be told"),
+    ],
 )
 def test_what_has_no_line_says_why(judge, layer, told):
     verdict = judge(0, found(layer=layer))
-    assert told in verdict.details[0]
+    assert verdict.details[0] == told
     assert verdict.line is None
 
 
@@ -142,3 +145,12 @@ def test_what_is_too_small_to_be_told_is_judged_all_the_same(judge, image):
     small = found(size=800_000)
     assert judge(500_000, small).headline == "800 kB, 300 kB over 500 kB"
     assert findings(image(), [small]) == []
+
+
+def test_paths_of_less_than_a_thousandth_are_not_told(judge):
+    sizes = {"/app/.git/objects/aa/": 9 * MB, "/app/.git/hooks/": 10_000, "/app/.git/": 9_999}
+    git = found("git", 10 * MB, paths=list(sizes), path_bytes=list(sizes.values()))
+    assert judge(0, git, cause="git").details[1:-1] == (
+        "9.0 MB  /app/.git/objects/aa/",
+        " 10 kB  /app/.git/hooks/",
+    )

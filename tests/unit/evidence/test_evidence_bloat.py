@@ -12,7 +12,7 @@ MB = 10**6
 HUB = "/hub/models--o--n"
 
 
-def scene_of(*files, distributions=(), identical=(), layers=None, rpm=()):
+def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None):
     """`files`: path and MB, and an inode or what a link leads to.
 
     `distributions`: name, folder, what its RECORD lists.
@@ -25,7 +25,7 @@ def scene_of(*files, distributions=(), identical=(), layers=None, rpm=()):
             listing.targets[row] = value
     named = [(name, "1.0", "pip") for name, _, _ in distributions]
     records = [(folder, record) for _, folder, record in distributions]
-    owned = {"distributions": records, "dpkg": {}, "apk": None}
+    owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
     owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
     return Scene(listing, owners, [list(one) for one in identical], at)
@@ -134,3 +134,10 @@ def test_what_packagers_bring_is_no_bloat_compared_or_not():
     scene = scene_of(("/s/a.so", 3), ("/s/b.so", 3), distributions=installed)
     missed = {"/s/a.so": "time", "/s/b.so": "unreadable"}
     assert find_uncompared(scene, [(3 * MB, list(missed), missed)]) == []
+
+
+def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
+    licence, compiler = "/usr/share/doc/gcc-12-base/copyright", "/usr/bin/gcc-12"
+    dpkg = {"gcc-12-base:amd64": licence, "gcc-12": compiler}
+    assert bloat((licence, 0.1), dpkg=dpkg) == {}
+    assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}

@@ -187,6 +187,7 @@ def test_what_is_absent_is_null(image, evidence):
     told = image_of(ImageReport(image=image(), evidence=bare, imports=absent, gpu=absent))
     assert told["size"] == dict.fromkeys(
         [
+            "waste",
             "total_bytes",
             "download_bytes",
             "download_source",
