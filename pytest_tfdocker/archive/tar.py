@@ -8,24 +8,58 @@ from typing import IO, Self
 from pytest_tfdocker.archive.errors import ArchiveError
 
 BLOCKS_BYTES = 1 << 20
+SPECIAL_BYTES = 1 << 20
+"""Of one header of PAX, or of one long name of GNU's: no more are read of them, as Go reads none."""
+SPECIAL = frozenset(
+    (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+)
 
 
 class _BrokenHeaderError(Exception):
-    """Of a header that is cut off, or whose checksum is not its own."""
+    """Of a header that is cut off, whose checksum is not its own, or that tells what can't be."""
 
 
 class Entry(tarfile.TarInfo):
-    """One that doesn't take a broken header for the end, as tarfile does behind the first."""
+    """One that takes no broken header for the end, as tarfile does behind the first; nor a cut.
+
+    A tar ends with blocks of zeros: one that has none is cut off between two entries.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """As tarfile has it."""
+        if not buf:
+            raise _BrokenHeaderError("it lacks its end")
         try:
-            return super().frombuf(buf, encoding, errors)
+            found = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if str(error) in {"empty header", "end of file header"}:
+            if str(error) == "end of file header":
                 raise
             raise _BrokenHeaderError(str(error)) from None
+        if found.type in SPECIAL and found.size > SPECIAL_BYTES:
+            raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
+        return found.sound()
+
+    def sound(self) -> Self:
+        """Itself. Raises an error where its size is none: it would lead back in the tar."""
+        if self.size < 0:
+            raise _BrokenHeaderError(f"a size of {self.size:,} bytes")
+        return self
+
+
+@contextmanager
+def cut_off(what: str) -> Iterator[None]:
+    """Makes an error of ours of a content that is read and is not all there."""
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise ArchiveError(f"{what} is cut off or broken: {error}") from None
 
 
 @contextmanager
@@ -33,8 +67,14 @@ def broken(what: str) -> Iterator[None]:
     """Makes one error of what tarfile raises of a tar that is cut off or none."""
     try:
         yield
-    except (tarfile.TarError, _BrokenHeaderError, ValueError, OverflowError) as error:
+    except RecursionError:
+        raise ArchiveError(f"{what} is broken: headers of headers without an end") from None
+    except (tarfile.TarError, _BrokenHeaderError, *_ODD) as error:
         raise ArchiveError(f"{what} is cut off or broken: {error}") from None
+
+
+_ODD = (ValueError, OverflowError, IndexError, KeyError, TypeError, AttributeError)
+"""Raised by tarfile where the numbers and maps of PAX headers are none."""
 
 
 class Tar:
@@ -64,7 +104,7 @@ class Tar:
                 tar.members.clear()  # type: ignore[attr-defined] # else it keeps them all
                 assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
                 content = tar.extractfile(entry) if entry.isreg() and entry.size else None
-                yield entry, content
+                yield entry.sound(), content
 
 
 def absolute(name: str) -> tuple[str, bool]:
