@@ -95,7 +95,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def scan_layer(
     stream: IO[bytes], what: str, reading: Reading, *, kept_bytes: int = KEPT_BYTES
 ) -> LayerFiles:
-    """Reads a tar to its end. Raises ArchiveError. `kept_bytes`: how much of contents may be kept."""
+    """Reads a tar to its end. Raises ArchiveError.
+
+    `kept_bytes`: how much of contents may be kept.
+    """
     found = LayerFiles()
     with cut_off(what):
         for entry, content in Tar(stream, what):

@@ -9,7 +9,7 @@ from pytest_tfdocker.archive.errors import ArchiveError
 
 BLOCKS_BYTES = 1 << 20
 SPECIAL_BYTES = 1 << 20
-"""Of one header of PAX, or of one long name of GNU's: no more are read of them, as Go reads none."""
+"""Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
 SPECIAL = frozenset(
     (
         tarfile.XHDTYPE,

@@ -19,7 +19,13 @@ from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Layer
 from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
+from pytest_tfdocker.evidence.unstarted import (
+    HEAD_BYTES,
+    ImageTree,
+    Kept,
+    environ_of,
+    read_unstarted,
+)
 from pytest_tfdocker.evidence.waste import Doing, waste_of
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
