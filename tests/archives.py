@@ -121,7 +121,9 @@ class Layout:
         return tar_of(self.all())
 
 
-def saved(layers: list[bytes], *, tags: list[str] | None = None, **changes: Any) -> dict[str, bytes]:
+def saved(
+    layers: list[bytes], *, tags: list[str] | None = None, **changes: Any
+) -> dict[str, bytes]:
     """As `docker save` up to version 24 writes it; equal layers are links to the first."""
     config = json.dumps(config_of(layers, **changes)).encode()
     name = f"{digest(config)[7:]}.json"

@@ -106,7 +106,11 @@ def _whole(name: str) -> str:
 
 
 def _fits(one: Chosen, platform: str | None) -> bool:
-    return platform is None or f"{one.platform}/".startswith(f"{platform}/")
+    """arm64 has no variant but v8, which is seldom written out."""
+    there, wanted = (
+        f"{text}/".replace("/arm64/v8/", "/arm64/") for text in (one.platform, platform)
+    )
+    return platform is None or there.startswith(wanted)
 
 
 def _saved(document: Document, entry: Saved) -> Chosen:

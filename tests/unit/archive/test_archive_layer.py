@@ -266,9 +266,21 @@ def test_whatever_bytes_there_are_it_is_read_or_told(changes):
 @given(
     headers=st.dictionaries(
         st.sampled_from(
-            "path size linkpath mtime uid GNU.sparse.major GNU.sparse.minor GNU.sparse.map"
-            " GNU.sparse.size GNU.sparse.realsize GNU.sparse.numblocks GNU.sparse.name"
-            " GNU.sparse.offset".split()
+            [
+                "path",
+                "size",
+                "linkpath",
+                "mtime",
+                "uid",
+                "GNU.sparse.major",
+                "GNU.sparse.minor",
+                "GNU.sparse.map",
+                "GNU.sparse.size",
+                "GNU.sparse.realsize",
+                "GNU.sparse.numblocks",
+                "GNU.sparse.name",
+                "GNU.sparse.offset",
+            ]
         ),
         st.one_of(st.integers(-(2**70), 2**70).map(str), st.text("0123456789,.-x/\0é", max_size=9)),
         min_size=1,

@@ -209,7 +209,9 @@ class Model:
     def hidden(self):
         """Bytes, layer and by which, of each file that was there when its layer was done."""
         for key, (at, content) in self.born.items():
-            gone_by = next((by for by in range(at, len(self.alive)) if key not in self.alive[by]), at)
+            gone_by = next(
+                (by for by in range(at, len(self.alive)) if key not in self.alive[by]), at
+            )
             if gone_by != at and content.kind == FILE:
                 yield content.size, at, gone_by
 
