@@ -3,11 +3,13 @@
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
 
 BLOCKS_BYTES = 1 << 20
+ENDS = 16
+"""Reads behind the end, of which a sound tar needs one or two."""
 SPECIAL_BYTES = 1 << 20
 """Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
 SPECIAL = frozenset(
@@ -77,6 +79,20 @@ _ODD = (ValueError, OverflowError, IndexError, KeyError, TypeError, AttributeErr
 """Raised by tarfile where the numbers and maps of PAX headers are none."""
 
 
+class _Ending:
+    """A stream that can't be read on and on behind its end, as tarfile does to skip an entry."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._ends = stream, 0
+
+    def read(self, size: int) -> bytes:
+        piece = self._stream.read(size)
+        self._ends += not piece
+        if self._ends > ENDS:
+            raise _BrokenHeaderError("unexpected end of data")
+        return piece
+
+
 class Tar:
     """Entries and their contents, in order. Nothing is unpacked."""
 
@@ -92,7 +108,7 @@ class Tar:
         with (
             broken(self._what),
             tarfile.open(
-                fileobj=self._stream,
+                fileobj=cast("IO[bytes]", _Ending(self._stream)),
                 mode="r|",
                 bufsize=BLOCKS_BYTES,
                 tarinfo=Entry,

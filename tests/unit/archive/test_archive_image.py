@@ -372,7 +372,7 @@ def test_what_is_no_archive_says_so(refused, data):
 def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with (
-        pytest.raises(ArchiveError, match="^it is neither a file nor a folder$"),
+        pytest.raises(ArchiveError, match=r"^it is neither a file nor a folder$"),
         opened(tmp_path / "pipe", Reading()),
     ):
         pass
@@ -400,7 +400,7 @@ def test_a_stream_is_read_once(tmp_path):
     path.write_bytes(SMALL)
     with path.open("rb") as stream:
         stream.seek = None
-        image, layers = read_saved(stream, Reading())
+        _, layers = read_saved(stream, Reading())
     assert [layer.paths for layer in layers] == [["/a"], ["/b", "/c"]]
 
 
