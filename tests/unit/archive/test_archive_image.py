@@ -369,6 +369,13 @@ def test_what_is_no_archive_says_so(refused, data):
     assert refused(data).startswith("it is cut off or broken: ")
 
 
+@pytest.mark.parametrize(
+    ("data", "name"), [(b"BZh91AY&SY", "bzip2"), (b"\xfd7zXZ\0\0", "xz"), (b"PK\x03\x04", "zip")]
+)
+def test_other_ways_to_pack_it_are_named(refused, data, name):
+    assert refused(data) == f"it is packed with {name}, which is not read: unpack it first"
+
+
 def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with (
