@@ -16,6 +16,8 @@ else:
     from backports import zstd
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
+"""Ways to pack that are none of a layer's, by their first bytes."""
 READ_BYTES = 1 << 20
 
 OnBytes = Callable[[int], None]
@@ -55,9 +57,17 @@ def is_compressed(stream: io.BufferedReader) -> bool:
     return head.startswith((GZIP, ZSTD))
 
 
+def refuse_unread(stream: io.BufferedReader, what: str) -> None:
+    """Raises ArchiveError where it is packed in another way."""
+    for start, name in UNREAD.items():
+        if stream.peek(8).startswith(start):
+            raise ArchiveError(f"{what} is packed with {name}, which is not read: unpack it first")
+
+
 @contextmanager
 def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
     """What is in it, whichever way it is packed. Raises ArchiveError, also while it is read."""
+    refuse_unread(stream, what)
     head = stream.peek(4)
     try:
         if head.startswith(GZIP):

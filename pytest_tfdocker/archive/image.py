@@ -5,15 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pytest_tfdocker.archive.compressed import buffered, is_compressed
+from pytest_tfdocker.archive.compressed import buffered, is_compressed, refuse_unread
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.layer import LayerFiles
+from pytest_tfdocker.archive.layer import LayerFiles, Reading
 from pytest_tfdocker.archive.layouts import (
     Layout,
     LayoutFolder,
     LayoutStream,
     LayoutTar,
-    Reading,
 )
 from pytest_tfdocker.archive.manifest import Chosen, choose
 
@@ -27,8 +26,11 @@ def opened(path: Path, reading: Reading) -> Iterator[Layout]:
     if path.is_dir():
         yield LayoutFolder(path, reading)
         return
+    if not path.is_file():
+        raise ArchiveError("it is neither a file nor a folder")
     with path.open("rb") as file:
         stream = buffered(file)
+        refuse_unread(stream, "it")
         if is_compressed(stream):
             yield LayoutStream(stream, reading)
         else:

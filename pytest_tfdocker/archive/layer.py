@@ -2,9 +2,14 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from typing import IO, Protocol
 
-from pytest_tfdocker.archive.tar import Entry, Tar, absolute
+import msgspec
+
+from pytest_tfdocker.archive.compressed import OnBytes
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.tar import Entry, Tar, absolute, cut_off
 
 FILE, HARD_LINK, SYMLINK, FOLDER, OTHER = range(5)
 WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
@@ -13,6 +18,8 @@ is below; what AUFS kept for itself."""
 PIECE_BYTES = 1 << 20
 KEPT_BYTES = 256 << 20
 """Of contents that are kept, all together."""
+PATH_BYTES = 4096
+"""Linux' PATH_MAX: a path that is longer no engine can unpack."""
 
 
 class Wanted(Protocol):
@@ -24,6 +31,15 @@ class Wanted(Protocol):
 
 def nothing_wanted(path: str, size: int, *, executable: bool) -> None:
     """Keeps no content."""
+
+
+Reduce = Callable[[str, bytes], bytes]
+"""What is worth keeping of what was read of a file, by its path."""
+
+
+def whole(_path: str, content: bytes) -> bytes:
+    """All of it."""
+    return content
 
 
 class LayerFiles:
@@ -43,13 +59,15 @@ class LayerFiles:
         """Regular files that somebody may execute."""
         self.contents: dict[int, bytes] = {}
         self.digests: dict[int, bytes] = {}
-        """Of regular files that are not empty, where digests were asked for."""
+        """Of regular files that are neither empty nor sparse, where digests were asked for."""
         self.deleted: list[str] = []
         self.opaque: list[str] = []
         self.leading_out = 0
         """Names with so many ".." that they lead out of the image; taken as below its root."""
         self.unkept = 0
         """Contents that were wanted and not kept: too many bytes of them."""
+        self.kept_bytes = 0
+        """Of `contents`."""
         self.compressed_bytes: int | None = None
 
     @property
@@ -63,39 +81,53 @@ class LayerFiles:
         return sum(self.sizes[row] for row, kind in enumerate(self.kinds) if kind == SYMLINK)
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of layers."""
+
+    wanted: Wanted = nothing_wanted
+    reduce: Reduce = whole
+    digests: bool = False
+    """Of every file, by which a later copy of the same content is told."""
+    on_bytes: OnBytes | None = None
+    """Told how many bytes of the archive, as it is packed, have been read."""
+
+
 def scan_layer(
-    stream: IO[bytes],
-    what: str,
-    *,
-    wanted: Wanted = nothing_wanted,
-    digests: bool = False,
-    kept_bytes: int = KEPT_BYTES,
+    stream: IO[bytes], what: str, reading: Reading, *, kept_bytes: int = KEPT_BYTES
 ) -> LayerFiles:
     """Reads a tar to its end. Raises ArchiveError.
 
-    `digests`: of every file, by which a later copy of the same content is told.
     `kept_bytes`: how much of contents may be kept.
     """
     found = LayerFiles()
-    for entry, content in Tar(stream, what):
-        path, leads_out = absolute(entry.name)
-        found.leading_out += leads_out
-        folder, _, name = path.rpartition("/")
-        if name.startswith(WHITEOUT):
-            if name == OPAQUE:
-                found.opaque.append(folder or "/")
-            elif not name.startswith(OURS):
-                found.deleted.append(f"{folder}/{name.removeprefix(WHITEOUT)}")
-        elif path != "/":
-            row = _add(found, path, entry)
-            if found.kinds[row] == FILE:
-                keep = wanted(path, entry.size, executable=row in found.programs)
-                if keep is not None and keep > kept_bytes:
-                    found.unkept += 1
-                    keep = None
-                kept_bytes -= keep or 0
-                _read(found, row, content or io.BytesIO(), keep=keep, digest=digests)
+    with cut_off(what):
+        for entry, content in Tar(stream, what):
+            row = _take(found, entry, what)
+            if row is not None and found.kinds[row] == FILE and not entry.issparse():
+                _read(found, row, content or io.BytesIO(), reading, kept_bytes)
+        # A packed layer tells at its end whether it was all of it
+        while stream.read(PIECE_BYTES):
+            pass
     return found
+
+
+def _take(found: LayerFiles, entry: Entry, what: str) -> int | None:
+    """The row of an entry; None where it is a whiteout or the root."""
+    path, leads_out = absolute(entry.name)
+    if len(path) * 4 > PATH_BYTES and len(path.encode("utf-8", "surrogateescape")) > PATH_BYTES:
+        raise ArchiveError(
+            f"{what} has a path of {len(path):,} characters, too long for any engine"
+        )
+    found.leading_out += leads_out
+    folder, _, name = path.rpartition("/")
+    if name == OPAQUE:
+        found.opaque.append(folder or "/")
+    elif name.startswith(WHITEOUT):
+        if not name.startswith(OURS):
+            found.deleted.append(f"{folder}/{name.removeprefix(WHITEOUT)}")
+    elif path != "/":
+        return _add(found, path, entry)
+    return None
 
 
 def _add(found: LayerFiles, path: str, entry: Entry) -> int:
@@ -120,12 +152,19 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
 
 
 def _read(
-    found: LayerFiles, row: int, content: IO[bytes], *, keep: int | None, digest: bool
+    found: LayerFiles, row: int, content: IO[bytes], reading: Reading, kept_bytes: int
 ) -> None:
+    path, size = found.paths[row], found.sizes[row]
+    keep = reading.wanted(path, size, executable=row in found.programs)
+    if keep is not None and keep > kept_bytes - found.kept_bytes:
+        found.unkept += 1
+        keep = None
+    head = content.read(keep) if keep else b""
     if keep is not None:
-        found.contents[row] = content.read(keep)
-    if digest and found.sizes[row]:
-        state = hashlib.sha1(found.contents.get(row, b""), usedforsecurity=False)
+        found.contents[row] = reading.reduce(path, head)
+        found.kept_bytes += len(found.contents[row])
+    if reading.digests and size:
+        state = hashlib.sha1(head, usedforsecurity=False)
         while piece := content.read(PIECE_BYTES):
             state.update(piece)
         found.digests[row] = state.digest()

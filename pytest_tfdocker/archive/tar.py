@@ -3,29 +3,65 @@
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
 
 BLOCKS_BYTES = 1 << 20
+ENDS = 16
+"""Reads behind the end, of which a sound tar needs one or two."""
+SPECIAL_BYTES = 1 << 20
+"""Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
+SPECIAL = frozenset(
+    (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+)
 
 
 class _BrokenHeaderError(Exception):
-    """Of a header that is cut off, or whose checksum is not its own."""
+    """Of a header that is cut off, whose checksum is not its own, or that tells what can't be."""
 
 
 class Entry(tarfile.TarInfo):
-    """One that doesn't take a broken header for the end, as tarfile does behind the first."""
+    """One that takes no broken header for the end, as tarfile does behind the first; nor a cut.
+
+    A tar ends with blocks of zeros: one that has none is cut off between two entries.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """As tarfile has it."""
+        if not buf:
+            raise _BrokenHeaderError("it lacks its end")
         try:
-            return super().frombuf(buf, encoding, errors)
+            found = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if str(error) in {"empty header", "end of file header"}:
+            if str(error) == "end of file header":
                 raise
             raise _BrokenHeaderError(str(error)) from None
+        if found.type in SPECIAL and found.size > SPECIAL_BYTES:
+            raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
+        return found.sound()
+
+    def sound(self) -> Self:
+        """Itself. Raises an error where its size is none: it would lead back in the tar."""
+        if self.size < 0:
+            raise _BrokenHeaderError(f"a size of {self.size:,} bytes")
+        return self
+
+
+@contextmanager
+def cut_off(what: str) -> Iterator[None]:
+    """Makes an error of ours of a content that is read and is not all there."""
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise ArchiveError(f"{what} is cut off or broken: {error}") from None
 
 
 @contextmanager
@@ -33,8 +69,28 @@ def broken(what: str) -> Iterator[None]:
     """Makes one error of what tarfile raises of a tar that is cut off or none."""
     try:
         yield
-    except (tarfile.TarError, _BrokenHeaderError, ValueError, OverflowError) as error:
+    except RecursionError:
+        raise ArchiveError(f"{what} is broken: headers of headers without an end") from None
+    except (tarfile.TarError, _BrokenHeaderError, *_ODD) as error:
         raise ArchiveError(f"{what} is cut off or broken: {error}") from None
+
+
+_ODD = (ValueError, OverflowError, IndexError, KeyError, TypeError, AttributeError)
+"""Raised by tarfile where the numbers and maps of PAX headers are none."""
+
+
+class _Ending:
+    """A stream that can't be read on and on behind its end, as tarfile does to skip an entry."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._ends = stream, 0
+
+    def read(self, size: int) -> bytes:
+        piece = self._stream.read(size)
+        self._ends += not piece
+        if self._ends > ENDS:
+            raise _BrokenHeaderError("unexpected end of data")
+        return piece
 
 
 class Tar:
@@ -52,7 +108,7 @@ class Tar:
         with (
             broken(self._what),
             tarfile.open(
-                fileobj=self._stream,
+                fileobj=cast("IO[bytes]", _Ending(self._stream)),
                 mode="r|",
                 bufsize=BLOCKS_BYTES,
                 tarinfo=Entry,
@@ -64,7 +120,7 @@ class Tar:
                 tar.members.clear()  # type: ignore[attr-defined] # else it keeps them all
                 assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
                 content = tar.extractfile(entry) if entry.isreg() and entry.size else None
-                yield entry, content
+                yield entry.sound(), content
 
 
 def absolute(name: str) -> tuple[str, bool]:

@@ -1,5 +1,6 @@
 """Images that are given as a file: all that can be known of them without an engine."""
 
+import os.path
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,8 +10,7 @@ import msgspec
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import find_image, opened, read_layers, read_saved
-from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles
-from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.layer import SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.engine.client import Engine
@@ -27,10 +27,17 @@ from pytest_tfdocker.evidence.records import (
     Layer,
 )
 from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
+from pytest_tfdocker.evidence.unstarted import (
+    HEAD_BYTES,
+    ImageTree,
+    Kept,
+    environ_of,
+    read_unstarted,
+)
 from pytest_tfdocker.evidence.waste import Doing, saved, waste_of
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
+from pytest_tfdocker.text import printable, printable_lines
 
 LARGE_BYTES = 10**6
 """Of files that are told where their content stands twice."""
@@ -55,9 +62,10 @@ def _split(given: str) -> tuple[Path, str | None]:
     text = given.partition(":")[2]
     ends = [at for at, char in enumerate(text) if char == ":"] + [len(text)]
     for end in reversed(ends):
-        if end and Path(text[:end]).exists():
+        # os.path's, and not Path's: it raises at no odd name
+        if end and os.path.exists(text[:end]):  # noqa: PTH110
             return Path(text[:end]), text[end + 1 :] or None
-    raise ArchiveError(f"there is no {text}")
+    raise ArchiveError(f"there is no {printable(text)}")
 
 
 class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
@@ -69,15 +77,18 @@ class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         name = self._path.name
         if isinstance(error, ArchiveError):
-            raise ArchiveError(f"{name} can't be judged: {error}\n{self._path}") from None
+            text = f"{name} can't be judged: {error}\n{self._path}"
+            raise ArchiveError(printable_lines(text)) from None
         if isinstance(error, OSError):
-            raise ArchiveError(f"{name} can't be read: {error.strerror}\n{self._path}") from None
+            text = f"{name} can't be read: {error.strerror or error}\n{self._path}"
+            raise ArchiveError(printable_lines(text)) from None
 
 
 def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     """Size, files, interpreter and distributions of an image in a file. Raises ArchiveError."""
     given = find_archived(image)
-    key = f"archive {given.image.id} {image.settings.python} {hash_of_our_own()}"
+    layers = " ".join(given.image.layers)
+    key = f"archive {given.image.id} {layers} {image.settings.python} {hash_of_our_own()}"
     found = store.recall(key, ImageEvidence)
     if found is None:
         with doing(f"read {given.path.name}") as tell:
@@ -91,17 +102,12 @@ def read_archived(
 ) -> ImageEvidence:
     """All of it, in one pass over the layers. `tell`: is told how far that is."""
     config = image_config({"Config": given.image.config.get("config")})
-    kept = Kept([*config.entrypoint, *config.command])
-    reading = Reading(
-        wanted=kept.wanted_bytes,
-        digests=True,
-        on_bytes=lambda count: tell(f"{format_size(count)} read"),
-    )
+    reading = _reading(config, tell)
     with _told(given.path), opened(given.path, reading) as layout:
         scanned = read_layers(layout, given.image)
     merged = Merged(scanned)
     history = _history(given.image, scanned, merged)
-    inventory = _inventory(given.image, scanned, merged, history, kept, config, python)
+    inventory = _inventory(given.image, scanned, merged, history, config, python)
     entries = given.image.entries or list(range(len(scanned)))
     return ImageEvidence(
         name="",
@@ -146,13 +152,7 @@ def collect_saved(
     `layer_bytes`: of the engine's history, which tells whether it counts symbolic links. Raises
     EngineError, ArchiveError.
     """
-    kept = Kept([*config.entrypoint, *config.command])
-    reading = Reading(
-        wanted=kept.wanted_bytes,
-        digests=True,
-        on_bytes=lambda count: tell(f"{format_size(count)} read"),
-    )
-    image, scanned = read_saved(saved(engine, image_id), reading)
+    image, scanned = read_saved(saved(engine, image_id), _reading(config, tell))
     merged = Merged(scanned)
     history = [
         (layer, links and size == layer.bytes)
@@ -160,7 +160,17 @@ def collect_saved(
             _history(image, scanned, merged, links=True), layer_bytes, strict=False
         )
     ] or _history(image, scanned, merged)
-    return _inventory(image, scanned, merged, history, kept, config, python)
+    return _inventory(image, scanned, merged, history, config, python)
+
+
+def _reading(config: ImageConfig, tell: Callable[[str], None]) -> Reading:
+    passing = Kept([*config.entrypoint, *config.command])
+    return Reading(
+        wanted=passing.wanted_bytes,
+        reduce=passing.reduced,
+        digests=True,
+        on_bytes=lambda count: tell(f"{format_size(count)} read"),
+    )
 
 
 def _inventory(
@@ -168,10 +178,10 @@ def _inventory(
     scanned: Sequence[LayerFiles],
     merged: Merged,
     history: Sequence[tuple[Layer, bool]],
-    kept: Kept,
     config: ImageConfig,
     python: str | None,
 ) -> Inventory:
+    kept = Kept([*config.entrypoint, *config.command])
     entries = image.entries or list(range(len(scanned)))
     listing, layers = _listing(scanned, merged, entries)
     uncounted = sum(
@@ -237,12 +247,12 @@ def _listing(
     """The files that are left, and which entry of the history each came with."""
     listing, placed = Listing(), list[int]()
     shared = merged.shared
-    for path, (at, row), content in merged.files():
-        layer, source = scanned[at], scanned[content[0]]
+    for path, (at, _), content in merged.files():
+        source = scanned[content[0]]
         inode = f"{content[0]}:{content[1]}" if content in shared else None
         number = listing.add(path, source.sizes[content[1]], 0, inode)
-        if layer.kinds[row] == SYMLINK:
-            listing.targets[number] = layer.targets[row]
+        if source.kinds[content[1]] == SYMLINK:
+            listing.targets[number] = source.targets[content[1]]
         placed.append(entries[at])
     return listing, placed
 
@@ -260,6 +270,8 @@ def _tree(
             programs.add(path)
         if row in scanned[at].contents:
             kept.put(path, scanned[at].contents[row])
+        elif scanned[at].sizes[row] > HEAD_BYTES:  # else it was no matter of its size
+            kept.wanted_bytes(path, scanned[at].sizes[row], executable=path in programs)
     return ImageTree(
         listing.paths,
         targets={listing.paths[row]: target for row, target in listing.targets.items()},
@@ -273,9 +285,8 @@ def _tree(
 
 def _identical(scanned: Sequence[LayerFiles], merged: Merged) -> list[list[str]]:
     groups: dict[tuple[int, bytes], dict[Any, str]] = {}
-    for path, (at, row), content in merged.files():
-        layer = scanned[content[0]]
-        if scanned[at].kinds[row] == FILE and layer.sizes[content[1]] >= LARGE_BYTES:
-            key = (layer.sizes[content[1]], layer.digests[content[1]])
-            groups.setdefault(key, {}).setdefault(content, path)
+    for path, _, (at, row) in merged.files():
+        digest = scanned[at].digests.get(row)
+        if digest is not None and scanned[at].sizes[row] >= LARGE_BYTES:
+            groups.setdefault((scanned[at].sizes[row], digest), {}).setdefault((at, row), path)
     return sorted(sorted(group.values()) for group in groups.values() if len(group) > 1)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
-from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.layer import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
 from pytest_tfdocker.engine.client import PIECE_BYTES, Engine
 from pytest_tfdocker.engine.errors import EngineError
