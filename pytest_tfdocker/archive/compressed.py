@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, read_into
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -16,7 +17,6 @@ else:
     from backports import zstd
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-READ_BYTES = 1 << 20
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
@@ -34,19 +34,18 @@ class Counted(io.RawIOBase):
         """Yes."""
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
         """As io.RawIOBase has it."""
-        piece = self._stream.read(len(buffer))
-        buffer[: len(piece)] = piece
-        self.count += len(piece)
+        count = read_into(self._stream, buffer)
+        self.count += count
         if self._on_bytes is not None:
             self._on_bytes(self.count)
-        return len(piece)
+        return count
 
 
 def buffered(stream: IO[bytes], on_bytes: OnBytes | None = None) -> io.BufferedReader:
     """A stream whose first bytes can be looked at."""
-    return io.BufferedReader(Counted(stream, on_bytes), READ_BYTES)
+    return io.BufferedReader(Counted(stream, on_bytes), PIECE_BYTES)
 
 
 def is_compressed(stream: io.BufferedReader) -> bool:
@@ -62,10 +61,10 @@ def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
     try:
         if head.startswith(GZIP):
             with gzip.open(stream, "rb") as opened:
-                yield cast("IO[bytes]", opened)
+                yield io.BufferedReader(opened, PIECE_BYTES)
         elif head.startswith(ZSTD):
             with zstd.ZstdFile(stream) as opened:
-                yield cast("IO[bytes]", opened)
+                yield io.BufferedReader(opened, PIECE_BYTES)
         else:
             yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError) as error:

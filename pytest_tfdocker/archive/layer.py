@@ -4,13 +4,13 @@ import hashlib
 import io
 from typing import IO, Protocol
 
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute
 
 FILE, HARD_LINK, SYMLINK, FOLDER, OTHER = range(5)
 WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
 """OCI image layer specification: a name that a layer deletes; a folder of which it hides all that
 is below; what AUFS kept for itself."""
-PIECE_BYTES = 1 << 20
 KEPT_BYTES = 256 << 20
 """Of contents that are kept, all together."""
 
@@ -76,7 +76,7 @@ def scan_layer(
     `digests`: of every file, by which a later copy of the same content is told.
     `kept_bytes`: how much of contents may be kept.
     """
-    found = LayerFiles()
+    found, buffer = LayerFiles(), memoryview(bytearray(PIECE_BYTES if digests else 0))
     for entry, content in Tar(stream, what):
         path, leads_out = absolute(entry.name)
         found.leading_out += leads_out
@@ -94,7 +94,7 @@ def scan_layer(
                     found.unkept += 1
                     keep = None
                 kept_bytes -= keep or 0
-                _read(found, row, content or io.BytesIO(), keep=keep, digest=digests)
+                _read(found, row, content or io.BytesIO(), keep, buffer)
     return found
 
 
@@ -120,12 +120,13 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
 
 
 def _read(
-    found: LayerFiles, row: int, content: IO[bytes], *, keep: int | None, digest: bool
+    found: LayerFiles, row: int, content: IO[bytes], keep: int | None, buffer: memoryview
 ) -> None:
+    """`buffer`: by which its digest is made; none is where that is empty."""
     if keep is not None:
         found.contents[row] = content.read(keep)
-    if digest and found.sizes[row]:
+    if buffer and found.sizes[row]:
         state = hashlib.sha1(found.contents.get(row, b""), usedforsecurity=False)
-        while piece := content.read(PIECE_BYTES):
-            state.update(piece)
+        while count := read_into(content, buffer):
+            state.update(buffer[:count])
         found.digests[row] = state.digest()

@@ -41,9 +41,12 @@ class _Progress:
     def __init__(self, reading: Reading) -> None:
         self._tell, self._before = reading.on_bytes, 0
 
-    def scan(self, content: IO[bytes], size: int, name: str, reading: Reading) -> LayerFiles:
+    def counted(self, content: IO[bytes]) -> io.BufferedReader:
+        """Tells what is read of it."""
+        return buffered(content, self._told if self._tell else None)
+
+    def scan(self, stream: io.BufferedReader, size: int, name: str, reading: Reading) -> LayerFiles:
         """One layer, plain or compressed."""
-        stream = buffered(content, self._told if self._tell else None)
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
             found = scan_layer(
@@ -82,7 +85,8 @@ class LayoutFolder:
             if path is not None:
                 with path.open("rb") as file:
                     size = path.stat().st_size
-                    found[name] = progress.scan(file, size, name, self._reading)
+                    stream = progress.counted(file)
+                    found[name] = progress.scan(stream, size, name, self._reading)
         return found
 
 
@@ -119,7 +123,9 @@ class LayoutTar:
         for name in names:
             found = self._open(name)
             if found is not None:
-                layers[name] = progress.scan(*found, name, self._reading)
+                content, size = found
+                stream = progress.counted(content)
+                layers[name] = progress.scan(stream, size, name, self._reading)
         return layers
 
 
@@ -137,7 +143,7 @@ class LayoutStream:
                 if entry.issym():
                     self._links[name] = _led_to(name, entry.linkname)
                 elif content is not None:
-                    self._take(name, entry.size, buffered(content), reading, progress)
+                    self._take(name, entry.size, progress.counted(content), reading, progress)
 
     def _take(
         self,

@@ -2,13 +2,14 @@
 
 import io
 import os.path
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
 from pytest_tfdocker.archive.layouts import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, Pieces
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import (
@@ -54,29 +55,9 @@ def collect_waste(
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, on_bytes=lambda count: tell(f"{format_size(count)}{of} read"))
-    stream = io.BufferedReader(_Pieces(engine.save(evidence.id)), 1 << 20)
+    stream = io.BufferedReader(Pieces(engine.save(evidence.id)), PIECE_BYTES)
     image, layers = read_saved(stream, reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
-
-
-class _Pieces(io.RawIOBase):
-    """A stream of pieces that come one by one."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._left = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._left = memoryview(piece)
-        count = min(len(buffer), len(self._left))
-        buffer[:count], self._left = self._left[:count], self._left[count:]
-        return count
 
 
 def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
