@@ -6,7 +6,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, read_into

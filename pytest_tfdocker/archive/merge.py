@@ -78,7 +78,7 @@ class Merged:
 
     def hidden(self) -> list[Hidden]:
         """Files whose bytes are in no name that is left, largest first."""
-        left = {content for _, _, content in self.files()}
+        left = {content for _, _, content in self.files() if content in self._gone}
         found = []
         for (at, row), (by, is_over) in self._gone.items():
             layer = self._layers[at]

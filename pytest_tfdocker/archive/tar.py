@@ -10,7 +10,6 @@ from typing import IO, Self, cast
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, Pieces, read_into
 
-
 _HEADER = struct.Struct("100s8s16x12s12x8sx100s255x")
 """Of a POSIX header its name, mode, size, checksum and target."""
 _PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)

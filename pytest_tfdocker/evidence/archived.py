@@ -20,9 +20,8 @@ from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Layer
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
-from pytest_tfdocker.evidence.waste import Doing, waste_of
+from pytest_tfdocker.evidence.waste import Doing, telling, waste_of
 from pytest_tfdocker.settings.schema import Image
-from pytest_tfdocker.settings.units import format_size
 
 LARGE_BYTES = 10**6
 """Of files that are told where their content stands twice."""
@@ -87,7 +86,7 @@ def read_archived(
     reading = Reading(
         wanted=kept.wanted_bytes,
         digests=True,
-        on_bytes=lambda count: tell(f"{format_size(count)} read"),
+        on_bytes=telling(tell),
     )
     with _told(given.path), opened(given.path, reading) as layout:
         scanned = read_layers(layout, given.image)

@@ -5,6 +5,7 @@ import os.path
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
 from pytest_tfdocker.archive.layouts import Reading
@@ -25,6 +26,8 @@ from pytest_tfdocker.settings.units import format_size
 Doing = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 """Tells the user of one thing that takes a while; gives what takes how far it is."""
 
+TOLD_BYTES = 10**7
+"""After so many more it is told how far it is."""
 FILES = 200
 """Of the largest that are told one by one."""
 
@@ -54,10 +57,23 @@ def collect_waste(
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
-    reading = Reading(digests=True, on_bytes=lambda count: tell(f"{format_size(count)}{of} read"))
+    reading = Reading(digests=True, on_bytes=telling(tell, of))
     stream = io.BufferedReader(Pieces(engine.save(evidence.id)), PIECE_BYTES)
     image, layers = read_saved(stream, reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
+
+
+def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
+    """Tells how much has been read, as often as a user could read that."""
+    told = 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal told
+        if count - told >= TOLD_BYTES:
+            told = count
+            tell(f"{format_size(count)}{of} read")
+
+    return on_bytes
 
 
 def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
