@@ -17,6 +17,8 @@ else:
     from backports import zstd
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
+"""Ways to pack that are none of a layer's, by their first bytes."""
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
@@ -57,7 +59,10 @@ def is_compressed(stream: io.BufferedReader) -> bool:
 @contextmanager
 def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
     """What is in it, whichever way it is packed. Raises ArchiveError, also while it is read."""
-    head = stream.peek(4)
+    head = stream.peek(8)
+    for start, name in UNREAD.items():
+        if head.startswith(start):
+            raise ArchiveError(f"{what} is packed with {name}, which is not read: unpack it first")
     try:
         if head.startswith(GZIP):
             with gzip.open(stream, "rb") as opened:

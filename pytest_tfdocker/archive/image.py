@@ -7,13 +7,12 @@ from typing import IO
 
 from pytest_tfdocker.archive.compressed import buffered, is_compressed
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.layer import LayerFiles
+from pytest_tfdocker.archive.layer import LayerFiles, Reading
 from pytest_tfdocker.archive.layouts import (
     Layout,
     LayoutFolder,
     LayoutStream,
     LayoutTar,
-    Reading,
 )
 from pytest_tfdocker.archive.manifest import Chosen, choose
 
@@ -27,6 +26,8 @@ def opened(path: Path, reading: Reading) -> Iterator[Layout]:
     if path.is_dir():
         yield LayoutFolder(path, reading)
         return
+    if not path.is_file():
+        raise ArchiveError("it is neither a file nor a folder")
     with path.open("rb") as file:
         stream = buffered(file)
         if is_compressed(stream):

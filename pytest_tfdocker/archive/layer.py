@@ -2,10 +2,15 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from typing import IO, Protocol
 
+import msgspec
+
+from pytest_tfdocker.archive.compressed import OnBytes
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
-from pytest_tfdocker.archive.tar import Entry, Tar, absolute
+from pytest_tfdocker.archive.tar import Entry, Tar, absolute, cut_off
 
 FILE, HARD_LINK, SYMLINK, FOLDER, OTHER = range(5)
 WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
@@ -13,6 +18,8 @@ WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
 is below; what AUFS kept for itself."""
 KEPT_BYTES = 256 << 20
 """Of contents that are kept, all together."""
+PATH_BYTES = 4096
+"""Linux' PATH_MAX: a path that is longer no engine can unpack."""
 
 
 class Wanted(Protocol):
@@ -24,6 +31,15 @@ class Wanted(Protocol):
 
 def nothing_wanted(path: str, size: int, *, executable: bool) -> None:
     """Keeps no content."""
+
+
+Reduce = Callable[[str, bytes], bytes]
+"""What is worth keeping of what was read of a file, by its path."""
+
+
+def whole(_path: str, content: bytes) -> bytes:
+    """All of it."""
+    return content
 
 
 class LayerFiles:
@@ -43,13 +59,15 @@ class LayerFiles:
         """Regular files that somebody may execute."""
         self.contents: dict[int, bytes] = {}
         self.digests: dict[int, bytes] = {}
-        """Of regular files that are not empty, where digests were asked for."""
+        """Of regular files that are neither empty nor sparse, where digests were asked for."""
         self.deleted: list[str] = []
         self.opaque: list[str] = []
         self.leading_out = 0
         """Names with so many ".." that they lead out of the image; taken as below its root."""
         self.unkept = 0
         """Contents that were wanted and not kept: too many bytes of them."""
+        self.kept_bytes = 0
+        """Of `contents`."""
         self.compressed_bytes: int | None = None
 
     @property
@@ -63,39 +81,56 @@ class LayerFiles:
         return sum(self.sizes[row] for row, kind in enumerate(self.kinds) if kind == SYMLINK)
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of layers."""
+
+    wanted: Wanted = nothing_wanted
+    reduce: Reduce = whole
+    digests: bool = False
+    """Of every file, by which a later copy of the same content is told."""
+    on_bytes: OnBytes | None = None
+    """Told how many bytes of the archive, as it is packed, have been read."""
+
+
 def scan_layer(
-    stream: IO[bytes],
-    what: str,
-    *,
-    wanted: Wanted = nothing_wanted,
-    digests: bool = False,
-    kept_bytes: int = KEPT_BYTES,
+    stream: IO[bytes], what: str, reading: Reading, *, kept_bytes: int = KEPT_BYTES
 ) -> LayerFiles:
     """Reads a tar to its end. Raises ArchiveError.
 
-    `digests`: of every file, by which a later copy of the same content is told.
     `kept_bytes`: how much of contents may be kept.
     """
-    found, buffer = LayerFiles(), memoryview(bytearray(PIECE_BYTES if digests else 0))
-    for entry, content in Tar(stream, what):
-        path, leads_out = absolute(entry.name)
-        found.leading_out += leads_out
-        folder, _, name = path.rpartition("/")
-        if name.startswith(WHITEOUT):
-            if name == OPAQUE:
-                found.opaque.append(folder or "/")
-            elif not name.startswith(OURS):
-                found.deleted.append(f"{folder}/{name.removeprefix(WHITEOUT)}")
-        elif path != "/":
-            row = _add(found, path, entry)
-            if found.kinds[row] == FILE:
-                keep = wanted(path, entry.size, executable=row in found.programs)
-                if keep is not None and keep > kept_bytes:
-                    found.unkept += 1
-                    keep = None
-                kept_bytes -= keep or 0
-                _read(found, row, content or io.BytesIO(), keep, buffer)
+    found, buffer = LayerFiles(), memoryview(bytearray(PIECE_BYTES))
+    with cut_off(what):
+        for entry, content in Tar(stream, what):
+            row = _take(found, entry, what)
+            if row is not None and found.kinds[row] == FILE and not entry.issparse():
+                content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
+                head = _keep(found, row, content, reading, kept_bytes)
+                if reading.digests and entry.size:
+                    found.digests[row] = _digest(head, content, buffer)
+        # A packed layer tells at its end whether it was all of it
+        while read_into(stream, buffer):
+            pass
     return found
+
+
+def _take(found: LayerFiles, entry: Entry, what: str) -> int | None:
+    """The row of an entry; None where it is a whiteout or the root."""
+    path, leads_out = absolute(entry.name)
+    if len(path) * 4 > PATH_BYTES and len(path.encode("utf-8", "surrogateescape")) > PATH_BYTES:
+        raise ArchiveError(
+            f"{what} has a path of {len(path):,} characters, too long for any engine"
+        )
+    found.leading_out += leads_out
+    folder, _, name = path.rpartition("/")
+    if name == OPAQUE:
+        found.opaque.append(folder or "/")
+    elif name.startswith(WHITEOUT):
+        if not name.startswith(OURS):
+            found.deleted.append(f"{folder}/{name.removeprefix(WHITEOUT)}")
+    elif path != "/":
+        return _add(found, path, entry)
+    return None
 
 
 def _add(found: LayerFiles, path: str, entry: Entry) -> int:
@@ -119,14 +154,26 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
     return row
 
 
-def _read(
-    found: LayerFiles, row: int, content: IO[bytes], keep: int | None, buffer: memoryview
-) -> None:
-    """`buffer`: by which its digest is made; none is where that is empty."""
-    if keep is not None:
-        found.contents[row] = content.read(keep)
-    if buffer and found.sizes[row]:
-        state = hashlib.sha1(found.contents.get(row, b""), usedforsecurity=False)
-        while count := read_into(content, buffer):
-            state.update(buffer[:count])
-        found.digests[row] = state.digest()
+def _keep(
+    found: LayerFiles, row: int, content: IO[bytes], reading: Reading, kept_bytes: int
+) -> bytes:
+    """What was read of it."""
+    path, executable = found.paths[row], row in found.programs
+    keep = reading.wanted(path, found.sizes[row], executable=executable)
+    if keep is None:
+        return b""
+    if keep > kept_bytes - found.kept_bytes:
+        found.unkept += 1
+        return b""
+    head = content.read(keep) if keep else b""
+    found.contents[row] = reading.reduce(path, head)
+    found.kept_bytes += len(found.contents[row])
+    return head
+
+
+def _digest(head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:
+    """Of what was read of it and of the rest."""
+    state = hashlib.sha1(head, usedforsecurity=False)
+    while count := read_into(content, buffer):
+        state.update(buffer[:count])
+    return state.digest()

@@ -3,26 +3,27 @@
 import io
 import posixpath
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-import msgspec
-
-from pytest_tfdocker.archive.compressed import OnBytes, buffered, decompressed, is_compressed
-from pytest_tfdocker.archive.layer import LayerFiles, Wanted, nothing_wanted, scan_layer
-from pytest_tfdocker.archive.tar import Entry, Tar, broken
+from pytest_tfdocker.archive.compressed import (
+    buffered,
+    decompressed,
+    is_compressed,
+)
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.layer import (
+    KEPT_BYTES,
+    LayerFiles,
+    Reading,
+    scan_layer,
+)
+from pytest_tfdocker.archive.pieces import PIECE_BYTES
+from pytest_tfdocker.archive.tar import Entry, Tar, broken, cut_off
 
 DOCUMENT_BYTES = 16 << 20
 """Of a manifest or a config; what is larger is none."""
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of the layers; see `scan_layer`."""
-
-    wanted: Wanted = nothing_wanted
-    digests: bool = False
-    on_bytes: OnBytes | None = None
-    """Told how many bytes of the archive, as it is packed, have been read."""
 
 
 class Layout(Protocol):
@@ -39,19 +40,20 @@ class _Progress:
     """Of several blobs, read one after the other."""
 
     def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._tell, self._before = reading.on_bytes, 0
+        self._left_bytes = KEPT_BYTES
 
     def counted(self, content: IO[bytes]) -> io.BufferedReader:
         """Tells what is read of it."""
         return buffered(content, self._told if self._tell else None)
 
-    def scan(self, stream: io.BufferedReader, size: int, name: str, reading: Reading) -> LayerFiles:
-        """One layer, plain or compressed."""
+    def scan(self, stream: io.BufferedReader, size: int, name: str) -> LayerFiles:
+        """One layer, plain or compressed. Raises ArchiveError."""
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
-            found = scan_layer(
-                plain, f"layer {name}", wanted=reading.wanted, digests=reading.digests
-            )
+            found = scan_layer(plain, f"layer {name}", self._reading, kept_bytes=self._left_bytes)
+        self._left_bytes -= found.kept_bytes
         found.compressed_bytes = size if packed else None
         self._before += size
         return found
@@ -85,8 +87,7 @@ class LayoutFolder:
             if path is not None:
                 with path.open("rb") as file:
                     size = path.stat().st_size
-                    stream = progress.counted(file)
-                    found[name] = progress.scan(stream, size, name, self._reading)
+                    found[name] = progress.scan(progress.counted(file), size, name)
         return found
 
 
@@ -100,7 +101,12 @@ class LayoutTar:
                 fileobj=file, mode="r:", tarinfo=Entry, errors="surrogateescape"
             )
             # Of two entries of one name the last is the one that counts
-            self._members = {_clean(one.name): one for one in self._tar.getmembers()}
+            self._members = {_clean(one.name): one.sound() for one in self._entries()}
+
+    def _entries(self) -> Iterator[Entry]:
+        for entry in self._tar:
+            assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
+            yield entry
 
     def _open(self, name: str) -> tuple[IO[bytes], int] | None:
         member = self._members.get(_clean(name))
@@ -115,7 +121,7 @@ class LayoutTar:
         found = self._open(name)
         if found is None or found[1] > DOCUMENT_BYTES:
             return None
-        with broken(name):
+        with cut_off(name):
             return found[0].read()
 
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
@@ -124,8 +130,7 @@ class LayoutTar:
             found = self._open(name)
             if found is not None:
                 content, size = found
-                stream = progress.counted(content)
-                layers[name] = progress.scan(stream, size, name, self._reading)
+                layers[name] = progress.scan(progress.counted(content), size, name)
         return layers
 
 
@@ -135,35 +140,37 @@ class LayoutStream:
     def __init__(self, stream: io.BufferedReader, reading: Reading) -> None:
         self._documents: dict[str, bytes] = {}
         self._links: dict[str, str] = {}
-        self._layers: dict[str, LayerFiles] = {}
+        self._layers: dict[str, LayerFiles | ArchiveError] = {}
         progress = _Progress(reading)
-        with decompressed(stream, "it") as plain:
+        with decompressed(stream, "it") as plain, cut_off("it"):
             for entry, content in Tar(plain, "it"):
                 name = _clean(entry.name)
                 if entry.issym():
                     self._links[name] = _led_to(name, entry.linkname)
                 elif content is not None:
-                    self._take(name, entry.size, progress.counted(content), reading, progress)
+                    self._take(name, entry.size, progress.counted(content), progress)
+            while plain.read(PIECE_BYTES):
+                pass
 
-    def _take(
-        self,
-        name: str,
-        size: int,
-        content: io.BufferedReader,
-        reading: Reading,
-        progress: _Progress,
-    ) -> None:
+    def _take(self, name: str, size: int, content: io.BufferedReader, progress: _Progress) -> None:
         if content.peek(1)[:1] in (b"{", b"[") and size <= DOCUMENT_BYTES:
             self._documents[name] = content.read()
         elif is_compressed(content) or _is_tar(content):
-            self._layers[name] = progress.scan(content, size, name, reading)
+            try:
+                self._layers[name] = progress.scan(content, size, name)
+            except ArchiveError as error:  # of what may be no layer, or another image's
+                self._layers[name] = error
 
     def document(self, name: str) -> bytes | None:
         return self._documents.get(_clean(name))
 
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
-        found = ((name, self._links.get(_clean(name), _clean(name))) for name in names)
-        return {name: self._layers[real] for name, real in found if real in self._layers}
+        real = {name: self._links.get(_clean(name), _clean(name)) for name in names}
+        found = {name: self._layers[there] for name, there in real.items() if there in self._layers}
+        for layer in found.values():
+            if isinstance(layer, ArchiveError):
+                raise layer
+        return {name: layer for name, layer in found.items() if isinstance(layer, LayerFiles)}
 
 
 def _is_tar(stream: io.BufferedReader) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pytest_tfdocker.archive.documents import Config, Index, Manifest, Saved
 from pytest_tfdocker.archive.errors import ArchiveError
 
 T = TypeVar("T")
@@ -46,49 +47,26 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         return platform_of(self.config)
 
 
-class _Saved(msgspec.Struct):
-    """An entry of Docker's manifest.json."""
-
-    config: str = msgspec.field(name="Config")
-    layers: list[str] = msgspec.field(name="Layers")
-    tags: list[str] | None = msgspec.field(name="RepoTags", default=None)
-
-
-class _Descriptor(msgspec.Struct):
-    digest: str
-    media_type: str = msgspec.field(name="mediaType", default="")
-    annotations: dict[str, str] | None = None
-    platform: dict[str, Any] | None = None
-
-
-class _Index(msgspec.Struct):
-    manifests: list[_Descriptor]
-
-
-class _Manifest(msgspec.Struct):
-    config: _Descriptor
-    layers: list[_Descriptor]
-
-
 def platform_of(found: dict[str, Any]) -> str:
-    """Of a config, or of a descriptor's platform."""
+    """Of a config."""
     parts = (found.get("os"), found.get("architecture"), found.get("variant"))
     return "/".join(str(part) for part in parts if part)
 
 
 def choose(document: Document, reference: str | None, platform: str | None) -> Chosen:
     """The image of that name and platform. Raises ArchiveError where that is none, or several."""
+    missing: list[str] = []
     if document(OCI) is not None:
-        found = list(_of_index(document, OCI, [], NESTED))
+        found = list(_of_index(document, OCI, [], NESTED, missing))
     elif document(DOCKER) is not None:
-        found = [_saved(document, one) for one in _decoded(document, DOCKER, list[_Saved])]
+        found = [_saved(document, one) for one in _decoded(document, DOCKER, list[Saved])]
     else:
         raise ArchiveError(
             "no image is in it: neither manifest.json nor index.json\n"
             "`docker save IMAGE -o FILE` writes one that has them"
         )
     if not found:
-        raise ArchiveError("no image is in it")
+        raise ArchiveError(f"{missing[0]} is missing in it" if missing else "no image is in it")
     named = [one for one in found if reference is None or _is_named(one, reference)]
     if not named:
         raise ArchiveError(f"no image in it is named {reference}\nin it: {_listed(found)}")
@@ -128,34 +106,47 @@ def _whole(name: str) -> str:
 
 
 def _fits(one: Chosen, platform: str | None) -> bool:
-    return platform is None or f"{one.platform}/".startswith(f"{platform}/")
+    """arm64 has no variant but v8, which is seldom written out."""
+    there, wanted = (
+        f"{text}/".replace("/arm64/v8/", "/arm64/") for text in (one.platform, platform)
+    )
+    return platform is None or there.startswith(wanted)
 
 
-def _saved(document: Document, entry: _Saved) -> Chosen:
-    return _chosen(document, entry.config, entry.layers, entry.tags or [])
+def _saved(document: Document, entry: Saved) -> Chosen:
+    return _chosen(document, entry.config, entry.layers or [], entry.tags or [])
 
 
-def _of_index(document: Document, name: str, names: list[str], depth: int) -> Iterator[Chosen]:
-    for entry in _decoded(document, name, _Index).manifests:
+def _of_index(
+    document: Document, name: str, names: list[str], depth: int, missing: list[str]
+) -> Iterator[Chosen]:
+    for entry in _decoded(document, name, Index).manifests or []:
         annotations = entry.annotations or {}
         # An attestation of another manifest is no image
         if "vnd.docker.reference.type" in annotations:
             continue
         own = [annotations[key] for key in NAMED if key in annotations][:1] or names
         blob = _blob(entry.digest)
+        # `docker save` leaves out the platforms that were not pulled, and names them
+        if document(blob) is None:
+            missing.append(blob)
+            continue
         if "index" in entry.media_type or "manifest.list" in entry.media_type:
             if depth:
-                yield from _of_index(document, blob, own, depth - 1)
+                yield from _of_index(document, blob, own, depth - 1, missing)
             continue
-        manifest = _decoded(document, blob, _Manifest)
-        layers = [_blob(layer.digest) for layer in manifest.layers]
+        manifest = _decoded(document, blob, Manifest)
+        layers = [_blob(layer.digest) for layer in manifest.layers or []]
         yield _chosen(document, _blob(manifest.config.digest), layers, own)
 
 
 def _chosen(document: Document, config: str, layers: list[str], names: list[str]) -> Chosen:
-    data = document(config)
+    typed = _decoded(document, config, Config)
     found = _decoded(document, config, dict[str, Any])
-    digest = hashlib.sha256(data or b"").hexdigest()
+    told = typed.rootfs and typed.rootfs.diff_ids
+    if told and len(told) != len(layers):
+        raise ArchiveError(f"its config tells of {len(told)} layers, its manifest of {len(layers)}")
+    digest = hashlib.sha256(document(config) or b"").hexdigest()
     return Chosen(names=names, id=f"sha256:{digest}", config=found, layers=layers)
 
 

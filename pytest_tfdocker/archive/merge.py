@@ -1,11 +1,15 @@
 """Layers put one on the other: what is there in the end, and what is hidden, and by which layer."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from pytest_tfdocker.archive.layer import FILE, FOLDER, HARD_LINK, SYMLINK, LayerFiles
+
+LINKS = 40
+"""Symbolic links in one path, as Linux follows."""
 
 Row = tuple[int, int]
 """Of a layer, and of an entry in it."""
@@ -72,20 +76,28 @@ class Merged:
         """
         layer = self._layers[at]
         size = layer.bytes if links else layer.bytes - layer.link_bytes
-        again = [row for (one, row), (by, _) in self._gone.items() if one == at == by]
+        again = [
+            row
+            for (one, row), (by, _) in self._gone.items()
+            if one == at == by and (one, row) not in self._left
+        ]
         kinds = (FILE, SYMLINK) if links else (FILE,)
         return size - sum(layer.sizes[row] for row in again if layer.kinds[row] in kinds)
 
     def hidden(self) -> list[Hidden]:
         """Files whose bytes are in no name that is left, largest first."""
-        left = {content for _, _, content in self.files() if content in self._gone}
         found = []
         for (at, row), (by, is_over) in self._gone.items():
             layer = self._layers[at]
             is_file = layer.kinds[row] == FILE and layer.sizes[row] > 0
-            if is_file and by != at and (at, row) not in left:
+            if is_file and by != at and (at, row) not in self._left:
                 found.append(self._told(at, row, by, is_over=is_over))
         return sorted(found, key=lambda one: (-one.bytes, one.path))
+
+    @cached_property
+    def _left(self) -> set[Row]:
+        """Of what was hidden under one name, contents that have another."""
+        return {content for _, _, content in self.files() if content in self._gone}
 
     def _told(self, at: int, row: int, by: int, *, is_over: bool) -> Hidden:
         layer = self._layers[at]
@@ -117,10 +129,12 @@ class Merged:
             self._remove(path, at, is_over=False)
         for row, (path, kind) in enumerate(zip(layer.paths, layer.kinds, strict=True)):
             folder, _, name = path.rpartition("/")
+            above = self._real(folder or "/", at)
+            path = f"{above.rstrip('/')}/{name}"  # noqa: PLW2901
             if kind == FOLDER:
                 self._folder(path, at)
                 continue
-            parent = self._folder(folder or "/", at)
+            parent = self._folder(above, at)
             if name in parent.files or name in parent.folders:
                 self._remove(path, at, is_over=True)
             parent.files[name] = (at, row)
@@ -133,6 +147,32 @@ class Merged:
         other = there.files.get(name) if there else None
         if other is not None and other != row:
             self._same[row] = self._same.get(other, other)
+
+    def _real(self, folder: str, at: int) -> str:
+        """Where it leads by links of the same layer: lib/x, behind lib → usr/lib, is usr/lib/x.
+
+        A link of a layer below is replaced by a folder, as overlay2 has it.
+        """
+        if folder in self._folders:
+            return folder
+        ahead, found, links = folder.split("/")[::-1], "", 0
+        while ahead:
+            name = ahead.pop()
+            if name == "..":
+                found = found.rpartition("/")[0]
+            elif name not in {"", "."}:
+                there = self._folders.get(found or "/")
+                row = there.files.get(name) if there else None
+                if row is None or row[0] != at or self._layers[at].kinds[row[1]] != SYMLINK:
+                    found = f"{found}/{name}"
+                    continue
+                target = self._layers[at].targets[row[1]]
+                links += 1
+                if links > LINKS:
+                    return folder
+                ahead += target.split("/")[::-1]
+                found = "" if target.startswith("/") else found
+        return found or "/"
 
     def _folder(self, path: str, at: int) -> _Folder:
         """The folder; it and those above it are made where they are not there."""

@@ -11,7 +11,7 @@ PIECE_BYTES = 1 << 17
 
 
 def read_into(stream: IO[bytes], buffer: Buffer) -> int:
-    """How many bytes of it now stand in the buffer: 0 at the end; less than it holds at any time."""
+    """How many bytes of it stand in the buffer now: 0 at the end, else maybe less than it holds."""
     return cast("Any", stream).readinto(buffer) or 0
 
 

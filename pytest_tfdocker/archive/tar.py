@@ -1,6 +1,5 @@
 """The entries of a tar, one after the other, from a stream that is read once."""
 
-import io
 import struct
 import tarfile
 from collections.abc import Iterator
@@ -8,20 +7,32 @@ from contextlib import contextmanager
 from typing import IO, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, Pieces, read_into
+from pytest_tfdocker.archive.forward import Forward
 
 _HEADER = struct.Struct("100s8s16x12s12x8sx100s255x")
 """Of a POSIX header its name, mode, size, checksum and target."""
-_PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
+PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
+SPECIAL_BYTES = 1 << 20
+"""Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
+SPECIAL = frozenset(
+    (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+)
 
 
 class _BrokenHeaderError(Exception):
-    """Of a header that is cut off, or whose checksum is not its own."""
+    """Of a header that is cut off, whose checksum is not its own, or that tells what can't be."""
 
 
 class Entry(tarfile.TarInfo):
-    """One that doesn't take a broken header for the end, as tarfile does behind the first.
+    """One that takes no broken header for the end, as tarfile does behind the first; nor a cut.
 
+    A tar ends with blocks of zeros: one that has none is cut off between two entries.
     Of files, links and folders it knows name, size, mode and target alone: an image has so many
     that the rest, which nobody asks for, would take a good part of the time.
     """
@@ -29,12 +40,17 @@ class Entry(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """As tarfile has it."""
-        return cls._plain(buf, encoding, errors) or cls._other(buf, encoding, errors)
+        if not buf:
+            raise _BrokenHeaderError("it lacks its end")
+        found = cls._plain(buf, encoding, errors) or cls._other(buf, encoding, errors)
+        if found.type in SPECIAL and found.size > SPECIAL_BYTES:
+            raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
+        return found.sound()
 
     @classmethod
     def _plain(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self | None:
         """None where anything in it is less than usual."""
-        if len(buf) != tarfile.BLOCKSIZE or buf[156:157] not in _PLAIN or buf[345]:
+        if len(buf) != tarfile.BLOCKSIZE or buf[156:157] not in PLAIN or buf[345]:
             return None
         name, mode, size, checksum, target = _HEADER.unpack(buf)
         found = cls(name.partition(tarfile.NUL)[0].decode(encoding, errors))
@@ -44,7 +60,7 @@ class Entry(tarfile.TarInfo):
             found.mode, found.size = int(mode.strip(b" \0"), 8), int(size.strip(b" \0"), 8)
         except ValueError:
             return None
-        found.type = buf[156:157]
+        found.type = bytes(buf[156:157])
         found.linkname = target.partition(tarfile.NUL)[0].decode(encoding, errors)
         if found.type == tarfile.DIRTYPE:
             found.name = found.name.rstrip("/")
@@ -55,9 +71,24 @@ class Entry(tarfile.TarInfo):
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if str(error) in {"empty header", "end of file header"}:
+            if str(error) == "end of file header":
                 raise
             raise _BrokenHeaderError(str(error)) from None
+
+    def sound(self) -> Self:
+        """Itself. Raises an error where its size is none: it would lead back in the tar."""
+        if self.size < 0:
+            raise _BrokenHeaderError(f"a size of {self.size:,} bytes")
+        return self
+
+
+@contextmanager
+def cut_off(what: str) -> Iterator[None]:
+    """Makes an error of ours of a content that is read and is not all there."""
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise ArchiveError(f"{what} is cut off or broken: {error}") from None
 
 
 @contextmanager
@@ -65,8 +96,14 @@ def broken(what: str) -> Iterator[None]:
     """Makes one error of what tarfile raises of a tar that is cut off or none."""
     try:
         yield
-    except (tarfile.TarError, _BrokenHeaderError, ValueError, OverflowError) as error:
+    except RecursionError:
+        raise ArchiveError(f"{what} is broken: headers of headers without an end") from None
+    except (tarfile.TarError, _BrokenHeaderError, *_ODD) as error:
         raise ArchiveError(f"{what} is cut off or broken: {error}") from None
+
+
+_ODD = (ValueError, OverflowError, IndexError, KeyError, TypeError, AttributeError)
+"""Raised by tarfile where the numbers and maps of PAX headers are none."""
 
 
 class Tar:
@@ -81,10 +118,10 @@ class Tar:
 
         Raises ArchiveError.
         """
-        stream = _Forward(self._stream, self._what)
+        stream = Forward(self._stream)
         with (
             broken(self._what),
-            # Not "r|": tarfile's own stream copies the whole of its buffer at each read
+            # Not "r|": tarfile's own stream copies all that it has buffered at each read
             tarfile.open(
                 fileobj=cast("IO[bytes]", stream),
                 mode="r:",
@@ -96,95 +133,14 @@ class Tar:
             while (entry := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined] # else it keeps them all
                 assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
-                yield entry, stream.content(entry) if entry.isreg() and entry.size else None
-                stream.skip_to(tar.offset)  # type: ignore[attr-defined]
+                yield entry.sound(), _content(tar, entry, stream)
+                stream.skip_to(tar.offset)
 
 
-class _Forward:
-    """What tarfile asks of a file, from a stream: it knows where it is, and goes forward alone."""
-
-    def __init__(self, stream: IO[bytes], what: str) -> None:
-        self._stream, self._what, self._at = stream, what, 0
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int) -> bytes:
-        """Less at the end alone."""
-        piece = self._stream.read(size)
-        while len(piece) < size and (more := self._stream.read(size - len(piece))):
-            piece += more
-        self._at += len(piece)
-        return piece
-
-    def take(self, size: int) -> bytes:
-        """So much. Raises ArchiveError where that is not there."""
-        piece = self.read(size)
-        if len(piece) < size:
-            raise self._broken("unexpected end of data")
-        return piece
-
-    def fill(self, buffer: memoryview) -> None:
-        """All of it. Raises ArchiveError where so much is not there."""
-        filled = 0
-        while filled < len(buffer):
-            count = read_into(self._stream, buffer[filled:])
-            if not count:
-                raise self._broken("unexpected end of data")
-            filled += count
-        self._at += filled
-
-    def skip_to(self, at: int) -> None:
-        if at < self._at:
-            raise self._broken("an entry ends before it starts")
-        while self._at < at:
-            self.take(min(PIECE_BYTES, at - self._at))
-
-    def _broken(self, why: str) -> ArchiveError:
-        return ArchiveError(f"{self._what} is cut off or broken: {why}")
-
-    def content(self, entry: Entry) -> IO[bytes]:
-        if entry.size < 0:
-            raise self._broken("an entry of less than no bytes")
-        if entry.sparse is None:  # type: ignore[attr-defined]
-            return cast("IO[bytes]", _Content(self, entry.size))
-        return io.BufferedReader(Pieces(self._with_holes(entry)), PIECE_BYTES)
-
-    def _with_holes(self, entry: Entry) -> Iterator[bytes]:
-        at = 0
-        for start, size in [*entry.sparse, (entry.size, 0)]:  # type: ignore[attr-defined]
-            for piece in _cut(start - at):
-                yield bytes(piece)
-            for piece in _cut(size):
-                yield self.take(piece)
-            at = start + size
-
-
-def _cut(size: int) -> Iterator[int]:
-    """As pieces; none of what is less than nothing."""
-    for at in range(0, size, PIECE_BYTES):
-        yield min(PIECE_BYTES, size - at)
-
-
-class _Content(io.RawIOBase):
-    """Of one entry, as long as the next one has not been asked for."""
-
-    def __init__(self, stream: _Forward, size: int) -> None:
-        self._stream, self._left = stream, size
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._stream.take(self._left if size < 0 else min(size, self._left))
-        self._left -= len(piece)
-        return piece
-
-    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
-        part = memoryview(buffer)[: self._left]
-        self._stream.fill(part)
-        self._left -= len(part)
-        return len(part)
+def _content(tar: tarfile.TarFile, entry: Entry, stream: Forward) -> IO[bytes] | None:
+    if not entry.isreg() or not entry.size:
+        return None
+    return tar.extractfile(entry) if entry.issparse() else stream.content(entry.size)
 
 
 def absolute(name: str) -> tuple[str, bool]:

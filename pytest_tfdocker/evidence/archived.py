@@ -1,5 +1,6 @@
 """Images that are given as a file: all that can be known of them without an engine."""
 
+import os.path
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,8 +10,7 @@ import msgspec
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import find_image, opened, read_layers
-from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles
-from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.layer import SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.evidence.image import image_config
@@ -19,9 +19,16 @@ from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import Absent, ImageConfig, ImageEvidence, Layer
 from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
+from pytest_tfdocker.evidence.unstarted import (
+    HEAD_BYTES,
+    ImageTree,
+    Kept,
+    environ_of,
+    read_unstarted,
+)
 from pytest_tfdocker.evidence.waste import Doing, telling, waste_of
 from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.text import printable, printable_lines
 
 LARGE_BYTES = 10**6
 """Of files that are told where their content stands twice."""
@@ -46,9 +53,10 @@ def _split(given: str) -> tuple[Path, str | None]:
     text = given.partition(":")[2]
     ends = [at for at, char in enumerate(text) if char == ":"] + [len(text)]
     for end in reversed(ends):
-        if end and Path(text[:end]).exists():
+        # os.path's, and not Path's: it raises at no odd name
+        if end and os.path.exists(text[:end]):  # noqa: PTH110
             return Path(text[:end]), text[end + 1 :] or None
-    raise ArchiveError(f"there is no {text}")
+    raise ArchiveError(f"there is no {printable(text)}")
 
 
 class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
@@ -60,15 +68,18 @@ class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         name = self._path.name
         if isinstance(error, ArchiveError):
-            raise ArchiveError(f"{name} can't be judged: {error}\n{self._path}") from None
+            text = f"{name} can't be judged: {error}\n{self._path}"
+            raise ArchiveError(printable_lines(text)) from None
         if isinstance(error, OSError):
-            raise ArchiveError(f"{name} can't be read: {error.strerror}\n{self._path}") from None
+            text = f"{name} can't be read: {error.strerror or error}\n{self._path}"
+            raise ArchiveError(printable_lines(text)) from None
 
 
 def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     """Size, files, interpreter and distributions of an image in a file. Raises ArchiveError."""
     given = find_archived(image)
-    key = f"archive {given.image.id} {image.settings.python} {hash_of_our_own()}"
+    layers = " ".join(given.image.layers)
+    key = f"archive {given.image.id} {layers} {image.settings.python} {hash_of_our_own()}"
     found = store.recall(key, ImageEvidence)
     if found is None:
         with doing(f"read {given.path.name}") as tell:
@@ -82,9 +93,11 @@ def read_archived(
 ) -> ImageEvidence:
     """All of it, in one pass over the layers. `tell`: is told how far that is."""
     config = image_config({"Config": given.image.config.get("config")})
-    kept = Kept([*config.entrypoint, *config.command])
+    command = [*config.entrypoint, *config.command]
+    passing, kept = Kept(command), Kept(command)
     reading = Reading(
-        wanted=kept.wanted_bytes,
+        wanted=passing.wanted_bytes,
+        reduce=passing.reduced,
         digests=True,
         on_bytes=telling(tell),
     )
@@ -173,12 +186,12 @@ def _listing(
     """The files that are left, and which entry of the history each came with."""
     listing, placed = Listing(), list[int]()
     shared = merged.shared
-    for path, (at, row), content in merged.files():
-        layer, source = scanned[at], scanned[content[0]]
+    for path, (at, _), content in merged.files():
+        source = scanned[content[0]]
         inode = f"{content[0]}:{content[1]}" if content in shared else None
         number = listing.add(path, source.sizes[content[1]], 0, inode)
-        if layer.kinds[row] == SYMLINK:
-            listing.targets[number] = layer.targets[row]
+        if source.kinds[content[1]] == SYMLINK:
+            listing.targets[number] = source.targets[content[1]]
         placed.append(entries[at])
     return listing, placed
 
@@ -196,6 +209,8 @@ def _tree(
             programs.add(path)
         if row in scanned[at].contents:
             kept.put(path, scanned[at].contents[row])
+        elif scanned[at].sizes[row] > HEAD_BYTES:  # else it was no matter of its size
+            kept.wanted_bytes(path, scanned[at].sizes[row], executable=path in programs)
     return ImageTree(
         listing.paths,
         targets={listing.paths[row]: target for row, target in listing.targets.items()},
@@ -209,9 +224,8 @@ def _tree(
 
 def _identical(scanned: Sequence[LayerFiles], merged: Merged) -> list[list[str]]:
     groups: dict[tuple[int, bytes], dict[Any, str]] = {}
-    for path, (at, row), content in merged.files():
-        layer = scanned[content[0]]
-        if scanned[at].kinds[row] == FILE and layer.sizes[content[1]] >= LARGE_BYTES:
-            key = (layer.sizes[content[1]], layer.digests[content[1]])
-            groups.setdefault(key, {}).setdefault(content, path)
+    for path, _, (at, row) in merged.files():
+        digest = scanned[at].digests.get(row)
+        if digest is not None and scanned[at].sizes[row] >= LARGE_BYTES:
+            groups.setdefault((scanned[at].sizes[row], digest), {}).setdefault((at, row), path)
     return sorted(sorted(group.values()) for group in groups.values() if len(group) > 1)

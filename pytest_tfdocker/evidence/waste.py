@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
-from pytest_tfdocker.archive.layouts import Reading
+from pytest_tfdocker.archive.layer import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, Pieces
 from pytest_tfdocker.engine.client import Engine

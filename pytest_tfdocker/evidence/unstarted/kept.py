@@ -145,6 +145,11 @@ class Kept:
         self.left_out[path] = size
         return None
 
+    @staticmethod
+    def reduced(path: str, content: bytes) -> bytes:
+        """What is worth keeping until `put`: all of a text, little of a program."""
+        return content if _most_bytes(path) else _reduced(path, content)
+
     def put(self, path: str, content: bytes) -> None:
         """Keeps it, or what is of use in it."""
         self.drop(path)
