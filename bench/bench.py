@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import waste
+
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.inventory import collect_inventory
@@ -186,6 +188,7 @@ def main() -> int:
         told("second run, s", again.median, "under 2", 2.0),
         told("plugin import, ms", imports.median * 1000, "under 10", 10.0),
         told(f"of {', '.join(HEAVY)} imported", len(heavy_imported()), "none", 0.0),
+        *(told(*target) for target in waste.compare()),
     ]
     for row in others:
         if row.name != "dive":

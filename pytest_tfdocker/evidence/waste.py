@@ -1,16 +1,16 @@
 """Which files a later layer hides, and which one: from the layers' own tars."""
 
-import io
 import os.path
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import IO, cast
 
 from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
 from pytest_tfdocker.archive.layer import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
-from pytest_tfdocker.archive.pieces import PIECE_BYTES, Pieces
+from pytest_tfdocker.archive.pieces import Pieces
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import (
@@ -58,8 +58,8 @@ def collect_waste(
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, on_bytes=telling(tell, of))
-    stream = io.BufferedReader(Pieces(engine.save(evidence.id)), PIECE_BYTES)
-    image, layers = read_saved(stream, reading)
+    pieces = Pieces(engine.save(evidence.id))
+    image, layers = read_saved(cast("IO[bytes]", pieces), reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
 
 

@@ -1,0 +1,105 @@
+"""What a later layer hides, read from all layers: seconds and memory, ours beside dive's.
+
+Each in a process of its own, in turns, whole: start, connection, the engine's own work, the end.
+"""
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_tfdocker.engine.client import Engine
+from pytest_tfdocker.evidence.image import describe_image
+from pytest_tfdocker.evidence.records import Absent, Inventory
+from pytest_tfdocker.evidence.waste import collect_waste
+
+IMAGE = "tfdocker/sentence-embeddings:default"
+ROUNDS = 3
+MOST_MB = 200.0
+UNSEEN = Absent(reason="not asked for")
+DIVE = ("dive", "--ci", "--highestUserWastedPercent=1", IMAGE)
+
+
+class Cost(NamedTuple):
+    """Of one process: seconds, the kernel's count of its largest resident set, what it said."""
+
+    seconds: float
+    peak_mb: float
+    said: str
+
+
+def cost(command: Sequence[str | Path]) -> Cost:
+    """Runs it to its end; its output is shown where it fails."""
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read().decode()
+    if process.returncode:
+        sys.exit(f"bench: {command[0]} failed:\n{said[-2000:]}")
+    return Cost(seconds, usage.ru_maxrss * 1024 / 1e6, said)
+
+
+def read_layers() -> None:
+    """What the check does where it fails; prints what the process had held before, in MB."""
+    with Engine.connect() as engine:
+        inspected = engine.inspect(IMAGE)
+        nothing = Inventory(files=UNSEEN, interpreter=UNSEEN, distributions=UNSEEN)
+        evidence = describe_image(engine, "bench", IMAGE, inspected=inspected, inventory=nothing)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        collect_waste(engine, evidence)
+    print(before * 1024 / 1e6)
+
+
+def compare(rounds: int = ROUNDS) -> list[tuple[str, float, str, float]]:
+    """Prints the table; gives each target as name, value, words and limit."""
+    if shutil.which(DIVE[0]) is None:
+        print("dive: not installed, layers read for size[wasted] are compared with nothing")
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "layers read for size[wasted]": [sys.executable, __file__],
+            "dive --ci": DIVE,
+            "dive --json": ("dive", IMAGE, "--json", f"{folder}/report.json"),
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in commands}
+        for number in range(1, rounds + 1):
+            for name, command in commands.items():
+                print(f"round {number} of {rounds}: {name}", file=sys.stderr)
+                costs[name].append(cost(command))
+    print(f"\n{'':38}{'median':>10}  (range){'':>14}peak memory")
+    for name, found in costs.items():
+        seconds = [one.seconds for one in found]
+        range_ = f"({min(seconds):.2f} to {max(seconds):.2f})"
+        print(f"{name:38}{_seconds(found):8.2f} s  {range_:20} {_peak(found):6.0f} MB")
+    ours, dive, _ = costs.values()
+    before = statistics.median(float(one.said) for one in ours)
+    print(f"of ours {before:.0f} MB stood before: the interpreter, the client of the engine")
+    print(f"{'all of ours / dive, memory':58}{_peak(ours) / _peak(dive):8.3f}")
+    return [
+        ("layers read / dive", _seconds(ours) / _seconds(dive), "at most 1", 1.0),
+        ("layers read / dive, memory added", (_peak(ours) - before) / _peak(dive), "under 1", 1.0),
+        ("layers read, MB", _peak(ours), "under 200", MOST_MB),
+    ]
+
+
+def _seconds(costs: Sequence[Cost]) -> float:
+    return statistics.median(one.seconds for one in costs)
+
+
+def _peak(costs: Sequence[Cost]) -> float:
+    return max(one.peak_mb for one in costs)
+
+
+if __name__ == "__main__":
+    read_layers()
