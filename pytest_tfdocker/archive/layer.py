@@ -88,6 +88,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     reduce: Reduce = whole
     digests: bool = False
     """Of every file, by which a later copy of the same content is told."""
+    digested_bytes: int | None = None
+    """Files that are larger need no digest."""
     on_bytes: OnBytes | None = None
     """Told how many bytes of the archive, as it is packed, have been read."""
 
@@ -106,7 +108,7 @@ def scan_layer(
             if row is not None and found.kinds[row] == FILE and not entry.issparse():
                 content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
                 head = _keep(found, row, content, reading, kept_bytes)
-                if reading.digests and entry.size:
+                if _has_digest(reading, entry.size):
                     found.digests[row] = _digest(head, content, buffer)
         # A packed layer tells at its end whether it was all of it
         while read_into(stream, buffer):
@@ -169,6 +171,11 @@ def _keep(
     found.contents[row] = reading.reduce(path, head)
     found.kept_bytes += len(found.contents[row])
     return head
+
+
+def _has_digest(reading: Reading, size: int) -> bool:
+    most = reading.digested_bytes
+    return reading.digests and size > 0 and (most is None or size <= most)
 
 
 def _digest(head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:

@@ -14,6 +14,7 @@ from pytest_tfdocker.archive.pieces import Pieces
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import (
+    HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,
     ImageEvidence,
     Waste,
@@ -57,10 +58,20 @@ def collect_waste(
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
-    reading = Reading(digests=True, on_bytes=telling(tell, of))
+    reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
     pieces = Pieces(engine.save(evidence.id))
     image, layers = read_saved(cast("IO[bytes]", pieces), reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
+
+
+def _largest(evidence: ImageEvidence) -> int | None:
+    """What a hidden file can have at most: no more than all of them; None where that isn't known.
+
+    Disk blocks are no measure of a file: one with holes has fewer.
+    """
+    if evidence.wasted_bytes is None or evidence.counts_blocks:
+        return None
+    return max(evidence.wasted_bytes, HIDDEN_BY_THE_ENGINE_BYTES)
 
 
 def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
