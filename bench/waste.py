@@ -5,7 +5,6 @@ taken long before. Memory is that of the whole process, inventory and all.
 """
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -51,7 +50,7 @@ def cost(command: Sequence[str | Path]) -> Cost:
 
 
 def read_layers() -> None:
-    """What the check does where it fails; prints seconds, and MB that stood in memory before."""
+    """What the check does where it fails; prints its seconds."""
     with Engine.connect() as engine:
         inspected = engine.inspect(IMAGE)
         layers = [layer.bytes for layer in layers_of(engine, inspected)]
@@ -59,10 +58,9 @@ def read_layers() -> None:
             engine, inspected["Id"], image_config(inspected), run_id="bench", layer_bytes=layers
         )
         evidence = describe_image(engine, "bench", IMAGE, inspected=inspected, inventory=inventory)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         start = time.perf_counter()
         collect_waste(engine, evidence)
-        print(time.perf_counter() - start, before * 1024 / 1e6)
+        print(time.perf_counter() - start)
 
 
 def compare(rounds: int = ROUNDS) -> list[tuple[str, float, str, float]]:
@@ -78,23 +76,23 @@ def compare(rounds: int = ROUNDS) -> list[tuple[str, float, str, float]]:
         }
         costs: dict[str, list[Cost]] = {name: [] for name in commands}
         for number in range(1, rounds + 1):
-            for name, command in commands.items():
+            # The engine still tidies up for the one before: each is first once
+            names = [*commands][number % 3 :] + [*commands][: number % 3]
+            for name in names:
                 print(f"round {number} of {rounds}: {name}", file=sys.stderr)
-                costs[name].append(cost(command))
-    ours, dive, _ = costs.values()
-    said = [[float(word) for word in one.said.split()] for one in ours]
-    ours[:] = [one._replace(seconds=inner[0]) for one, inner in zip(ours, said, strict=True)]
-    before = statistics.median(inner[1] for inner in said)
+                costs[name].append(cost(commands[name]))
+    ours, quick, whole = costs.values()
+    ours[:] = [one._replace(seconds=float(one.said)) for one in ours]
     print(f"\n{'':38}{'median':>10}  (range){'':>14}peak memory")
     for name, found in costs.items():
         seconds = [one.seconds for one in found]
         range_ = f"({min(seconds):.2f} to {max(seconds):.2f})"
         print(f"{name:38}{_seconds(found):8.2f} s  {range_:20} {_peak(found):6.0f} MB")
-    print(f"of ours {before:.0f} MB stood before: interpreter, client of the engine, inventory")
-    print(f"{'all of ours / dive, memory':58}{_peak(ours) / _peak(dive):8.3f}")
+    print(f"{'layers read / dive --ci, memory':58}{_peak(ours) / _peak(quick):8.3f}")
     return [
-        ("layers read / dive", _seconds(ours) / _seconds(dive), "at most 1", 1.0),
-        ("layers read / dive, memory added", (_peak(ours) - before) / _peak(dive), "under 1", 1.0),
+        ("layers read / dive --ci", _seconds(ours) / _seconds(quick), "at most 1", 1.0),
+        # Which files, of which layer: what we tell, --ci does not
+        ("layers read / dive --json, memory", _peak(ours) / _peak(whole), "under 1", 1.0),
         ("layers read, MB", _peak(ours), "under 200", MOST_MB),
     ]
 
