@@ -124,7 +124,7 @@ class Layout:
 def saved(
     layers: list[bytes], *, tags: list[str] | None = None, **changes: Any
 ) -> dict[str, bytes]:
-    """As `docker save` up to version 24 writes it; equal layers are links to the first."""
+    """As `docker save` up to version 24 writes it."""
     config = json.dumps(config_of(layers, **changes)).encode()
     name = f"{digest(config)[7:]}.json"
     names = [f"{digest(layer + bytes([at]))[7:]}/layer.tar" for at, layer in enumerate(layers)]

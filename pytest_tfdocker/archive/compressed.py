@@ -56,13 +56,18 @@ def is_compressed(stream: io.BufferedReader) -> bool:
     return head.startswith((GZIP, ZSTD))
 
 
+def refuse_unread(stream: io.BufferedReader, what: str) -> None:
+    """Raises ArchiveError where it is packed in another way."""
+    for start, name in UNREAD.items():
+        if stream.peek(8).startswith(start):
+            raise ArchiveError(f"{what} is packed with {name}, which is not read: unpack it first")
+
+
 @contextmanager
 def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
     """What is in it, whichever way it is packed. Raises ArchiveError, also while it is read."""
-    head = stream.peek(8)
-    for start, name in UNREAD.items():
-        if head.startswith(start):
-            raise ArchiveError(f"{what} is packed with {name}, which is not read: unpack it first")
+    refuse_unread(stream, what)
+    head = stream.peek(4)
     try:
         if head.startswith(GZIP):
             with gzip.open(stream, "rb") as opened:

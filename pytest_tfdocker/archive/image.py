@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pytest_tfdocker.archive.compressed import buffered, is_compressed
+from pytest_tfdocker.archive.compressed import buffered, is_compressed, refuse_unread
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.layer import LayerFiles, Reading
 from pytest_tfdocker.archive.layouts import (
@@ -30,6 +30,7 @@ def opened(path: Path, reading: Reading) -> Iterator[Layout]:
         raise ArchiveError("it is neither a file nor a folder")
     with path.open("rb") as file:
         stream = buffered(file)
+        refuse_unread(stream, "it")
         if is_compressed(stream):
             yield LayoutStream(stream, reading)
         else:

@@ -369,10 +369,17 @@ def test_what_is_no_archive_says_so(refused, data):
     assert refused(data).startswith("it is cut off or broken: ")
 
 
+@pytest.mark.parametrize(
+    ("data", "name"), [(b"BZh91AY&SY", "bzip2"), (b"\xfd7zXZ\0\0", "xz"), (b"PK\x03\x04", "zip")]
+)
+def test_other_ways_to_pack_it_are_named(refused, data, name):
+    assert refused(data) == f"it is packed with {name}, which is not read: unpack it first"
+
+
 def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with (
-        pytest.raises(ArchiveError, match="^it is neither a file nor a folder$"),
+        pytest.raises(ArchiveError, match=r"^it is neither a file nor a folder$"),
         opened(tmp_path / "pipe", Reading()),
     ):
         pass
@@ -400,7 +407,7 @@ def test_a_stream_is_read_once(tmp_path):
     path.write_bytes(SMALL)
     with path.open("rb") as stream:
         stream.seek = None
-        image, layers = read_saved(stream, Reading())
+        _, layers = read_saved(stream, Reading())
     assert [layer.paths for layer in layers] == [["/a"], ["/b", "/c"]]
 
 

@@ -1,5 +1,7 @@
 """Command line and environment, over the settings."""
 
+from pathlib import Path
+
 import pytest
 
 OWN = "tfdocker.toml"
@@ -39,17 +41,30 @@ def test_several_images_are_given_by_name(load):
         (TWO, "serv=a", "no image is named 'serv'; did you mean 'serve'?"),
         (TWO, "x=a", "no image is named 'x'; names: serve, train"),
         ("", "x=a", "no image is named 'x'; the settings name no images"),
-        ("", "default=", "expected a tag, a digest or an id, found ''"),
-        ("", "a b", "expected a tag, a digest or an id, found 'a b'"),
-        (
-            "",
-            "tar:f.tar",
-            "'tar:f.tar' is not supported by this version; give a tag, a digest or an id",
-        ),
+        ("", "default=", "expected a tag, a digest or an id, tar:FILE or oci:DIR, found ''"),
+        ("", "a b", "expected a tag, a digest or an id, tar:FILE or oci:DIR, found 'a b'"),
+        ("", "tar:", "expected a file behind 'tar:'"),
+        ("", "oci:", "expected a folder behind 'oci:'"),
+        (TWO, "tar:f", "which image is 'tar:{cwd}/f'? Write NAME=tar:{cwd}/f; names: serve, train"),
     ],
 )
 def test_a_reference_that_cannot_be_meant_is_refused(problems, files, given, problem):
-    assert problems({OWN: files}, images=[given]) == [f"--tfdocker-image: {problem}"]
+    told = problem.replace("{cwd}", str(Path.cwd()))
+    assert problems({OWN: files}, images=[given]) == [f"--tfdocker-image: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("tar:a=b c.tar", "tar:{cwd}/a=b c.tar"),
+        ("default=tar:x.tar:app:ci", "tar:{cwd}/x.tar:app:ci"),
+        ("oci:/abs/dir", "oci:/abs/dir"),
+    ],
+)
+def test_a_file_is_seen_from_the_current_folder(load, given, meant):
+    (image,) = load({OWN: ""}, images=[given]).images
+    assert image.given == meant.replace("{cwd}", str(Path.cwd()))
+    assert image.is_file
 
 
 def test_one_image_is_given_once(problems):

@@ -65,7 +65,7 @@ parity = "warning"
 "peak-memory[b]" = "off"
 """
     where = "tool.tfdocker"
-    assert problems({PYPROJECT: text}, environ={"TFDOCKER_KEEP": "2"}, images=["oci:x"]) == [
+    assert problems({PYPROJECT: text}, environ={"TFDOCKER_KEEP": "2"}, images=["oci:"]) == [
         f"pyproject.toml:2: {where}.memory: unknown key; did you mean 'run.memory'?",
         f"pyproject.toml:3: {where}.compose: no file 'compose.yaml' in {tmp_path}",
         f"pyproject.toml:6: {where}.run.memory: "
@@ -101,7 +101,7 @@ parity = "warning"
         f"pyproject.toml:34: {where}.checks.\"size[x]\": unknown check; did you mean 'size'?",
         f"pyproject.toml:35: {where}.checks.\"build[x]\": 'build' takes no parameter",
         f"pyproject.toml:36: {where}.checks.\"peak-memory[b]\": no smoke is named 'b'",
-        "--tfdocker-image: 'oci:x' is not supported by this version; give a tag, a digest or an id",
+        "--tfdocker-image: expected a folder behind 'oci:'",
         "TFDOCKER_KEEP: expected 1 or 0, found '2'",
     ]
 
