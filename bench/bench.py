@@ -59,6 +59,11 @@ def starts(rounds: int) -> list[bool]:
     ]
 
 
+def layers(rounds: int) -> list[bool]:
+    """All layers of the example read for size[wasted]: seconds and memory, beside dive."""
+    return [told(*target) for target in waste.compare(rounds)]
+
+
 def cuda(rounds: int) -> list[bool]:
     """PyPI's torch for CUDA, 6 GB, only when asked for: evidence beside du, dive and syft."""
     with built("cuda", CUDA) as image:
@@ -70,6 +75,7 @@ PARTS: dict[str, Callable[[int], list[bool]]] = {
     "small-files": small_files,
     "ten-times": ten_times,
     "starts": starts,
+    "layers": layers,
 }
 
 

@@ -6,9 +6,10 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO
 
 from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, read_into
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -18,7 +19,6 @@ else:
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 """Ways to pack that are none of a layer's, by their first bytes."""
-READ_BYTES = 1 << 20
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
@@ -36,19 +36,18 @@ class Counted(io.RawIOBase):
         """Yes."""
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
         """As io.RawIOBase has it."""
-        piece = self._stream.read(len(buffer))
-        buffer[: len(piece)] = piece
-        self.count += len(piece)
+        count = read_into(self._stream, buffer)
+        self.count += count
         if self._on_bytes is not None:
             self._on_bytes(self.count)
-        return len(piece)
+        return count
 
 
 def buffered(stream: IO[bytes], on_bytes: OnBytes | None = None) -> io.BufferedReader:
     """A stream whose first bytes can be looked at."""
-    return io.BufferedReader(Counted(stream, on_bytes), READ_BYTES)
+    return io.BufferedReader(Counted(stream, on_bytes), PIECE_BYTES)
 
 
 def is_compressed(stream: io.BufferedReader) -> bool:
@@ -72,10 +71,10 @@ def decompressed(stream: io.BufferedReader, what: str) -> Iterator[IO[bytes]]:
     try:
         if head.startswith(GZIP):
             with gzip.open(stream, "rb") as opened:
-                yield cast("IO[bytes]", opened)
+                yield io.BufferedReader(opened, PIECE_BYTES)
         elif head.startswith(ZSTD):
             with zstd.ZstdFile(stream) as opened:
-                yield cast("IO[bytes]", opened)
+                yield io.BufferedReader(opened, PIECE_BYTES)
         else:
             yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError) as error:

@@ -9,13 +9,13 @@ import msgspec
 
 from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute, cut_off
 
 FILE, HARD_LINK, SYMLINK, FOLDER, OTHER = range(5)
 WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
 """OCI image layer specification: a name that a layer deletes; a folder of which it hides all that
 is below; what AUFS kept for itself."""
-PIECE_BYTES = 1 << 20
 KEPT_BYTES = 256 << 20
 """Of contents that are kept, all together."""
 PATH_BYTES = 4096
@@ -88,6 +88,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     reduce: Reduce = whole
     digests: bool = False
     """Of every file, by which a later copy of the same content is told."""
+    digested_bytes: int | None = None
+    """Files that are larger need no digest."""
     on_bytes: OnBytes | None = None
     """Told how many bytes of the archive, as it is packed, have been read."""
 
@@ -99,14 +101,17 @@ def scan_layer(
 
     `kept_bytes`: how much of contents may be kept.
     """
-    found = LayerFiles()
+    found, buffer = LayerFiles(), memoryview(bytearray(PIECE_BYTES))
     with cut_off(what):
         for entry, content in Tar(stream, what):
             row = _take(found, entry, what)
             if row is not None and found.kinds[row] == FILE and not entry.issparse():
-                _read(found, row, content or io.BytesIO(), reading, kept_bytes)
+                content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
+                head = _keep(found, row, content, reading, kept_bytes)
+                if _has_digest(reading, entry.size):
+                    found.digests[row] = _digest(head, content, buffer)
         # A packed layer tells at its end whether it was all of it
-        while stream.read(PIECE_BYTES):
+        while read_into(stream, buffer):
             pass
     return found
 
@@ -151,20 +156,31 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
     return row
 
 
-def _read(
+def _keep(
     found: LayerFiles, row: int, content: IO[bytes], reading: Reading, kept_bytes: int
-) -> None:
-    path, size = found.paths[row], found.sizes[row]
-    keep = reading.wanted(path, size, executable=row in found.programs)
-    if keep is not None and keep > kept_bytes - found.kept_bytes:
+) -> bytes:
+    """What was read of it."""
+    path, executable = found.paths[row], row in found.programs
+    keep = reading.wanted(path, found.sizes[row], executable=executable)
+    if keep is None:
+        return b""
+    if keep > kept_bytes - found.kept_bytes:
         found.unkept += 1
-        keep = None
+        return b""
     head = content.read(keep) if keep else b""
-    if keep is not None:
-        found.contents[row] = reading.reduce(path, head)
-        found.kept_bytes += len(found.contents[row])
-    if reading.digests and size:
-        state = hashlib.sha1(head, usedforsecurity=False)
-        while piece := content.read(PIECE_BYTES):
-            state.update(piece)
-        found.digests[row] = state.digest()
+    found.contents[row] = reading.reduce(path, head)
+    found.kept_bytes += len(found.contents[row])
+    return head
+
+
+def _has_digest(reading: Reading, size: int) -> bool:
+    most = reading.digested_bytes
+    return reading.digests and size > 0 and (most is None or size <= most)
+
+
+def _digest(head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:
+    """Of what was read of it and of the rest."""
+    state = hashlib.sha1(head, usedforsecurity=False)
+    while count := read_into(content, buffer):
+        state.update(buffer[:count])
+    return state.digest()

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from pytest_tfdocker.archive.compressed import (
-    READ_BYTES,
     buffered,
     decompressed,
     is_compressed,
@@ -20,6 +19,7 @@ from pytest_tfdocker.archive.layer import (
     Reading,
     scan_layer,
 )
+from pytest_tfdocker.archive.pieces import PIECE_BYTES
 from pytest_tfdocker.archive.tar import Entry, Tar, broken, cut_off
 
 DOCUMENT_BYTES = 16 << 20
@@ -44,9 +44,12 @@ class _Progress:
         self._tell, self._before = reading.on_bytes, 0
         self._left_bytes = KEPT_BYTES
 
-    def scan(self, content: IO[bytes], size: int, name: str) -> LayerFiles:
+    def counted(self, content: IO[bytes]) -> io.BufferedReader:
+        """Tells what is read of it."""
+        return buffered(content, self._told if self._tell else None)
+
+    def scan(self, stream: io.BufferedReader, size: int, name: str) -> LayerFiles:
         """One layer, plain or compressed. Raises ArchiveError."""
-        stream = buffered(content, self._told if self._tell else None)
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
             found = scan_layer(plain, f"layer {name}", self._reading, kept_bytes=self._left_bytes)
@@ -84,7 +87,7 @@ class LayoutFolder:
             if path is not None:
                 with path.open("rb") as file:
                     size = path.stat().st_size
-                    found[name] = progress.scan(file, size, name)
+                    found[name] = progress.scan(progress.counted(file), size, name)
         return found
 
 
@@ -126,7 +129,8 @@ class LayoutTar:
         for name in names:
             found = self._open(name)
             if found is not None:
-                layers[name] = progress.scan(*found, name)
+                content, size = found
+                layers[name] = progress.scan(progress.counted(content), size, name)
         return layers
 
 
@@ -144,8 +148,8 @@ class LayoutStream:
                 if entry.issym():
                     self._links[name] = _led_to(name, entry.linkname)
                 elif content is not None:
-                    self._take(name, entry.size, buffered(content), progress)
-            while plain.read(READ_BYTES):
+                    self._take(name, entry.size, progress.counted(content), progress)
+            while plain.read(PIECE_BYTES):
                 pass
 
     def _take(self, name: str, size: int, content: io.BufferedReader, progress: _Progress) -> None:

@@ -96,8 +96,8 @@ class Merged:
 
     @cached_property
     def _left(self) -> set[Row]:
-        """Contents that have a name."""
-        return {content for _, _, content in self.files()}
+        """Of what was hidden under one name, contents that have another."""
+        return {content for _, _, content in self.files() if content in self._gone}
 
     def _told(self, at: int, row: int, by: int, *, is_over: bool) -> Hidden:
         layer = self._layers[at]

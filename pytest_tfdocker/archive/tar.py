@@ -1,15 +1,17 @@
 """The entries of a tar, one after the other, from a stream that is read once."""
 
+import struct
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.forward import Forward
 
-BLOCKS_BYTES = 1 << 20
-ENDS = 16
-"""Reads behind the end, of which a sound tar needs one or two."""
+_HEADER = struct.Struct("100s8s16x12s12x8sx100s255x")
+"""Of a POSIX header its name, mode, size, checksum and target."""
+PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
 SPECIAL_BYTES = 1 << 20
 """Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
 SPECIAL = frozenset(
@@ -31,6 +33,8 @@ class Entry(tarfile.TarInfo):
     """One that takes no broken header for the end, as tarfile does behind the first; nor a cut.
 
     A tar ends with blocks of zeros: one that has none is cut off between two entries.
+    Of files, links and folders it knows name, size, mode and target alone: an image has so many
+    that the rest, which nobody asks for, would take a good part of the time.
     """
 
     @classmethod
@@ -38,15 +42,38 @@ class Entry(tarfile.TarInfo):
         """As tarfile has it."""
         if not buf:
             raise _BrokenHeaderError("it lacks its end")
+        found = cls._plain(buf, encoding, errors) or cls._other(buf, encoding, errors)
+        if found.type in SPECIAL and found.size > SPECIAL_BYTES:
+            raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
+        return found.sound()
+
+    @classmethod
+    def _plain(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self | None:
+        """None where anything in it is less than usual."""
+        if len(buf) != tarfile.BLOCKSIZE or buf[156:157] not in PLAIN or buf[345]:
+            return None
+        name, mode, size, checksum, target = _HEADER.unpack(buf)
+        found = cls(name.partition(tarfile.NUL)[0].decode(encoding, errors))
         try:
-            found = super().frombuf(buf, encoding, errors)
+            if int(checksum.strip(b" \0"), 8) != sum(buf) - sum(checksum) + 8 * ord(" "):
+                return None
+            found.mode, found.size = int(mode.strip(b" \0"), 8), int(size.strip(b" \0"), 8)
+        except ValueError:
+            return None
+        found.type = bytes(buf[156:157])
+        found.linkname = target.partition(tarfile.NUL)[0].decode(encoding, errors)
+        if found.type == tarfile.DIRTYPE:
+            found.name = found.name.rstrip("/")
+        return found
+
+    @classmethod
+    def _other(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if str(error) == "end of file header":
                 raise
             raise _BrokenHeaderError(str(error)) from None
-        if found.type in SPECIAL and found.size > SPECIAL_BYTES:
-            raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
-        return found.sound()
 
     def sound(self) -> Self:
         """Itself. Raises an error where its size is none: it would lead back in the tar."""
@@ -79,20 +106,6 @@ _ODD = (ValueError, OverflowError, IndexError, KeyError, TypeError, AttributeErr
 """Raised by tarfile where the numbers and maps of PAX headers are none."""
 
 
-class _Ending:
-    """A stream that can't be read on and on behind its end, as tarfile does to skip an entry."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._ends = stream, 0
-
-    def read(self, size: int) -> bytes:
-        piece = self._stream.read(size)
-        self._ends += not piece
-        if self._ends > ENDS:
-            raise _BrokenHeaderError("unexpected end of data")
-        return piece
-
-
 class Tar:
     """Entries and their contents, in order. Nothing is unpacked."""
 
@@ -105,12 +118,13 @@ class Tar:
 
         Raises ArchiveError.
         """
+        stream = Forward(self._stream)
         with (
             broken(self._what),
+            # Not "r|": tarfile's own stream copies all that it has buffered at each read
             tarfile.open(
-                fileobj=cast("IO[bytes]", _Ending(self._stream)),
-                mode="r|",
-                bufsize=BLOCKS_BYTES,
+                fileobj=cast("IO[bytes]", stream),
+                mode="r:",
                 tarinfo=Entry,
                 encoding="utf-8",
                 errors="surrogateescape",
@@ -119,8 +133,14 @@ class Tar:
             while (entry := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined] # else it keeps them all
                 assert isinstance(entry, Entry)  # noqa: S101 (by `tarinfo`)
-                content = tar.extractfile(entry) if entry.isreg() and entry.size else None
-                yield entry.sound(), content
+                yield entry.sound(), _content(tar, entry, stream)
+                stream.skip_to(tar.offset)
+
+
+def _content(tar: tarfile.TarFile, entry: Entry, stream: Forward) -> IO[bytes] | None:
+    if not entry.isreg() or not entry.size:
+        return None
+    return tar.extractfile(entry) if entry.issparse() else stream.content(entry.size)
 
 
 def absolute(name: str) -> tuple[str, bool]:

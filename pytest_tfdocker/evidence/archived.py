@@ -34,9 +34,8 @@ from pytest_tfdocker.evidence.unstarted import (
     environ_of,
     read_unstarted,
 )
-from pytest_tfdocker.evidence.waste import Doing, saved, waste_of
+from pytest_tfdocker.evidence.waste import Doing, saved, telling, waste_of
 from pytest_tfdocker.settings.schema import Image
-from pytest_tfdocker.settings.units import format_size
 from pytest_tfdocker.text import printable, printable_lines
 
 LARGE_BYTES = 10**6
@@ -169,7 +168,7 @@ def _reading(config: ImageConfig, tell: Callable[[str], None]) -> Reading:
         wanted=passing.wanted_bytes,
         reduce=passing.reduced,
         digests=True,
-        on_bytes=lambda count: tell(f"{format_size(count)} read"),
+        on_bytes=telling(tell),
     )
 
 

@@ -1,17 +1,20 @@
 """Which files a later layer hides, and which one: from the layers' own tars."""
 
-import io
 import os.path
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import IO, cast
 
+from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import read_saved
 from pytest_tfdocker.archive.layer import Reading
 from pytest_tfdocker.archive.merge import Hidden, Merged
-from pytest_tfdocker.engine.client import PIECE_BYTES, Engine
+from pytest_tfdocker.archive.pieces import Pieces
+from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import (
+    HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,
     ImageEvidence,
     Waste,
@@ -24,6 +27,8 @@ from pytest_tfdocker.settings.units import format_size
 Doing = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 """Tells the user of one thing that takes a while; gives what takes how far it is."""
 
+TOLD_BYTES = 10**7
+"""After so many more it is told how far it is."""
 FILES = 200
 """Of the largest that are told one by one."""
 
@@ -53,34 +58,37 @@ def collect_waste(
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
-    reading = Reading(digests=True, on_bytes=lambda count: tell(f"{format_size(count)}{of} read"))
+    reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
     image, layers = read_saved(saved(engine, evidence.id), reading)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
 
 
-def saved(engine: Engine, image_id: str) -> io.BufferedReader:
+def saved(engine: Engine, image_id: str) -> IO[bytes]:
     """The stream of `docker save`."""
-    return io.BufferedReader(_Pieces(engine.save(image_id)), PIECE_BYTES)
+    return cast("IO[bytes]", Pieces(engine.save(image_id)))
 
 
-class _Pieces(io.RawIOBase):
-    """A stream of pieces that come one by one."""
+def _largest(evidence: ImageEvidence) -> int | None:
+    """What a hidden file can have at most: no more than all of them; None where that isn't known.
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._left = pieces, memoryview(b"")
+    Disk blocks are no measure of a file: one with holes has fewer.
+    """
+    if evidence.wasted_bytes is None or evidence.counts_blocks:
+        return None
+    return max(evidence.wasted_bytes, HIDDEN_BY_THE_ENGINE_BYTES)
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._left = memoryview(piece)
-        count = min(len(buffer), len(self._left))
-        buffer[:count], self._left = self._left[:count], self._left[count:]
-        return count
+def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
+    """Tells how much has been read, as often as a user could read that."""
+    told = 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal told
+        if count - told >= TOLD_BYTES:
+            told = count
+            tell(f"{format_size(count)}{of} read")
+
+    return on_bytes
 
 
 def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
