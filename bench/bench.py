@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import waste
 from images import CUDA, FILES, built, compare, on_image, ten_times_larger
 from measuring import Row, measure, show, timed, told
 
