@@ -7,7 +7,8 @@ from typing import IO, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
 
-BLOCKS_BYTES = 1 << 20
+BLOCKS_BYTES = 16 << 10
+"""tarfile copies what is left of a block with each header: of a large one that takes minutes."""
 ENDS = 16
 """Reads behind the end, of which a sound tar needs one or two."""
 SPECIAL_BYTES = 1 << 20

@@ -161,7 +161,7 @@ def without_layers(records):
 
 
 def causes(evidence):
-    """Bytes and files by cause. Of two equal files the later one is the copy, where that is known."""
+    """Of two equal files the later one is the copy, where that is known: paths may differ."""
     return {one.cause: (one.bytes, one.count) for one in evidence.files.bloat}
 
 
