@@ -220,3 +220,42 @@ def test_the_example_gives_what_the_engine_gave(docker_client, evidence_of, tmp_
     wanted, _ = evidence_of(EXAMPLE, os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
     found, _ = evidence_of(f"tar:{path}")
     assert_same(found, wanted)
+
+
+WASTING = """\
+FROM {base}
+COPY big /srv/big
+RUN rm /srv/big && echo 1 >/srv/a
+"""
+
+
+@pytest.fixture
+def wasting(user_project, small_image):
+    """A project whose image hides 3 MB of a file."""
+    user_project.write("Dockerfile", WASTING.format(base=small_image))
+    user_project.write("big", os.urandom(3_000_000))
+
+    def judge(budget, *arguments):
+        user_project.write("pyproject.toml", f'[tool.tfdocker.size]\nwasted = "{budget}"\n')
+        return user_project.judge("-k", "wasted", "-p", "no:cacheprovider", *arguments)
+
+    return judge
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "-n 2"])
+def test_layers_are_read_where_too_much_is_wasted(wasting, workers):
+    said = wasting("1 MB", *workers)
+    (text,) = said.texts.values()
+    assert text.split("\n")[1:] == [
+        "  3.0 MB  /srv/big  Dockerfile:2  deleted by Dockerfile:3",
+        "  mend: delete it in the instruction that writes it; a later one frees nothing",
+    ]
+    assert said.headlines["size[wasted]"] == "3.0 MB, 2.0 MB over 1.0 MB"
+    if not workers:
+        assert said.output.count("layers: of the image") == 1
+
+
+def test_no_layer_is_read_where_little_enough_is_wasted(wasting):
+    said = wasting("10 MB")
+    assert said.outcomes == {"size[wasted]": "passed"}
+    assert "layers: of the image" not in said.output

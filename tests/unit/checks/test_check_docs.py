@@ -29,12 +29,28 @@ from pytest_tfdocker.evidence.records import (
     Layer,
     Owner,
     Phase,
+    Waste,
+    WastedFile,
+    WastedGroup,
 )
 from pytest_tfdocker.settings.rules import BLOAT
 
 DOCS = Path(__file__).parents[3] / "docs/checks"
 MB, MIB, GIB = 10**6, 2**20, 2**30
 ORIGINS = {"run.memory": "compose.yaml:9"}
+WHEELS = [("torch-2.14.1-cp311-cp311-manylinux_2_28_x86_64", 310), ("transformers-5.23.0", 11)]
+WASTE = Waste(
+    bytes=360 * MB,
+    count=15,
+    groups=[
+        WastedGroup(layer=1, by=3, how="deleted", bytes=358 * MB, count=13, below="/wheels/"),
+        WastedGroup(layer=1, by=2, how="rewritten", bytes=2 * MB, count=2, below="/wheels/models/"),
+    ],
+    files=[
+        WastedFile(path=f"/wheels/{name}.whl", bytes=size * MB, layer=1, by=3, how="deleted")
+        for name, size in WHEELS
+    ],
+)
 
 
 def example(check_id, verdict):
@@ -95,9 +111,9 @@ def examples(facts, evidence, declared, run, engine):
     )
     big = evidence(layers=bloated, files=files)
 
-    def sized(name, budget, download=None):
+    def sized(name, budget, **more):
         settings = {"size": {name: budget}, "gpu": {"expect": "none"}}
-        return size.CHECK.judge(facts(settings, evidence=big, download=download), name)
+        return size.CHECK.judge(facts(settings, evidence=big, **more), name)
 
     manifest = Download(
         bytes=1932 * MB,
@@ -180,10 +196,10 @@ def examples(facts, evidence, declared, run, engine):
         ],
         "size": [
             example("size[total]", sized("total", 2000 * MB)),
-            example("size[download]", sized("download", 1500 * MB, manifest)),
-            example("size[download]", sized("download", 1900 * MB, estimate)),
+            example("size[download]", sized("download", 1500 * MB, download=manifest)),
+            example("size[download]", sized("download", 1900 * MB, download=estimate)),
             example("size[layer]", sized("layer", 1000 * MB)),
-            example("size[wasted]", sized("wasted", 20 * MB)),
+            example("size[wasted]", sized("wasted", 20 * MB, waste=WASTE)),
         ],
         "bloat": [
             example(
