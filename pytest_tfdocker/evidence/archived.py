@@ -90,7 +90,7 @@ def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     key = f"archive {given.image.id} {layers} {image.settings.python} {hash_of_our_own()}"
     found = store.recall(key, ImageEvidence)
     if found is None:
-        with doing(f"read {given.path.name}") as tell:
+        with doing(f"read {printable(given.path.name)}") as tell:
             found = read_archived(given, image.settings.python, tell)
         store.keep(key, found)
     return msgspec.structs.replace(found, name=image.name, reference=image.given)

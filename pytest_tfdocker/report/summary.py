@@ -11,7 +11,7 @@ from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
 from pytest_tfdocker.settings.units import format_memory, format_seconds, format_size
-from pytest_tfdocker.text import bounded, one_line, shorten, table
+from pytest_tfdocker.text import bounded, one_line, printable, shorten, table
 
 LARGEST = 5
 REASONS = 3
@@ -34,7 +34,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
 
 def last_line(report: ImageReport) -> str:
     """What was judged: image, digest, platform, interpreter and why, counts and reasons."""
-    return f"tfdocker: {_what(report)}: {_counts(report.checks)}"
+    return printable(f"tfdocker: {_what(report)}: {_counts(report.checks)}")
 
 
 def _what(report: ImageReport) -> str:

@@ -236,3 +236,18 @@ def test_a_file_that_may_not_be_read_is_told(project, judged):
         (project.folder / "image.tar").chmod(0)
         text = "image.tar can't be read: Permission denied"
     assert_one_error(project, judged("tar:image.tar"), text)
+
+
+def test_what_an_image_says_of_itself_is_printed_without_control_characters(project, judged):
+    red = "\x1b[31mred"
+    layout = Layout().add(
+        [PYTHON, LATER],
+        name=f"app:{red}",
+        os=f"linux{red}",
+        config={"Cmd": [red], "Env": ["PATH=/usr/bin"], "WorkingDir": f"/{red}"},
+        history=[{"created_by": f"COPY {red}"}, {"created_by": f"RUN {red}"}],
+    )
+    (project.folder / f"im{red}.tar").write_bytes(layout.tar())
+    result = judged(f"tar:im{red}.tar")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["tfdocker: tar:*/im\\x1b[[]31mred.tar sha256:*"])
