@@ -10,7 +10,10 @@ import pytest
 
 from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.evidence.image import image_config, platform_of
-from pytest_tfdocker.evidence.inventory import _parts, collect_inventory
+from pytest_tfdocker.evidence.inventory import collect_inventory
+from pytest_tfdocker.evidence.listing import read_listing, unpacked
+from pytest_tfdocker.evidence.parts import inventory_of
+from pytest_tfdocker.evidence.placing import place_files
 from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
 
 pytestmark = pytest.mark.engine
@@ -120,11 +123,13 @@ def both(engine, exported):
         files = exported(tag, config)
         told = read_unstarted(files.tree(config), config, platform_of(inspected), python)
         assert (told.pop("problems"), files.kept.problems()) == ([], [])
-        report = {**told, "files": FILES, "listing": files.listing(), "identical": ["json", "[]"]}
+        report = {**told, "files": FILES, "owned": unpacked(told["owned"])}
+        listing = read_listing(unpacked(files.listing()))
+        placed = place_files(listing, [])
         inside = collect_inventory(
             engine, inspected["Id"], config, run_id="test", python=python, contents=False
         )
-        return inside, _parts(report, config, [])
+        return inside, inventory_of(report, listing, placed, [], config)
 
     return read
 
