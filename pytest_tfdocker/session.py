@@ -22,6 +22,7 @@ from pytest_tfdocker.engine.sweep import sweep
 from pytest_tfdocker.evidence.archived import recall_archived
 from pytest_tfdocker.evidence.base import base_of_layers, recall_base, with_base, with_lines
 from pytest_tfdocker.evidence.download import recall_download
+from pytest_tfdocker.evidence.download_of_file import download_of_file
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.imports import import_or_recall
@@ -224,7 +225,11 @@ class Session:
     def download(self, image: Image) -> Download | Absent:
         """What a registry sends of the image, told or estimated."""
         if image.is_file:
-            return self.evidence(image).download
+            return self._once(
+                ("download", image.name),
+                Download | Absent,
+                lambda: download_of_file(image, self.evidence(image), self._doing),
+            )
         return self._once(
             ("download", image.name),
             Download | Absent,

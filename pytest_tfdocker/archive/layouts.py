@@ -35,6 +35,9 @@ class Layout(Protocol):
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
         """What these hold; those that are missing are left out. Raises ArchiveError."""
 
+    def blob(self, name: str) -> IO[bytes] | None:
+        """A file that can be read from anywhere; None where it isn't there, or is read but once."""
+
 
 class _Progress:
     """Of several blobs, read one after the other."""
@@ -73,6 +76,10 @@ class LayoutFolder:
         parts = PurePosixPath(name)
         path = self._root / name
         return path if ".." not in parts.parts and not parts.root and path.is_file() else None
+
+    def blob(self, name: str) -> IO[bytes] | None:
+        path = self._path(name)
+        return None if path is None else path.open("rb")
 
     def document(self, name: str) -> bytes | None:
         path = self._path(name)
@@ -117,6 +124,10 @@ class LayoutTar:
         content = self._tar.extractfile(member)
         return None if content is None else (content, member.size)
 
+    def blob(self, name: str) -> IO[bytes] | None:
+        found = self._open(name)
+        return None if found is None else found[0]
+
     def document(self, name: str) -> bytes | None:
         found = self._open(name)
         if found is None or found[1] > DOCUMENT_BYTES:
@@ -160,6 +171,9 @@ class LayoutStream:
                 self._layers[name] = progress.scan(content, size, name)
             except ArchiveError as error:  # of what may be no layer, or another image's
                 self._layers[name] = error
+
+    def blob(self, name: str) -> IO[bytes] | None:  # noqa: ARG002
+        return None
 
     def document(self, name: str) -> bytes | None:
         return self._documents.get(_clean(name))

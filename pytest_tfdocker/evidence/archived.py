@@ -131,10 +131,7 @@ def _download(scanned: Sequence[LayerFiles]) -> Download | Absent:
     sizes = [layer.compressed_bytes for layer in scanned]
     packed = [size for size in sizes if size is not None]
     if len(packed) < len(sizes):
-        return Absent(
-            reason="the file holds its layers uncompressed\n"
-            "an archive as a push sends it: `docker buildx build --output type=oci,dest=FILE`"
-        )
+        return Absent(reason="the file holds layers uncompressed")
     return Download(bytes=sum(packed), source="archive", layers=packed)
 
 

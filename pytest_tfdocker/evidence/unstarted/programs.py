@@ -13,22 +13,15 @@ KEPT_FROM_THEM = ("open", "exec", "eval", "compile", "input", "print", "breakpoi
 """They look at an image's files by `tree` alone; a slip would read the host's."""
 
 
-class Programs:
-    """Fresh modules of these programs, with `tree` in place of the one that asks the system.
+class Loader:
+    """Makes fresh modules of programs that import each other; `sys.modules` has none of them."""
 
-    They remember what they have found, so each image needs its own. `sys.modules` has none of them.
-    """
+    def __init__(self, **modules: object) -> None:
+        """`modules`: stand in for the programs of these names."""
+        self._modules: dict[str, Any] = {PREFIX + name: one for name, one in modules.items()}
 
-    def __init__(self, tree: object) -> None:
-        """`tree`: has what probe/tree.py has."""
-        self._modules: dict[str, Any] = {f"{PREFIX}tree": tree}
-        self.environments = self._load("environments")
-        self.shell = self._load("shell")
-        self.resolve = self._load("resolve")
-        self.distributions = self._load("distributions")
-        self.rpm_data = self._load("rpm_data")
-
-    def _load(self, name: str) -> Any:
+    def load(self, name: str) -> Any:
+        """The module; those that it imports are loaded before it."""
         module = ModuleType(PREFIX + name)
         allowed = {k: v for k, v in vars(builtins).items() if k not in KEPT_FROM_THEM}
         module.__dict__["__builtins__"] = {**allowed, "__import__": self._import}
@@ -47,6 +40,29 @@ class Programs:
         if name.startswith(PREFIX):
             return self._modules[name]
         return __import__(name, namespace, local, fromlist or (), level)
+
+
+class Programs(Loader):
+    """These programs, with `tree` in place of the one that asks the system.
+
+    They remember what they have found, so each image needs its own.
+    """
+
+    def __init__(self, tree: object) -> None:
+        """`tree`: has what probe/tree.py has."""
+        super().__init__(tree=tree)
+        self.environments = self.load("environments")
+        self.shell = self.load("shell")
+        self.resolve = self.load("resolve")
+        self.distributions = self.load("distributions")
+        self.rpm_data = self.load("rpm_data")
+
+
+def load_sample() -> Any:
+    """probe/sample.py, whose `take` reads what it is given, and no file."""
+    loader = Loader()
+    loader.load("files")
+    return loader.load("sample")
 
 
 @cache

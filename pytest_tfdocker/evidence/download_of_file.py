@@ -1,0 +1,87 @@
+"""What a registry would send of an image in a file: as its layers stand there, or by a sample."""
+
+import zlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import accumulate
+from typing import IO
+
+from pytest_tfdocker.archive.compressed import buffered, is_compressed
+from pytest_tfdocker.archive.errors import ArchiveError
+from pytest_tfdocker.archive.image import opened
+from pytest_tfdocker.archive.layer import Reading
+from pytest_tfdocker.evidence.archived import find_archived
+from pytest_tfdocker.evidence.download import SAMPLE_SECONDS, Sample
+from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
+from pytest_tfdocker.evidence.unstarted.programs import load_sample
+from pytest_tfdocker.evidence.waste import Doing
+from pytest_tfdocker.settings.schema import Image
+
+
+def download_of_file(image: Image, evidence: ImageEvidence, doing: Doing) -> Download | Absent:
+    """Told where every layer is compressed; of those that are not, pieces are compressed."""
+    if isinstance(evidence.download, Download):
+        return evidence.download
+    try:
+        with doing("estimate of the download"):
+            return _estimate(image, evidence)
+    except (ArchiveError, OSError) as error:
+        return Absent(reason=f"no estimate of the download: {error}")
+
+
+def _estimate(image: Image, evidence: ImageEvidence) -> Download | Absent:
+    given = find_archived(image)
+    with ExitStack() as stack:
+        layout = stack.enter_context(opened(given.path, Reading()))
+        blobs = [layout.blob(name) for name in given.image.layers]
+        known = [stack.enter_context(blob) for blob in blobs if blob is not None]
+        if len(known) < len(blobs):
+            return Absent(
+                reason="no estimate of the download: the file is packed as a whole\n"
+                "unpack it (gunzip, unzstd), and its layers can be sampled"
+            )
+        packed_bytes = sum(_size(blob) for blob in known if _is_packed(blob))
+        plain = Plain([blob for blob in known if not _is_packed(blob)])
+        sample = load_sample()
+        told = sample.take(plain, zlib, sample.Clock(SAMPLE_SECONDS))
+    taken = Sample(**told, files_bytes=evidence.total_bytes or 0)
+    return Download(
+        bytes=packed_bytes + round(taken.estimate),
+        source="estimate",
+        error_bytes=round(taken.estimate * taken.relative_error),
+        sampled_bytes=taken.sampled_bytes,
+        archive_bytes=taken.archive_bytes,
+    )
+
+
+def _size(blob: IO[bytes]) -> int:
+    return blob.seek(0, 2)
+
+
+def _is_packed(blob: IO[bytes]) -> bool:
+    blob.seek(0)
+    return is_compressed(buffered(blob))
+
+
+class Plain:
+    """Layers one behind the other, readable from any offset, as probe/sample.py reads them."""
+
+    def __init__(self, blobs: Sequence[IO[bytes]]) -> None:
+        """`blobs`: can be read from anywhere."""
+        self._blobs = blobs
+        self._ends = list(accumulate(map(_size, blobs)))
+        self.bytes = self._ends[-1] if self._ends else 0
+
+    def read(self, start: int, end: int) -> bytes:
+        """What stands between these offsets."""
+        pieces, before = [], 0
+        for blob, after in zip(self._blobs, self._ends, strict=True):
+            first, last = max(start, before), min(end, after)
+            if first < last:
+                blob.seek(first - before)
+                pieces.append(blob.read(last - first))
+            before = after
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """They are closed by whoever has opened them."""

@@ -1,0 +1,83 @@
+"""What a registry would send of an image in a file: its layers as they are, or a sample of them."""
+
+import gzip
+import random
+from contextlib import nullcontext
+
+import pytest
+from archives import Layout, file, tar, write_folder
+
+from pytest_tfdocker.evidence.archived import find_archived, read_archived
+from pytest_tfdocker.evidence.download_of_file import Plain, download_of_file
+from pytest_tfdocker.evidence.records import Absent, Download
+from pytest_tfdocker.settings.schema import Image, ImageSettings
+
+WORDS = ("import ", "def ", "return ", "self ", "None ")
+
+
+def words(seed, count=60_000):
+    chosen = random.Random(seed)  # noqa: S311 (nothing secret)
+    return "".join(chosen.choice(WORDS) for _ in range(count)).encode()
+
+
+TEXT = tar(*(file(f"a{number}.py", words(number)) for number in range(4)))
+NOISE = tar(file("weights.bin", random.Random(0).randbytes(600_000)))  # noqa: S311
+
+
+@pytest.fixture
+def download(tmp_path):
+    def ask(*layers, form="tar"):
+        layout = Layout().add(list(layers))
+        path = tmp_path / "image"
+        if form == "oci":
+            write_folder(path, layout.all())
+        else:
+            path.write_bytes(gzip.compress(layout.tar()) if form == "gzip" else layout.tar())
+        scheme = "oci" if form == "oci" else "tar"
+        image = Image(
+            name="default", root=tmp_path, settings=ImageSettings(), given=f"{scheme}:{path}"
+        )
+        evidence = read_archived(find_archived(image), None)
+        return download_of_file(image, evidence, lambda _: nullcontext(lambda _: None))
+
+    return ask
+
+
+@pytest.mark.parametrize("form", ["tar", "oci"])
+def test_compressed_layers_are_what_is_sent(download, form):
+    packed = [gzip.compress(TEXT, 9), gzip.compress(NOISE, 1)]
+    sizes = [len(one) for one in packed]
+    assert download(*packed, form=form) == Download(
+        bytes=sum(sizes), source="archive", layers=sizes
+    )
+
+
+@pytest.mark.parametrize("form", ["tar", "oci"])
+def test_plain_layers_are_sampled_and_compressed_ones_counted(download, form):
+    packed = gzip.compress(TEXT, 6)
+    found = download(packed, TEXT, NOISE, form=form)
+    truth = 2 * len(packed) + len(gzip.compress(NOISE, 6))
+    assert (found.source, found.archive_bytes) == ("estimate", len(TEXT) + len(NOISE))
+    assert abs(found.bytes - truth) <= found.error_bytes
+    assert 0 < found.error_bytes < truth / 10
+
+
+def test_what_is_packed_as_a_whole_can_not_be_sampled(download):
+    found = download(TEXT, form="gzip")
+    assert isinstance(found, Absent)
+    assert found.reason == (
+        "no estimate of the download: the file is packed as a whole\n"
+        "unpack it (gunzip, unzstd), and its layers can be sampled"
+    )
+
+
+def test_layers_are_read_across_their_ends(tmp_path):
+    blobs = []
+    for number, content in enumerate([b"abc", b"", b"defgh"]):
+        (tmp_path / str(number)).write_bytes(content)
+        blobs.append((tmp_path / str(number)).open("rb"))
+    plain = Plain(blobs)
+    read = [plain.read(start, end) for start, end in ((0, 3), (1, 5), (4, 99), (8, 9))]
+    for blob in blobs:
+        blob.close()
+    assert (plain.bytes, read) == (8, [b"abc", b"bcde", b"efgh", b""])
