@@ -24,7 +24,7 @@ from pytest_tfdocker.evidence.base import base_of_layers, recall_base, with_base
 from pytest_tfdocker.evidence.download import recall_download
 from pytest_tfdocker.evidence.download_of_file import download_of_file
 from pytest_tfdocker.evidence.gpu import collect_gpu
-from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
+from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of, platform_of
 from pytest_tfdocker.evidence.imports import import_or_recall
 from pytest_tfdocker.evidence.inventory import recall_inventory
 from pytest_tfdocker.evidence.prepare import Prepared, Unprepared, prepare, read_dockerfile
@@ -151,6 +151,7 @@ class Session:
                 there.id,
                 image_config(inspected),
                 run_id=self.run_id,
+                platform=platform_of(inspected),
                 python=image.settings.python,
                 layer_bytes=[layer.bytes for layer in layers_of(engine, inspected)],
                 doing=self._doing,

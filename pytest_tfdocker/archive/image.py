@@ -52,8 +52,16 @@ def read_layers(layout: Layout, image: Chosen) -> list[LayerFiles]:
     return [found[name] for name in image.layers]
 
 
-def read_saved(stream: IO[bytes], reading: Reading) -> tuple[Chosen, list[LayerFiles]]:
-    """The one image that an engine saves, from a stream. Raises ArchiveError."""
+def read_saved(
+    stream: IO[bytes], reading: Reading, platform: str
+) -> tuple[Chosen, list[LayerFiles]]:
+    """The one image that an engine saves, from a stream; of several platforms that one.
+
+    Raises ArchiveError.
+    """
     layout = LayoutStream(buffered(stream), reading)
-    image = find_image(layout, None, None)
+    try:
+        image = find_image(layout, None, None)
+    except ArchiveError:
+        image = find_image(layout, None, platform)
     return image, read_layers(layout, image)

@@ -11,6 +11,8 @@ from pytest_tfdocker.archive.layer import FILE, FOLDER, HARD_LINK, SYMLINK, Laye
 LINKS = 40
 """Symbolic links in one path, as Linux follows."""
 
+MOVED_BYTES = 1 << 16
+"""Smaller files of one content are many: where the name differs too, nothing was moved."""
 Row = tuple[int, int]
 """Of a layer, and of an entry in it."""
 
@@ -108,8 +110,10 @@ class Merged:
             return Hidden(path, size, at, by, "rewritten")
         if is_over:
             return Hidden(path, size, at, by, "overwritten")
-        if copies:
-            return Hidden(path, size, at, by, "moved", copies[0])
+        name = path.rpartition("/")[2]
+        same = [one for one in copies if one.rpartition("/")[2] == name]
+        if same or (copies and size >= MOVED_BYTES):
+            return Hidden(path, size, at, by, "moved", (same or copies)[0])
         return Hidden(path, size, at, by, "deleted")
 
     def _copies(self, at: int) -> dict[tuple[int, bytes], list[str]]:

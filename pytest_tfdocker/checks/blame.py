@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
-from pytest_tfdocker.checks.wording import place
+from pytest_tfdocker.checks.wording import CHANGING, place
 from pytest_tfdocker.evidence.records import (
     HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,
@@ -28,7 +28,6 @@ HIDDEN = "hidden by a later layer"
 BY_ANOTHER_BASE = ("build-tools", "cuda-twice")
 """Causes that another base mends, where they came with it; what else it leaves out isn't known."""
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
-_CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
 
 
@@ -75,7 +74,7 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
 def _one_writer(image: Image, evidence: ImageEvidence, hidden: int, size: int) -> str:
     """What keeps the bytes of a layer from standing twice: a later chown copies every file."""
     for layer in evidence.layers[hidden + 1 :]:
-        changes = _CHANGING.search(layer.instruction)
+        changes = CHANGING.search(layer.instruction)
         if changes and 2 * layer.bytes >= size:
             at = place(image, layer.line) or "a later layer"
             return f"{changes[0]} here, or by COPY --{changes[0]}, not at {at}"

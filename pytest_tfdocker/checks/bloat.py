@@ -4,9 +4,18 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
-from pytest_tfdocker.checks.wording import place, unknown, weigh
+from pytest_tfdocker.checks.wording import is_copy, place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
-from pytest_tfdocker.evidence.records import Absent, Base, Bloat, Files, Layer, Waste
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Base,
+    Bloat,
+    Files,
+    Layer,
+    Waste,
+    WastedFile,
+    WastedGroup,
+)
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -54,10 +63,18 @@ def wants_waste(parameter: str | None, verdict: Verdict) -> bool:
     return parameter == REWRITTEN and verdict.outcome == "skipped"
 
 
-def rewritten(waste: Waste) -> Bloat | None:
-    """What stands in a layer that a later one has written once more, or moved, as it was."""
-    groups = [one for one in waste.groups if one.how in ("rewritten", "moved")]
-    files = [one for one in waste.files if one.how in ("rewritten", "moved")][:PATHS]
+def rewritten(waste: Waste, layers: Sequence[Layer]) -> Bloat | None:
+    """What stands in a layer that a later command has written once more, or moved, as it was.
+
+    Not what is copied twice: no chown, chmod or mv is to blame.
+    """
+
+    def is_doubled(one: WastedGroup | WastedFile) -> bool:
+        by = layers[one.by].instruction if one.by < len(layers) else ""
+        return one.how in ("rewritten", "moved") and not is_copy(by)
+
+    groups = [one for one in waste.groups if is_doubled(one)]
+    files = [one for one in waste.files if is_doubled(one)][:PATHS]
     by_layer: dict[int | None, int] = {}
     for group in groups:
         by_layer[group.by] = by_layer.get(group.by, 0) + group.bytes
@@ -80,7 +97,7 @@ def _judge_rewritten(facts: Facts) -> Verdict:
         return skipped("the layers were not read")
     if isinstance(facts.waste, Absent):
         return unknown(facts.waste, "what layers hide")
-    return _weighed(facts, REWRITTEN, rewritten(facts.waste))
+    return _weighed(facts, REWRITTEN, rewritten(facts.waste, facts.evidence.layers))
 
 
 def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:

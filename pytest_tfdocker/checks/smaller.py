@@ -89,5 +89,5 @@ def _notes(evidence: ImageEvidence, other: ImageEvidence) -> list[str]:
                 f"whose bytes {one_line(one.reference)} holds can't be told: {one_line(reason)}"
             )
     if evidence.platform != other.platform:
-        notes.append(f"{evidence.platform} is compared with {other.platform}")
+        notes.append(one_line(f"{evidence.platform} is compared with {other.platform}"))
     return notes

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pytest_tfdocker.checks.wording import place
+from pytest_tfdocker.checks.wording import CHANGING, is_copy, place
 from pytest_tfdocker.evidence.records import ImageEvidence, Waste, WastedGroup
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -21,22 +21,36 @@ HOW = {
 FIX = {
     "deleted": "delete it in the instruction that writes it; a later one frees nothing",
     "overwritten": "write each file once, in its last version",
-    "rewritten": "set owner and mode where the files are written, or by COPY --chown and --chmod: "
-    "a later chown or chmod copies them",
+    "rewritten": "write each file once: the second time changes nothing",
     "moved": "write it where it belongs: a later mv copies it",
 }
+ONCE = "copy it once: of one COPY leave it out, by its paths or by .dockerignore"
+CHANGED = (
+    "set owner and mode where the files are written, or by COPY --chown and --chmod: "
+    "a later chown or chmod copies them"
+)
 
 
 def waste_rows(image: Image, evidence: ImageEvidence, waste: Waste) -> list[str]:
     """What stands in which layer and which one hides it, then the largest files, then the fixes."""
     groups = [one for one in waste.groups if one.bytes >= TOLD_BYTES] or waste.groups
     rows = [_group(image, evidence, one) for one in groups]
-    fixes = dict.fromkeys(FIX[one.how] for one in groups)
+    fixes = dict.fromkeys(_fix(evidence, one) for one in groups)
     return [
         *bounded(table(rows)),
         *_files(waste, groups),
         *(f"mend: {fix}" for fix in fixes),
     ]
+
+
+def _fix(evidence: ImageEvidence, group: WastedGroup) -> str:
+    """By the instruction that hides: the same content comes by a chmod, or by a second COPY."""
+    by = evidence.layers[group.by].instruction if group.by < len(evidence.layers) else ""
+    if group.how == "rewritten" and is_copy(by):
+        return ONCE
+    if group.how == "rewritten" and CHANGING.search(by):
+        return CHANGED
+    return FIX[group.how]
 
 
 def _group(image: Image, evidence: ImageEvidence, group: WastedGroup) -> tuple[str, ...]:

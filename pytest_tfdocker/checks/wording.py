@@ -1,11 +1,15 @@
 """What the texts of several checks share."""
 
+import re
+
 from pytest_tfdocker.checks.verdict import Verdict, error, failed
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import Formatter, format_over
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
+CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
+"""Commands by which a later instruction copies files as they are."""
 LINES = 40
 """Of a reason that carries a traceback or a log."""
 
@@ -41,6 +45,11 @@ def origin(image: Image, key: str) -> str:
     """Where a setting stands, for people: "compose.yaml:9", "pyproject.toml", "the settings"."""
     default = image.source.name if image.source else "the settings"
     return image.origins.get(key, default)
+
+
+def is_copy(instruction: str) -> bool:
+    """Whether it is a COPY or an ADD."""
+    return instruction.lstrip().upper().startswith(("COPY ", "ADD "))
 
 
 def place(image: Image, line: int | None) -> str:

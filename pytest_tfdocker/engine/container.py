@@ -190,7 +190,8 @@ def start_error(text: str, program: str) -> EngineError:
         rf"exec(?:utable file)?:? [\"'`]?{re.escape(program)}[\"'`]?:?\s(.*)", text, re.DOTALL
     )
     said = found[1].lower() if found else ""
-    if "init was oom-killed" in text.lower():  # the limit is too low for the runtime itself
+    too_low = ("init was oom-killed", "unable to set memory limit")
+    if any(words in text.lower() for words in too_low):  # for the runtime itself
         return ConnectionLostError("", oom_killed=True)
     if "not found" in said or "no such file or directory" in said:
         return CommandNotFoundError(f"the image has no {program}")

@@ -16,7 +16,7 @@ from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.image import image_config
 from pytest_tfdocker.evidence.listing import Listing, unpacked
-from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
+from pytest_tfdocker.evidence.parts import inventory_of
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -26,7 +26,7 @@ from pytest_tfdocker.evidence.records import (
     Inventory,
     Layer,
 )
-from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.unstarted import (
     HEAD_BYTES,
     ImageTree,
@@ -86,14 +86,22 @@ class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
 def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     """Size, files, interpreter and distributions of an image in a file. Raises ArchiveError."""
     given = find_archived(image)
-    layers = " ".join(given.image.layers)
-    key = f"archive {given.image.id} {layers} {image.settings.python} {hash_of_our_own()}"
+    layers = f"{' '.join(given.image.layers)} {_stamp(given)}"
+    key = f"archive {given.image.id} {layers} {image.settings.python} {code_hash()}"
     found = store.recall(key, ImageEvidence)
     if found is None:
         with doing(f"read {printable(given.path.name)}") as tell:
             found = read_archived(given, image.settings.python, tell)
         store.keep(key, found)
     return msgspec.structs.replace(found, name=image.name, reference=image.given)
+
+
+def _stamp(given: Given) -> str:
+    """Changes with what has been done to the file, or to one of its layers."""
+    folder = given.path.is_dir()
+    paths = [given.path / name for name in given.image.layers] if folder else [given.path]
+    found = [path.stat() if path.exists() else None for path in paths]
+    return " ".join(f"{one.st_size}:{one.st_mtime_ns}" if one else "gone" for one in found)
 
 
 def read_archived(
@@ -139,6 +147,8 @@ def collect_saved(
     engine: Engine,
     image_id: str,
     config: ImageConfig,
+    *,
+    platform: str,
     python: str | None,
     layer_bytes: Sequence[int],
     tell: Callable[[str], None] = lambda _: None,
@@ -148,15 +158,19 @@ def collect_saved(
     `layer_bytes`: of the engine's history, which tells whether it counts symbolic links. Raises
     EngineError, ArchiveError.
     """
-    image, scanned = read_saved(saved(engine, image_id), _reading(config, tell))
+    image, scanned = read_saved(saved(engine, image_id), _reading(config, tell), platform)
     merged = Merged(scanned)
+    every, regular = (_history(image, scanned, merged, links=links) for links in (True, False))
+    sizes = layer_bytes if len(layer_bytes) == len(every) else [0] * len(every)
     history = [
-        (layer, links and size == layer.bytes)
-        for (layer, links), size in zip(
-            _history(image, scanned, merged, links=True), layer_bytes, strict=False
-        )
-    ] or _history(image, scanned, merged)
-    return _inventory(image, scanned, merged, history, config, python)
+        one if size == one[0].bytes else other
+        for one, other, size in zip(every, regular, sizes, strict=True)
+    ]
+    return msgspec.structs.replace(
+        _inventory(image, scanned, merged, history, config, python),
+        layer_bytes=[layer.bytes for layer, _ in history],
+        waste=waste_of(merged.hidden(), image.entries or list(range(len(scanned)))),
+    )
 
 
 def _reading(config: ImageConfig, tell: Callable[[str], None]) -> Reading:

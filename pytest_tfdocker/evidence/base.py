@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker import probe
 from pytest_tfdocker.dockerfile import (
     Dockerfile,
     Instruction,
@@ -25,7 +24,7 @@ from pytest_tfdocker.engine.sweep import new_tag
 from pytest_tfdocker.evidence.image import image_config, platform_of
 from pytest_tfdocker.evidence.inventory import collect_inventory
 from pytest_tfdocker.evidence.records import Absent, Base, ImageEvidence
-from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.settings.schema import Build, Image
 
 _CHECKSUM = re.compile(r"#\(nop\) +(?:COPY|ADD) (?:file|dir|multi):[0-9a-f]+ in ")
@@ -105,7 +104,9 @@ def recall_base(
     run_id: str,
 ) -> Base | Absent:
     """The base that an earlier run has found under this image, else looked at now, and kept."""
-    key = f"base {evidence.runs_on.store} {evidence.id} {probe.inventory_hash()}"
+    build = image.settings.build
+    reference = resolve_base(dockerfile, build.target, build.args) if dockerfile else None
+    key = f"base {evidence.runs_on.store} {evidence.id} {reference} {code_hash()}"
     known = store.recall(key, Base)
     if known is not None:
         return known
@@ -189,15 +190,11 @@ def _is_below(base: dict[str, Any], image: dict[str, Any]) -> bool:
 def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: str) -> Base | Absent:
     config = image_config(found)
     inventory = collect_inventory(engine, found["Id"], config, run_id=run_id, contents=False)
-    if isinstance(inventory.files, Absent):
-        return Absent(reason=f"the base image {reference}: {inventory.files.reason}")
-    brought = inventory.distributions
+    if isinstance(inventory.distributions, Absent):
+        return Absent(reason=f"the base image {reference}: {inventory.distributions.reason}")
     return Base(
         reference=reference,
         id=found["Id"],
         layers=len(engine.history(found["Id"])),
-        # Without an interpreter it brings none
-        distributions=[]
-        if isinstance(brought, Absent)
-        else [one.path for one in brought.installed],
+        distributions=[one.path for one in inventory.distributions.installed],
     )

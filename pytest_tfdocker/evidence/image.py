@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -78,14 +80,25 @@ def describe_image(
         platform=platform_of(inspected),
         engine=facts,
         config=image_config(inspected),
-        layers=layers_of(engine, inspected),
+        layers=_in_file_bytes(layers_of(engine, inspected), inventory.layer_bytes),
         store_bytes=_store_bytes(facts, inspected),
         build=build,
         files=inventory.files,
         interpreter=inventory.interpreter,
         distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
+        waste=inventory.waste,
     )
+
+
+def _in_file_bytes(layers: list[Layer], sizes: list[int]) -> list[Layer]:
+    """The history with the sizes of layers that were read, where they were."""
+    if len(sizes) != len(layers):
+        return layers
+    return [
+        msgspec.structs.replace(layer, bytes=size, empty=not size)
+        for layer, size in zip(layers, sizes, strict=True)
+    ]
 
 
 def _store_bytes(facts: EngineFacts, inspected: dict[str, Any]) -> int | None:

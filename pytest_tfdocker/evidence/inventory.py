@@ -17,14 +17,15 @@ from pytest_tfdocker.engine.errors import (
 )
 from pytest_tfdocker.evidence.archived import collect_saved
 from pytest_tfdocker.evidence.listing import read_listing, unpacked
-from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
+from pytest_tfdocker.evidence.parts import inventory_of
 from pytest_tfdocker.evidence.placing import place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
+    Distributions,
     ImageConfig,
     Inventory,
 )
-from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing
 
 INVENTORY_SECONDS = 300
@@ -45,6 +46,7 @@ def collect_inventory(
     config: ImageConfig,
     *,
     run_id: str,
+    platform: str = "",
     python: str | None = None,
     layer_bytes: Sequence[int] = (),
     contents: bool = True,
@@ -56,7 +58,9 @@ def collect_inventory(
 
     `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
     `layer_bytes`: of the history, by which files are told to have come with one of its layers.
-    `contents`: whether large files are read, to find those of the same content.
+    `contents`: whether large files are read, to find those of the same content, and layers, where
+    nothing else tells; without them an image without Python has no distributions.
+    `platform`: "linux/amd64", of an image that the engine may have for several.
     """
     plan: dict[str, object] = {
         "python": python,
@@ -72,9 +76,21 @@ def collect_inventory(
         found = _first_that_starts(engine, image_id, config, payload, run_id, python)
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
+    if found is None and not contents:
+        return msgspec.structs.replace(
+            _nothing("the image has no Python"), distributions=Distributions(installed=[])
+        )
     if found is None or "too_old" in found:
         try:
-            read = collect_saved(engine, image_id, config, python, layer_bytes, tell)
+            read = collect_saved(
+                engine,
+                image_id,
+                config,
+                platform=platform,
+                python=python,
+                layer_bytes=layer_bytes,
+                tell=tell,
+            )
             return _with_advice(read, (found or {}).get("too_old"))
         except (EngineError, ArchiveError) as error:
             return _nothing(f"no inventory: the layers can't be read: {error}")
@@ -100,13 +116,13 @@ def recall_inventory(
     config: ImageConfig,
     *,
     run_id: str,
+    platform: str,
     python: str | None,
     layer_bytes: Sequence[int],
     doing: Doing,
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
-    made_by = f"{probe.inventory_hash()} {hash_of_our_own()}"
-    key = f"inventory {engine.info.get('Driver')} {image_id} {python} {made_by}"
+    key = f"inventory {engine.info.get('Driver')} {image_id} {python} {code_hash()}"
     found = store.recall(key, Inventory)
     if found is None:
         with doing("inventory of the image") as tell:
@@ -115,6 +131,7 @@ def recall_inventory(
                 image_id,
                 config,
                 run_id=run_id,
+                platform=platform,
                 python=python,
                 layer_bytes=layer_bytes,
                 tell=tell,

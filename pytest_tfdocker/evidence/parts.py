@@ -1,9 +1,6 @@
 """From what was found in an image to the parts of its inventory, whoever has found it."""
 
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,13 +19,6 @@ from pytest_tfdocker.evidence.records import (
     Inventory,
 )
 from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
-
-
-@cache
-def hash_of_our_own() -> str:
-    """Changes with what makes an inventory of the probe's report: part of its key, too."""
-    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def inventory_of(

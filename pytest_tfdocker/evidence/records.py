@@ -219,11 +219,15 @@ class Uncompared(Record, frozen=True, kw_only=True):
 
 
 class Inventory(Record, frozen=True, kw_only=True):
-    """The parts that one container start gathers together."""
+    """The parts that one container start gathers together, or one reading of all layers."""
 
     files: Files | Absent
     interpreter: Interpreter | Absent
     distributions: Distributions | Absent
+    layer_bytes: list[int] = []
+    """Where the layers were read: file bytes of each entry of the history."""
+    waste: Waste | None = None
+    """Where the layers were read."""
 
 
 class Download(Record, tag="download", frozen=True, kw_only=True):
@@ -307,8 +311,9 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
 
     @property
     def counts_blocks(self) -> bool:
-        """Whether the layers' sizes are allocated blocks."""
-        return self.engine is not None and self.engine.counts_blocks
+        """Whether the layers' sizes are allocated blocks; of layers that were read they are not."""
+        was_read = isinstance(self.files, Files) and self.files.block_bytes is None
+        return self.engine is not None and self.engine.counts_blocks and not was_read
 
     @property
     def history_bytes(self) -> int | None:

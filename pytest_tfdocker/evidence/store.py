@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,16 @@ import msgspec
 from filelock import FileLock
 
 T = TypeVar("T")
+ROOMS = ("archive", "evidence", "probe")
+"""What evidence is made with."""
+
+
+@cache
+def code_hash() -> str:
+    """Changes with the code that evidence is made with: a part of the key of all that is kept."""
+    package = Path(__file__).parents[1]
+    paths = (path for room in ROOMS for path in sorted((package / room).rglob("*.py")))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
 class Store:

@@ -21,7 +21,7 @@ from pytest_tfdocker.evidence.records import (
     WastedFile,
     WastedGroup,
 )
-from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.settings.units import format_size
 
 Doing = Callable[[str], AbstractContextManager[Callable[[str], None]]]
@@ -37,7 +37,7 @@ def recall_waste(
     store: Store, engine: Engine, evidence: ImageEvidence, *, doing: Doing
 ) -> Waste | Absent:
     """What an earlier run has found in the layers of this image, else looked for now, and kept."""
-    key = f"waste {evidence.id} {_VERSION}"
+    key = f"waste {evidence.id} {code_hash()}"
     found = store.recall(key, Waste)
     if found is None:
         try:
@@ -49,17 +49,13 @@ def recall_waste(
     return found
 
 
-_VERSION = 1
-"""Of what is kept."""
-
-
 def collect_waste(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
-    image, layers = read_saved(saved(engine, evidence.id), reading)
+    image, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
     return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
 
 

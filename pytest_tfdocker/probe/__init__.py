@@ -27,12 +27,6 @@ def source(name: str) -> str:
 
 
 @cache
-def inventory_hash() -> str:
-    """Changes with the programs that take the inventory: part of the key of kept evidence."""
-    return _hash(("bootstrap", "ask_interpreter", *_INVENTORY))
-
-
-@cache
 def sample_hash() -> str:
     """Changes with the programs that measure how well the files compress."""
     return _hash(("bootstrap", *_SAMPLE))

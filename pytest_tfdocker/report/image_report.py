@@ -69,7 +69,9 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
         """Every cause that is known, largest first; that of the layers where they were read."""
         if self.known is None or isinstance(self.known.files, Absent):
             return []
-        of_layers = rewritten(self.waste) if isinstance(self.waste, Waste) else None
+        of_layers = (
+            rewritten(self.waste, self.known.layers) if isinstance(self.waste, Waste) else None
+        )
         found = [*self.known.files.bloat, *([of_layers] if of_layers else [])]
         return sorted(findings(self.image, found), key=lambda one: -one.bytes)
 

@@ -40,13 +40,14 @@ def last_line(report: ImageReport) -> str:
 def _what(report: ImageReport) -> str:
     evidence, prepared = report.known, report.prepared
     if evidence is None and prepared is not None:
-        return f"{prepared.reference} {prepared.id[:19]} {prepared.platform}".rstrip()
+        return one_line(f"{prepared.reference} {prepared.id[:19]} {prepared.platform}")
     if evidence is None:
         name = report.image.given or report.image.settings.dockerfile
         reason = report.evidence.reason if isinstance(report.evidence, Absent) else "not built"
         headline, _, _ = reason.partition("\n")
-        return f"{name} ({one_line(headline, 100)})"
-    return f"{evidence.reference} {evidence.id[:19]} {evidence.platform}, {_interpreter(evidence)}"
+        return f"{one_line(name)} ({one_line(headline, 100)})"
+    what = one_line(f"{evidence.reference} {evidence.id[:19]} {evidence.platform}")
+    return f"{what}, {_interpreter(evidence)}"
 
 
 def _interpreter(evidence: ImageEvidence) -> str:
@@ -54,7 +55,8 @@ def _interpreter(evidence: ImageEvidence) -> str:
     if isinstance(found, Absent):
         headline, _, _ = found.reason.partition("\n")
         return f"no interpreter ({one_line(headline, 100)})"
-    return f"python {found.executable} {found.version} ({one_line(found.reason, 80)})"
+    python = one_line(f"python {found.executable} {found.version}")
+    return f"{python} ({one_line(found.reason, 80)})"
 
 
 def _counts(checks: Sequence[CheckResult]) -> str:
