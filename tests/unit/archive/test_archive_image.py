@@ -407,7 +407,7 @@ def test_a_stream_is_read_once(tmp_path):
     path.write_bytes(SMALL)
     with path.open("rb") as stream:
         stream.seek = None
-        _, layers = read_saved(stream, Reading())
+        _, layers = read_saved(stream, Reading(), "linux/amd64")
     assert [layer.paths for layer in layers] == [["/a"], ["/b", "/c"]]
 
 

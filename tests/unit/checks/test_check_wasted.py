@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
+from pytest_tfdocker.checks.bloat import rewritten
 from pytest_tfdocker.checks.size import CHECK
+from pytest_tfdocker.checks.wasted import CHANGED, FIX, ONCE
 from pytest_tfdocker.evidence.records import Absent, Waste, WastedFile, WastedGroup
 
 MB = 10**6
@@ -73,8 +75,7 @@ def test_of_a_folder_the_largest_files_are_told_and_each_fix_once(judge):
         "  5.0 MB  /d/4\\x1b[31m, now /e\\n",
         "  … and 1,200 more",
         "mend: write it where it belongs: a later mv copies it",
-        "mend: set owner and mode where the files are written, or by COPY --chown and --chmod: "
-        "a later chown or chmod copies them",
+        "mend: copy it once: of one COPY leave it out, by its paths or by .dockerignore",
     )
 
 
@@ -115,3 +116,34 @@ def test_without_a_history_the_layers_tell(facts, wasting):
     assert CHECK.wants_waste("wasted", verdict)
     told = CHECK.judge(facts(settings, evidence=blind, waste=waste(group())), "wasted")
     assert (told.outcome, told.headline) == ("failed", "30 MB, 10 MB over 20 MB")
+
+
+@pytest.mark.parametrize(
+    ("instruction", "fix"),
+    [
+        ("COPY . .", ONCE),
+        ("ADD . .", ONCE),
+        ("RUN chown -R app /app", CHANGED),
+        ("RUN apt-get update && chmod +x /entry", CHANGED),
+        ("RUN pip install -r requirements.txt", FIX["rewritten"]),
+    ],
+)
+def test_the_fix_of_what_is_written_twice_hangs_on_what_writes_it_again(
+    facts, wasting, instruction, fix
+):
+    layers = list(wasting.layers)
+    layers[2] = msgspec.structs.replace(layers[2], instruction=instruction)
+    found = msgspec.structs.replace(wasting, layers=layers)
+    more = facts({"size": {"wasted": 0}}, evidence=found, waste=waste(group("rewritten")))
+    assert CHECK.judge(more, "wasted").details[-1] == f"mend: {fix}"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "doubled"),
+    [("COPY . .", 0), ("RUN chmod +x /a", 30 * MB), ("RUN mv /a /b", 30 * MB)],
+)
+def test_what_is_copied_twice_is_no_chmods_fault(wasting, instruction, doubled):
+    layers = list(wasting.layers)
+    layers[2] = msgspec.structs.replace(layers[2], instruction=instruction)
+    found = rewritten(waste(group("rewritten"), group("deleted")), layers)
+    assert (found.bytes if found else 0) == doubled
