@@ -142,8 +142,6 @@ def group(kind: str, name: str, version: str) -> str:
         return "nvidia-* CUDA wheels"
     if kind == "os-package":
         return "OS packages"
-    if kind == "nobody":
-        return "files of no package"
     return one_line(f"{name} {version}")
 
 

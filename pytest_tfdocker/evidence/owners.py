@@ -19,6 +19,8 @@ WEIGHTS = re.compile(
 WEIGHTS_BYTES = 1 << 20
 """Smaller files of these names are seldom weights."""
 OS_INSTALLERS = ("dpkg", "apk", "rpm")
+SHARED = ("usr", "opt", "var", "home", "root", "srv", "mnt", "data")
+"""Folders that say little of what is in them."""
 UNCLAIMED = ("weights", "project", "nobody")
 NAMES = {"weights": "model weights", "project": "the project", "nobody": "nobody"}
 
@@ -152,17 +154,34 @@ def _settle_links(listing: Listing, of_row: list[int]) -> None:
 def add_up(
     listing: Listing, owners: Owners, layers: Sequence[int | None], distributions: int
 ) -> tuple[list[Owner], list[int]]:
-    """Bytes by owner and layer, largest first, and those of the first so many owners, in order."""
-    sums: dict[tuple[int, int | None], int] = {}
-    for key, size in zip(zip(owners.of_row, layers, strict=True), listing.sizes, strict=True):
+    """Bytes by owner and layer, largest first, and those of the first so many owners, in order.
+
+    What is nobody's is told by folder.
+    """
+    sums: dict[tuple[int, int | None, str], int] = {}
+    nobody = len(owners.table) - 1
+    for row, (owner, layer, size) in enumerate(
+        zip(owners.of_row, layers, listing.sizes, strict=True)
+    ):
+        key = (owner, layer, _folder(listing.paths[row]) if owner == nobody and size else "")
         sums[key] = sums.get(key, 0) + size
     first = [0] * distributions
     found = []
-    for (owner, layer), size in sums.items():
+    for (owner, layer, folder), size in sums.items():
         if not size:
             continue
         kind, name, version = owners.table[owner]
         if owner < distributions:
             first[owner] += size
-        found.append(Owner(kind=kind, name=name, version=version, layer=layer, bytes=size))
+        found.append(
+            Owner(kind=kind, name=folder or name, version=version, layer=layer, bytes=size)
+        )
     return sorted(found, key=lambda one: (-one.bytes, one.name)), first
+
+
+def _folder(path: str) -> str:
+    """As `Owner.name` has it."""
+    first, *more = path.encode("utf-8", "backslashreplace").decode("utf-8")[1:].split("/", 2)
+    if not more:
+        return f"/{first}"
+    return f"/{first}/{more[0]}/" if len(more) > 1 and first in SHARED else f"/{first}/"

@@ -141,11 +141,12 @@ class Distributions(Record, tag="distributions", frozen=True, kw_only=True):
 
 
 class Owner(Record, frozen=True, kw_only=True):
-    """Bytes of one owner that came with one layer."""
+    """Bytes of one owner that came with one layer; of "nobody" those below one folder."""
 
     kind: str
     """"distribution", "os-package", "weights", "project" (below WORKDIR), "nobody"."""
     name: str
+    """Of what is nobody's the folder: "/wheels/", "/usr/local/"; of a file at the top its path."""
     version: str = ""
     layer: int | None = None
     """An index into `ImageEvidence.layers`. None: it can't be told."""

@@ -84,7 +84,7 @@ def examples(facts, evidence, declared, run, engine):
         *[owner("distribution", f"nvidia-{n}", 235, layer=2) for n in range(9)],
         owner("distribution", "torch", 727, "2.14.1", layer=2),
         owner("os-package", "libc6", 650, layer=0),
-        owner("nobody", "nobody", 360, layer=0),
+        owner("nobody", "/wheels/", 360, layer=0),
         owner("distribution", "transformers", 52, "5.23.0", layer=2),
         owner("distribution", "hf-xet", 12, "1.8.0", layer=2),
         owner("distribution", "tokenizers", 12, "0.23.3", layer=2),

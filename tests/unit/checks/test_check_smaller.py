@@ -114,7 +114,7 @@ def test_a_failure_tells_whose_the_bytes_are_largest_first(side):
         distribution("nvidia-cudnn", "1", 40 * MB),
         distribution("numpy", "2.0", 30 * MB),
         owner("weights", "model weights", "", 91 * MB),
-        owner("nobody", "nobody", "", 5 * MB),
+        owner("nobody", "/opt/tools/", "", 5 * MB),
         hidden=3 * MB,
     )
     there = side(
@@ -133,8 +133,8 @@ def test_a_failure_tells_whose_the_bytes_are_largest_first(side):
         "   +90 MB  nvidia-* CUDA wheels, 2",
         "   -60 MB  OS package gcc-12",
         "   +33 MB  torch 2.14.1 against 2.13.0",
+        "  +5.0 MB  /opt/tools/",
         "  -5.0 MB  OS packages, 2",
-        "  +5.0 MB  files of no package",
         "  +3.0 MB  hidden by a later layer",
         "  -1.0 MB  the project",
         "  +156 MB  in all",
@@ -147,14 +147,14 @@ def test_the_example_in_the_documentation_is_real(side):
         distribution("nvidia-cublas", "1", 20 * MB),
         distribution("nvidia-cudnn", "1", 7 * MB),
         owner("weights", "model weights", "", 91 * MB),
-        owner("nobody", "nobody", "", 83 * MB),
+        owner("nobody", "/opt/tools/", "", 83 * MB),
     )
     there = side(
         distribution("torch", "2.13.0", 667 * MB),
         owner("os-package", "gcc-12", "", 60 * MB),
         owner("os-package", "make", "", 2 * MB),
         owner("os-package", "cpp", "", 3 * MB),
-        owner("nobody", "nobody", "", 226 * MB),
+        owner("nobody", "/opt/tools/", "", 226 * MB),
         name=BEFORE,
     )
     verdict = judge(here, there, BEFORE, By(bytes=100 * MB))

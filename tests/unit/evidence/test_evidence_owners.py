@@ -97,3 +97,15 @@ def test_a_listing_is_read_as_the_walk_has_packed_it():
             ("/b", range(1, 3)),
             ("/l", range(3, 4)),
         ]
+
+
+def test_what_is_nobodys_is_told_by_folder():
+    listing = Listing()
+    for path in ("/wheels/a", "/wheels/deep/b", "/usr/local/x/c", "/usr/d", "/top", "/opt/t/e"):
+        listing.add(path, 1, 0)
+    owned = {"distributions": [], "dpkg": {}, "apk": None}
+    found = find_owners(listing, [], owned, ImageConfig())
+    by_owner, _ = add_up(listing, found, [0] * 6, 0)
+    told = {one.name: one.bytes for one in by_owner}
+    assert told == {"/wheels/": 2, "/usr/local/": 1, "/usr/": 1, "/top": 1, "/opt/t/": 1}
+    assert {one.kind for one in by_owner} == {"nobody"}
