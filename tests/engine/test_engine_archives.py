@@ -182,7 +182,9 @@ def assert_same(found, wanted):
         wanted.distributions.installed
     )
     assert causes(found) == causes(wanted)
-    assert owners(found) == pytest.approx(owners(wanted), abs=HIDDEN_BY_THE_ENGINE_BYTES)
+    off = owners(found)
+    off.subtract(owners(wanted))  # /etc/mtab is the engine's, and in no layer
+    assert sum(map(abs, off.values())) < HIDDEN_BY_THE_ENGINE_BYTES
     assert sum(owners(found).values()) == found.files.apparent_bytes
     assert all(one.layer is not None for one in found.files.owners)
 
@@ -214,7 +216,7 @@ def test_what_is_hidden_is_told_file_by_file(by_engine):
 @pytest.mark.slow
 def test_the_example_gives_what_the_engine_gave(docker_client, evidence_of, tmp_path):
     if not docker_client.images.list(EXAMPLE):
-        pytest.skip(f"no image {EXAMPLE}; `make example` builds it")
+        pytest.skip(f"no image {EXAMPLE}; `make demo` builds it")
     path = tmp_path / "example.tar"
     subprocess.run(["docker", "save", EXAMPLE, "-o", path], check=True)
     wanted, _ = evidence_of(EXAMPLE, os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
