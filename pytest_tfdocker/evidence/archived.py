@@ -14,7 +14,7 @@ from pytest_tfdocker.archive.layer import SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.evidence.image import image_config
+from pytest_tfdocker.evidence.image import engine_facts, image_config
 from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
 from pytest_tfdocker.evidence.placing import Placed
@@ -153,6 +153,11 @@ def collect_saved(
     """
     image, scanned = read_saved(saved(engine, image_id), _reading(config, tell))
     merged = Merged(scanned)
+    if engine_facts(engine).counts_blocks:
+        history = _history(image, scanned, merged)
+        known = [layer.bytes for layer, _ in history]
+        inventory = _inventory(image, scanned, merged, history, config, python)
+        return _with_layers(inventory, known)
     history = [
         (layer, links and size == layer.bytes)
         for (layer, links), size in zip(
@@ -160,6 +165,14 @@ def collect_saved(
         )
     ] or _history(image, scanned, merged)
     return _inventory(image, scanned, merged, history, config, python)
+
+
+def _with_layers(inventory: Inventory, layer_bytes: list[int]) -> Inventory:
+    """Where the engine's history counts disk blocks, the layers themselves tell their bytes."""
+    if isinstance(inventory.files, Absent):
+        return inventory
+    files = msgspec.structs.replace(inventory.files, layer_bytes=layer_bytes)
+    return msgspec.structs.replace(inventory, files=files)
 
 
 def _reading(config: ImageConfig, tell: Callable[[str], None]) -> Reading:

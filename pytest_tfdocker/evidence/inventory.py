@@ -16,6 +16,8 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.archived import collect_saved
+from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
+from pytest_tfdocker.evidence.image import engine_facts
 from pytest_tfdocker.evidence.listing import read_listing, unpacked
 from pytest_tfdocker.evidence.parts import hash_of_our_own, inventory_of
 from pytest_tfdocker.evidence.placing import place_files
@@ -58,6 +60,7 @@ def collect_inventory(
     `layer_bytes`: of the history, by which files are told to have come with one of its layers.
     `contents`: whether large files are read, to find those of the same content.
     """
+    counts_blocks = engine_facts(engine).counts_blocks
     plan: dict[str, object] = {
         "python": python,
         "entrypoint": config.entrypoint,
@@ -65,6 +68,7 @@ def collect_inventory(
         "user": config.user,
         "volumes": config.volumes,
         "contents": contents,
+        "blocks": counts_blocks,
         "deadline_seconds": INVENTORY_SECONDS,
     }
     payload = probe.inventory_payload(plan)
@@ -81,7 +85,11 @@ def collect_inventory(
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     listing = read_listing(unpacked(found["listing"]))
-    placed = place_files(listing, layer_bytes, config.volumes)
+    if counts_blocks:
+        blocks = read_blocks(unpacked(found["blocks"]))
+        placed = place_by_blocks(listing, blocks, layer_bytes, config.volumes)
+    else:
+        placed = place_files(listing, layer_bytes, config.volumes)
     compared = unpacked(found["contents"])
     return inventory_of(
         {**found, "owned": unpacked(found["owned"])},
