@@ -14,9 +14,9 @@ SECTOR = 512
 """Bytes that st_blocks counts in, whatever the file system's own blocks are."""
 ENGINES_FOLDERS = ("/", "/dev", "/etc", "/proc", "/run", "/sys")
 """A container has its own copy of these, so that the image's are not seen."""
-UNSEEN = 8
-"""Blocks of the base that a container's mounts hide: /dev, /proc, /sys, /dev/pts, /dev/shm and
-/etc/hosts, hostname, resolv.conf."""
+UNSEEN, UNSEEN_ABOVE = 8, 3
+"""Blocks of an image that a container's mounts hide: /dev, /proc, /sys, /dev/pts, /dev/shm and
+/etc/hosts, hostname, resolv.conf; the first three came with the first RUN where a base has none."""
 PAUSES = 100
 """Of so many files one may be written after a pause as long as lies between two layers."""
 
@@ -130,6 +130,7 @@ class _Search:
         self._pauses = [0, *(b - a for a, b in pairwise(changed))]
         longest = sorted(self._pauses, reverse=True)
         some = max(2 * len(self._open), len(items) // PAUSES)
+        self._unseen = UNSEEN * unit
         self._pause = max(1, longest[some] if some < len(longest) else 0)
 
     def run(self) -> bool:
@@ -139,7 +140,7 @@ class _Search:
             end = start
         while len(self._open) > 1 and (stop := self._lowest(begin, end)):
             begin = stop
-        if len(self._open) == 1 and self._take(self._open[0], begin, end, strict=False):
+        if len(self._open) == 1 and self._take(self._open[0], begin, end):
             self._open.pop()
             begin = end
         rest = self.items[begin:end]
@@ -180,39 +181,42 @@ class _Search:
             start = self._start_of(self._open[at].bytes, end)
             if start is not None and skipped <= max(self._open[at].bytes, SKIPPED * self.unit):
                 for layer in self._open[at + 1 :]:
-                    self._take(layer, end, end, strict=False)
-                self._take(self._open[at], start, end, strict=True)
+                    self._take(layer, end, end)
+                self._take(self._open[at], start, end)
                 del self._open[at:]
                 return start
         return None
 
     def _start_of(self, size: int, end: int) -> int | None:
-        best: int | None = None
+        met: int | None = None
+        near: int | None = None
+        unseen = min(self._unseen, UNSEEN_ABOVE * self.unit)
         for at, total in enumerate(self._sums(self.items[:end][::-1]), 1):
             start = end - at
             if total > size:
                 break
             is_after_pause = start == 0 or self._pauses[start] >= self._pause
             if total == size and is_after_pause:
-                best = self._longer(best, start)
-        return best
+                met = self._longer(met, start)
+            elif size - total <= unseen and is_after_pause:
+                near = self._longer(near, start)
+        return near if met is None else met
 
     def _lowest(self, begin: int, end: int) -> int:
         """Where the lowest layer ends, but for what is hidden of it; 0 where that can't be told."""
         layer = self._open[0]
-        unseen = UNSEEN * self.unit if begin == 0 else 0
         best, before = None, 0
         for stop, total in enumerate(self._sums(self.items[begin:end]), begin + 1):
             if total > layer.bytes or stop == end:
                 break
             pause = self._pauses[stop]
             lacks = layer.bytes - total
-            is_met = lacks <= unseen and pause >= self._pause
+            is_met = lacks <= self._unseen and pause >= self._pause
             is_near = lacks <= NEAR * layer.bytes and pause > FAR_LONGER * before
             if is_met or (is_near and pause >= self._pause):
                 best = self._longer(best, stop)
             before = max(before, pause)
-        if best is None or not self._take(layer, begin, best, strict=False):
+        if best is None or not self._take(layer, begin, best):
             return 0
         self._open.pop(0)
         return best
@@ -220,14 +224,15 @@ class _Search:
     def _longer(self, best: int | None, at: int) -> int:
         return at if best is None or self._pauses[at] > self._pauses[best] else best
 
-    def _take(self, layer: _Layer, begin: int, end: int, *, strict: bool) -> bool:
+    def _take(self, layer: _Layer, begin: int, end: int) -> bool:
         """Gives a layer its items, unless these need more than it has."""
         items = self.items[begin:end]
         copied = self._copied(items)
         hidden = layer.bytes - sum(item.bytes for item in items) - copied
         if hidden < 0:
             return False
-        if begin == 0 and items and hidden <= UNSEEN * self.unit:
+        if items and hidden <= self._unseen:
+            self._unseen -= hidden
             copied, hidden = copied + hidden, 0
         layer.items, layer.copied_bytes, layer.hidden_bytes = items, copied, hidden
-        return not strict or not hidden
+        return True
