@@ -120,3 +120,10 @@ def test_a_history_without_sizes_tells_nothing():
 def test_what_the_walk_tells_is_in_sectors():
     told = [[[8, 0], [16]], [["/usr", 8, 5]]]
     assert read_blocks(told) == Blocks(files=[4096, 0, 8192], folders=[("/usr", 4096, 5)])
+
+
+def test_folders_that_a_first_run_made_and_mounts_hide_are_not_wasted():
+    """/proc and /sys of a base without them; /opt of 500 names, before a later layer had it too."""
+    found = placed(FILES, [BLOCKS[0] + 250, BLOCKS[1] + 3, BLOCKS[2]], FOLDERS)
+    assert found.layers == list(WHOLE.values())
+    assert found.layer_bytes[1:] == [580_000, 30]
