@@ -76,6 +76,7 @@ def place_by_blocks(
     items = _items(listing, blocks, volumes)
     search = _Search(items, _usual(blocks), [_Layer(*one) for one in enumerate(layer_bytes)])
     is_told = search.run()
+    search.count_copies(*_volumes(listing, blocks, volumes))
     found: list[int | None] = [None] * len(listing.paths)
     sizes = [layer.hidden_bytes for layer in search.layers]
     for layer in search.layers:
@@ -93,6 +94,19 @@ def place_by_blocks(
     )
 
 
+def _volumes(listing: Listing, blocks: Blocks, volumes: Sequence[str]) -> tuple[int, int]:
+    """Bytes on disk of what stands at a VOLUME, and of its files."""
+    folders = _below(volumes)
+    rows = [row for row, path in enumerate(listing.paths) if path.startswith(folders)]
+    taken = sum(blocks.files[row] for row in rows)
+    taken += sum(size for path, size, _ in blocks.folders if f"{path}/".startswith(folders))
+    return taken, sum(listing.sizes[row] for row in rows)
+
+
+def _below(folders: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{folder.rstrip('/')}/" for folder in folders)
+
+
 def _usual(blocks: Blocks) -> int:
     """What most folders take: a block on ext4, nothing on xfs."""
     sizes = [size for _, size, _ in blocks.folders]
@@ -101,7 +115,7 @@ def _usual(blocks: Blocks) -> int:
 
 def _items(listing: Listing, blocks: Blocks, volumes: Sequence[str]) -> list[_Item]:
     """In the order they were written."""
-    copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
+    copied = _below(volumes)
     items = [
         _Item(
             listing.changed[row],
@@ -149,6 +163,13 @@ class _Search:
             for layer in self._open[1:]:
                 layer.copied_bytes += self.unit
         return not self._open and not rest
+
+    def count_copies(self, taken: int, size: int) -> None:
+        """Of what stands at a VOLUME, a copy that was placed nowhere: a layer lacks it."""
+        layer = max(self.layers, key=lambda layer: layer.hidden_bytes, default=None)
+        if taken and layer is not None and layer.hidden_bytes >= taken:
+            hidden = layer.hidden_bytes - taken
+            layer.hidden_bytes = size + (hidden if hidden > self._unseen else 0)
 
     def _sums(self, items: Sequence[_Item]) -> Iterator[int]:
         """Bytes of the first of them, with the folders that these need."""

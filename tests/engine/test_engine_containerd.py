@@ -28,10 +28,11 @@ RUN rm /srv/many/file-1*
 DOCKERFILES = {
     "layers": LAYERS,
     "hiding": LAYERS + HIDING,
+    "volume": LAYERS + "VOLUME /srv/many\n",
     "scratch": "FROM scratch\nCOPY large /data/a\nCOPY app.py /data/b\nCOPY again /data/a\n",
 }
-HIDDEN_FILES = {"layers": 0, "hiding": 1 + 111, "scratch": 1}
-HIDDEN_FOLDERS = {"layers": 0, "hiding": 8, "scratch": 0}
+HIDDEN_FILES = {"layers": 0, "volume": 0, "hiding": 1 + 111, "scratch": 1}
+HIDDEN_FOLDERS = {"layers": 0, "volume": 0, "hiding": 8, "scratch": 0}
 SETTINGS = '[size]\ntotal = "1 B"\nlayer = "1 B"\ndownload = "1 B"\n'
 
 

@@ -108,8 +108,10 @@ def test_no_small_layer_takes_what_a_large_one_above_it_has_lost():
 
 def test_what_is_below_a_volume_is_a_copy_and_told_of_no_layer():
     files = [*FILES, ("/data/x", 50_000, 9000)]
-    found = placed(files, BLOCKS, [*FOLDERS, ("/data", 1, 9000)], ["/data"])
+    layers = [BLOCKS[0], BLOCKS[1] + 1 + 13 + 2, BLOCKS[2]]
+    found = placed(files, layers, [*FOLDERS, ("/data", 1, 9000)], ["/data"])
     assert found.layers == [*WHOLE.values(), None]
+    assert found.layer_bytes[1:] == [580_000 + 50_000, 30]
 
 
 def test_a_history_without_sizes_tells_nothing():
