@@ -40,7 +40,7 @@ class _Row(msgspec.Struct):
 
 def is_placed(evidence: ImageEvidence) -> bool:
     """Whether it is known of nearly every byte whose it is, and with which layer it came."""
-    if isinstance(evidence.files, Absent) or not evidence.layers:
+    if isinstance(evidence.files, Absent) or not evidence.layers or evidence.counts_blocks:
         return False
     known = sum(one.bytes for one in evidence.files.owners if one.layer is not None)
     return known > 0 and known >= PLACED * evidence.files.apparent_bytes

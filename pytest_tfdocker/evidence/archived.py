@@ -14,7 +14,7 @@ from pytest_tfdocker.archive.layer import SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.evidence.image import image_config
+from pytest_tfdocker.evidence.image import engine_facts, image_config
 from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.parts import inventory_of
 from pytest_tfdocker.evidence.placing import Placed
@@ -160,15 +160,20 @@ def collect_saved(
     """
     image, scanned = read_saved(saved(engine, image_id), _reading(config, tell), platform)
     merged = Merged(scanned)
-    every, regular = (_history(image, scanned, merged, links=links) for links in (True, False))
-    sizes = layer_bytes if len(layer_bytes) == len(every) else [0] * len(every)
-    history = [
-        one if size == one[0].bytes else other
-        for one, other, size in zip(every, regular, sizes, strict=True)
-    ]
+    history = _history(image, scanned, merged)
+    if not engine_facts(engine).counts_blocks and len(layer_bytes) == len(history):
+        every, regular = (_history(image, scanned, merged, links=links) for links in (True, False))
+        history = [
+            one if size == one[0].bytes else other
+            for one, other, size in zip(every, regular, layer_bytes, strict=True)
+        ]
+    inventory = _inventory(image, scanned, merged, history, config, python)
+    if isinstance(inventory.files, Absent):
+        return inventory
+    known = [layer.bytes for layer, _ in history]
     return msgspec.structs.replace(
-        _inventory(image, scanned, merged, history, config, python),
-        layer_bytes=[layer.bytes for layer, _ in history],
+        inventory,
+        files=msgspec.structs.replace(inventory.files, layer_bytes=known),
         waste=waste_of(merged.hidden(), image.entries or list(range(len(scanned)))),
     )
 

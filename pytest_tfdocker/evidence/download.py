@@ -84,7 +84,7 @@ def _in_store(engine: Engine, evidence: ImageEvidence) -> Download | None:
     With the config, the manifest and its index, some KB; attestations and other platforms are not
     in it. What `docker load` took from an archive of plain layers stays plain, and is pushed so.
     """
-    if not evidence.counts_blocks:
+    if not evidence.runs_on.counts_blocks:
         return None
     size = engine.inspect(evidence.id).get("Size")
     return Download(bytes=size, source="store") if size else None

@@ -1,5 +1,6 @@
 """What the engine tells of an image and of itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -72,6 +73,8 @@ def describe_image(
 ) -> ImageEvidence:
     """The engine's record of an image and its inventory, together. Its base is not looked at."""
     facts = engine_facts(engine)
+    files = inventory.files
+    file_bytes = [] if isinstance(files, Absent) else files.layer_bytes
     return ImageEvidence(
         name=name,
         reference=reference,
@@ -80,8 +83,8 @@ def describe_image(
         platform=platform_of(inspected),
         engine=facts,
         config=image_config(inspected),
-        layers=_in_file_bytes(layers_of(engine, inspected), inventory.layer_bytes),
-        store_bytes=_store_bytes(facts, inspected),
+        layers=_in_file_bytes(layers_of(engine, inspected), file_bytes),
+        store_bytes=_store_bytes(facts, inspected, file_bytes),
         build=build,
         files=inventory.files,
         interpreter=inventory.interpreter,
@@ -91,19 +94,21 @@ def describe_image(
     )
 
 
-def _in_file_bytes(layers: list[Layer], sizes: list[int]) -> list[Layer]:
-    """The history with the sizes of layers that were read, where they were."""
-    if len(sizes) != len(layers):
+def _in_file_bytes(layers: list[Layer], file_bytes: Sequence[int]) -> list[Layer]:
+    """Where these are known, and the history counts something else."""
+    if len(file_bytes) != len(layers):
         return layers
     return [
         msgspec.structs.replace(layer, bytes=size, empty=not size)
-        for layer, size in zip(layers, sizes, strict=True)
+        for layer, size in zip(layers, file_bytes, strict=True)
     ]
 
 
-def _store_bytes(facts: EngineFacts, inspected: dict[str, Any]) -> int | None:
+def _store_bytes(
+    facts: EngineFacts, inspected: dict[str, Any], file_bytes: Sequence[int]
+) -> int | None:
     """What all layers hold; the containerd store's Size is that of the packed ones (moby#53398)."""
-    return None if facts.counts_blocks else inspected.get("Size")
+    return (sum(file_bytes) or None) if facts.counts_blocks else inspected.get("Size")
 
 
 def platform_of(inspected: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.archived import collect_saved
+from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
+from pytest_tfdocker.evidence.image import engine_facts
 from pytest_tfdocker.evidence.listing import read_listing, unpacked
 from pytest_tfdocker.evidence.parts import inventory_of
 from pytest_tfdocker.evidence.placing import place_files
@@ -62,6 +64,7 @@ def collect_inventory(
     nothing else tells; without them an image without Python has no distributions.
     `platform`: "linux/amd64", of an image that the engine may have for several.
     """
+    counts_blocks = engine_facts(engine).counts_blocks
     plan: dict[str, object] = {
         "python": python,
         "entrypoint": config.entrypoint,
@@ -69,6 +72,7 @@ def collect_inventory(
         "user": config.user,
         "volumes": config.volumes,
         "contents": contents,
+        "blocks": counts_blocks,
         "deadline_seconds": INVENTORY_SECONDS,
     }
     payload = probe.inventory_payload(plan)
@@ -97,7 +101,11 @@ def collect_inventory(
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
     listing = read_listing(unpacked(found["listing"]))
-    placed = place_files(listing, layer_bytes, config.volumes)
+    if counts_blocks:
+        blocks = read_blocks(unpacked(found["blocks"]))
+        placed = place_by_blocks(listing, blocks, layer_bytes, config.volumes)
+    else:
+        placed = place_files(listing, layer_bytes, config.volumes)
     compared = unpacked(found["contents"])
     return inventory_of(
         {**found, "owned": unpacked(found["owned"])},

@@ -48,6 +48,8 @@ def inventory_of(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),
         uncounted_bytes=placed.uncounted_bytes,
+        layer_bytes=placed.layer_bytes,
+        folder_bytes=placed.folder_bytes,
         owners=by_owner,
         bloat=find_bloat(scene),
         unread_packages=rpm.problem,

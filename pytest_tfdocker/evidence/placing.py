@@ -29,6 +29,10 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     uncounted_bytes: int
     """Of symbolic links that the history doesn't count: BuildKit's layers have regular files alone,
     those of the classic builder, of a pull and of an import have links too."""
+    layer_bytes: list[int] = []
+    """As `Files.layer_bytes`."""
+    folder_bytes: int = 0
+    """As `Files.folder_bytes`."""
 
 
 def place_files(
@@ -44,7 +48,7 @@ def place_files(
     the longest pause near to where it must be; of the last that is left the rest is told by what
     its neighbours leave.
     """
-    order = sorted(_own(listing, volumes), key=listing.changed.__getitem__)
+    order = sorted(own_rows(listing, volumes), key=listing.changed.__getitem__)
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
@@ -68,7 +72,7 @@ def place_files(
     return Placed(layers=found, uncounted_bytes=_uncounted(listing, found, layer_bytes, layers))
 
 
-def _own(listing: Listing, volumes: Sequence[str]) -> list[int]:
+def own_rows(listing: Listing, volumes: Sequence[str]) -> list[int]:
     """The rows that came with a layer, as a layer has them."""
     copied = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
     made_in = {path.rpartition("/")[0] for path in MADE_AT_THE_START}

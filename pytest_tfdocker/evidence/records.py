@@ -53,7 +53,7 @@ class Layer(Record, frozen=True, kw_only=True):
 
     instruction: str
     bytes: int
-    """In the store's own unit: file bytes on overlay2, allocated blocks on the containerd store."""
+    """File bytes; where `ImageEvidence.counts_blocks`, allocated blocks."""
     empty: bool
     base: bool | None = None
     """Whether it came with the final FROM; None: can't be told."""
@@ -76,6 +76,10 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Of `apparent_bytes`: of symbolic links, which engines count in some layers and not in all."""
     uncounted_bytes: int = 0
     """Of these: of links in layers whose size in the history is that of their regular files."""
+    layer_bytes: list[int] = []
+    """File bytes of each entry of the history, where that counts disk blocks and they are known."""
+    folder_bytes: int = 0
+    """Else, in disk blocks: of folders that several layers have, beyond the one that is left."""
     owners: list["Owner"] = []
     """Largest first. Their bytes add up to `apparent_bytes`."""
     bloat: list["Bloat"] = []
@@ -225,8 +229,6 @@ class Inventory(Record, frozen=True, kw_only=True):
     files: Files | Absent
     interpreter: Interpreter | Absent
     distributions: Distributions | Absent
-    layer_bytes: list[int] = []
-    """Where the layers were read: file bytes of each entry of the history."""
     waste: Waste | None = None
     """Where the layers were read."""
 
@@ -312,9 +314,10 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
 
     @property
     def counts_blocks(self) -> bool:
-        """Whether the layers' sizes are allocated blocks; of layers that were read they are not."""
-        was_read = isinstance(self.files, Files) and self.files.block_bytes is None
-        return self.engine is not None and self.engine.counts_blocks and not was_read
+        """Whether the layers' sizes are allocated blocks."""
+        if self.engine is None or not self.engine.counts_blocks:
+            return False
+        return isinstance(self.files, Absent) or not self.files.layer_bytes
 
     @property
     def history_bytes(self) -> int | None:
@@ -328,7 +331,7 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
             return None
         files = self.files
         if self.counts_blocks:
-            return self.history_bytes - (files.block_bytes or 0)
+            return self.history_bytes - (files.block_bytes or 0) - files.folder_bytes
         return self.history_bytes - files.apparent_bytes + files.uncounted_bytes
 
     @property

@@ -69,7 +69,7 @@ def _largest(evidence: ImageEvidence) -> int | None:
 
     Disk blocks are no measure of a file: one with holes has fewer.
     """
-    if evidence.wasted_bytes is None or evidence.counts_blocks:
+    if evidence.wasted_bytes is None or evidence.runs_on.counts_blocks:
         return None
     return max(evidence.wasted_bytes, HIDDEN_BY_THE_ENGINE_BYTES)
 

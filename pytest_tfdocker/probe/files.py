@@ -31,6 +31,8 @@ class Walk:
 
     def __init__(self, volumes=()):
         self.listing = []
+        self.blocks_of = []  # what is in the listing has on disk, a list each folder of it
+        self.folders = []
         self.count = 0
         self.apparent = 0
         self.blocks = 0
@@ -72,8 +74,8 @@ class Walk:
         if folder.rpartition("/")[2] in ("site-packages", "dist-packages"):
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
-        names, sizes, changed, hard, targets = [], [], [], {}, {}
-        apparent = blocks = 0
+        names, sizes, changed, hard, targets, on_disk = [], [], [], {}, {}, []
+        apparent = 0
         for entry in entries:
             if mounts and start + entry.name in mounts:
                 continue
@@ -83,8 +85,9 @@ class Walk:
                 self.unreadable += 1
                 continue
             if entry.is_dir(follow_symlinks=False):
-                blocks += stat.st_blocks
                 folders.append(start + entry.name)
+                self.folders.append([folders[-1], stat.st_blocks, stat.st_ctime_ns // 1000000])
+                self.blocks += stat.st_blocks
                 continue
             is_counted = False
             if stat.st_nlink > 1:  # what has several names counts once
@@ -95,14 +98,15 @@ class Walk:
                 targets[len(names)] = target_of(entry.name, opened)
             if not is_counted:
                 apparent += stat.st_size
-                blocks += stat.st_blocks
+            on_disk.append(0 if is_counted else stat.st_blocks)
             names.append(entry.name)
             sizes.append(stat.st_size)
             changed.append(stat.st_ctime_ns // 1000000)
         self.count += len(names)
         self.apparent += apparent
-        self.blocks += blocks
+        self.blocks += sum(on_disk)
         if names:
+            self.blocks_of.append(on_disk)
             self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
 
 

@@ -27,6 +27,8 @@ def main(plan, parts, report):
     result["owned"] = files.packed(result["owned"])
     result["rpm"] = rpm_data.databases()
     result["listing"] = files.packed(walk.listing)
+    if plan["blocks"]:
+        result["blocks"] = files.packed([walk.blocks_of, walk.folders])
     result["contents"] = files.packed(identical.compare(walk.listing if plan["contents"] else []))
     report(result)
 

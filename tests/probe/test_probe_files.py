@@ -117,3 +117,29 @@ def test_what_is_mounted_is_not_the_images(walk, tmp_path):
     volumes = [f"{tmp_path}/with space/"]
     result, *_ = walk(wrapper=mounted, volumes=volumes)
     assert (result["count"], result["apparent_bytes"]) == (2, 5)  # a VOLUME has the image's own
+
+
+ON_DISK = """
+    import tfdocker_files
+
+    walk = tfdocker_files.Walk()
+    walk.run(plan["root"])
+    return [walk.listing, walk.blocks_of, walk.folders]
+"""
+
+
+def test_what_each_file_and_folder_has_on_disk_is_told_beside_the_listing(
+    ask, end_python, tmp_path
+):
+    (tmp_path / "a").write_bytes(b"x" * 5000)
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    (tmp_path / "folder/empty").mkdir(parents=True)
+    (tmp_path / "folder/link").symlink_to("c")
+    listing, blocks_of, folders = ask(end_python, ["files"], ON_DISK, data={"root": str(tmp_path)})
+    names = [f"{folder}/{name}" for folder, joined, *_ in listing for name in joined.split("/")]
+    told = dict(zip(names, (one for counts in blocks_of for one in counts), strict=True))
+    assert sorted(told[f"{tmp_path}/{name}"] for name in "ab") == [0, blocks(tmp_path / "a") // 512]
+    assert told[f"{tmp_path}/folder/link"] == 0
+    assert {path: count for path, count, _ in folders} == {
+        str(tmp_path / path): blocks(tmp_path / path) // 512 for path in ("folder", "folder/empty")
+    }

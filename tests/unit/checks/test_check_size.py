@@ -99,6 +99,24 @@ def test_layer_on_the_containerd_store_says_that_it_counts_blocks(facts, evidenc
     )
 
 
+def test_layers_whose_bytes_are_told_on_the_containerd_store_are_no_blocks(facts, evidence, engine):
+    blocks = msgspec.structs.replace(engine, store="containerd:overlayfs")
+    files = msgspec.structs.replace(evidence().files, layer_bytes=[200 * MB, 790 * MB, 10 * MB, 0])
+    told = evidence(engine=blocks, files=files)
+    verdict = CHECK.judge(facts(size("layer", MB), evidence=told), "layer")
+    assert "disk blocks" not in verdict.text
+    assert (told.total_bytes, told.wasted_bytes) == (1000 * MB, 0)
+
+
+def test_folders_that_several_layers_have_are_no_waste_on_the_containerd_store(evidence, engine):
+    blocks = msgspec.structs.replace(engine, store="containerd:overlayfs")
+    files = msgspec.structs.replace(
+        evidence().files, block_bytes=980 * MB, folder_bytes=MB, apparent_bytes=900 * MB
+    )
+    found = evidence(engine=blocks, files=files)
+    assert (found.wasted_bytes, found.total_bytes) == (19 * MB, 919 * MB)
+
+
 @pytest.mark.parametrize("name", ["layer", "wasted"])
 def test_without_a_history_layer_and_waste_are_errors(facts, evidence, name):
     verdict = CHECK.judge(facts(size(name, 1), evidence=evidence(layers=[])), name)
