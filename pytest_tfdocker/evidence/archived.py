@@ -36,7 +36,7 @@ from pytest_tfdocker.evidence.unstarted import (
 )
 from pytest_tfdocker.evidence.waste import Doing, saved, telling, waste_of
 from pytest_tfdocker.settings.schema import Image
-from pytest_tfdocker.text import printable, printable_lines
+from pytest_tfdocker.text import encodable, printable, printable_lines
 
 LARGE_BYTES = 10**6
 """Of files that are told where their content stands twice."""
@@ -93,7 +93,7 @@ def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
         with doing(f"read {printable(given.path.name)}") as tell:
             found = read_archived(given, image.settings.python, tell)
         store.keep(key, found)
-    return msgspec.structs.replace(found, name=image.name, reference=image.given)
+    return msgspec.structs.replace(found, name=image.name, reference=encodable(image.given or ""))
 
 
 def read_archived(

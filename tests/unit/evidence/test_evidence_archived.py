@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from archives import Layout, entry, file, folder, gone, hard, link, tar
 
@@ -146,6 +147,35 @@ def test_the_last_content_of_a_path_is_the_one_that_counts(read, pack):
     assert [(one.name, one.version, one.layer) for one in found.distributions.installed] == [
         ("x", "2", 1)
     ]
+
+
+def test_names_that_are_no_utf_8_are_kept_as_text(read):
+    odd = "\udcff"
+    venv = f"root/.cache/pypoetry/virtualenvs/{odd}"
+    site = f"{venv}/lib/python3.11/site-packages"
+    found = read(
+        [
+            file(f"{venv}/bin/python", b"\x7fELF\0003.11.2\0", mode=0o755),
+            file(f"{venv}/lib/python3.11/os.py", b"1"),
+            file(f"{site}/foo-1.0.egg-info/PKG-INFO", b"Name: foo\nVersion: 1.0\n"),
+            file(f"{site}/foo-1.0.egg-info/requires.txt", b"[\xff]\nbar\n"),
+            file(f"{site}/{odd}-{odd}.dist-info/RECORD", b"\xff,,\n"),
+            file(f"other/site-packages/{odd}.dist-info/METADATA", b"Name: \xff\nVersion: \xff\n"),
+            file("lib/apk/db/installed", b"P:\xff\nF:\xff\nR:\xff\n"),
+            file(f"var/lib/dpkg/info/{odd}.list", b"/\xff\n"),
+        ],
+        config={"Cmd": ["poetry", "run", "app"], "Env": ["HOME=/root"]},
+    )
+    assert found.interpreter.executable == "/root/.cache/pypoetry/virtualenvs/\\udcff/bin/python"
+    [foo, _] = found.distributions.installed
+    assert (foo.name, foo.extras) == ("foo", ["\\udcff"])
+    assert msgspec.json.encode(found)
+
+
+@pytest.mark.parametrize("key", ["Env", "Cmd", "WorkingDir"])
+def test_a_config_with_half_a_character_is_refused(read, key):
+    with pytest.raises(ArchiveError, match=r"can't be read: .*surrogate"):
+        read([], config={key: "\udc80" if key == "WorkingDir" else ["\udc80"]})
 
 
 def test_an_error_names_the_file_and_has_no_control_character(given, tmp_path):
