@@ -128,6 +128,24 @@ def test_what_is_too_large_to_be_read_is_told_where_it_is_left(read):
     assert read([large], [file("x.dist-info/METADATA", b"Name: x")]).files.notes == []
 
 
+def test_hard_links_to_nothing_are_told(read):
+    found = read([file("a", b"1"), hard("b", "nothing"), hard("c", "a")])
+    assert found.files.notes == ["hard links that lead to no file: 1"]
+    assert (found.files.count, found.files.apparent_bytes) == (3, 1)
+
+
+@pytest.mark.parametrize("pack", ["plain", "gzip"])
+def test_of_what_is_rewritten_again_and_again_the_last_is_read(read, monkeypatch, pack):
+    monkeypatch.setattr("pytest_tfdocker.archive.budget.KEPT_BYTES", 250)
+    name = "x.dist-info/METADATA"
+    layers = [[file(name, b"%d" % at * 90)] for at in range(5)]
+    assert read(*layers, pack=pack).files.notes == []
+    more = [file(f"{at}.dist-info/METADATA", b"1" * 90) for at in range(3)]
+    notes = read(more, *layers, pack=pack).files.notes
+    assert notes == ["2 files are not read: too many bytes of them"]
+    assert read(more, [gone(f"{at}.dist-info") for at in range(3)]).files.notes == []
+
+
 @pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
 def test_the_last_content_of_a_path_is_the_one_that_counts(read, pack):
     def version(text):
