@@ -465,12 +465,12 @@ def test_many_files_take_a_moment():
 
 
 def test_a_status_of_one_line_again_and_again_is_no_long_wait():
-    status = "Package: python3.11-minimal\n" * 20_000
+    status = "Package: python3.11-minimal\n" * 40_000
     started = time.monotonic()
     found = read_unstarted(
-        tree_of({**DEBIAN, "/var/lib/dpkg/status": status + "Version: 3.11.9-1\n"}),
+        tree_of({**DEBIAN, "/var/lib/dpkg/status": status}),
         ImageConfig(),
         "linux/amd64",
     )
     assert time.monotonic() - started < 3
-    assert found["interpreter"]["version"] == "3.11.9"
+    assert found["interpreter"]["version"] == "3.11.0"
