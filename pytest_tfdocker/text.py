@@ -1,6 +1,7 @@
 """Text for terminals and reports: escaped, shortened, bounded, aligned."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any, overload
 
 HEADLINE_WIDTH = 60
 """pytest cuts its short summary at 80 columns, and the id takes what is left of this."""
@@ -18,6 +19,24 @@ def _escaped(character: str) -> str:
 def printable_lines(text: str) -> str:
     """`text` with its lines as they are, and all else escaped that a terminal would act on."""
     return "\n".join(printable(line.expandtabs().rstrip("\r")) for line in text.split("\n"))
+
+
+@overload
+def encodable(value: str) -> str: ...
+@overload
+def encodable(value: Any) -> Any: ...
+def encodable(value: Any) -> Any:
+    """`value` with lone surrogates escaped, which names of files may hold and UTF-8 can't.
+
+    Of a text, or of all that lists and dicts hold.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {encodable(key): encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(one) for one in value]
+    return value
 
 
 def one_line(text: str, width: int | None = None) -> str:

@@ -1,6 +1,6 @@
 """Images as files: `docker save`, OCI archives and OCI image layouts, read without an engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -18,13 +18,16 @@ from pytest_tfdocker.archive.manifest import Chosen, choose
 
 
 @contextmanager
-def opened(path: Path, reading: Reading) -> Iterator[Layout]:
-    """An archive or a folder; what is packed as a whole is read here.
+def opened(
+    path: Path, reading: Reading | None = None, order: Sequence[str] = ()
+) -> Iterator[Layout]:
+    """An archive or a folder; what is packed as a whole is read when anything is asked for.
 
-    Raises ArchiveError, OSError.
+    Raises ArchiveError, OSError. `reading`: None where no layer will be asked for. `order`: of the
+    layers, where it is known, the lowest first.
     """
     if path.is_dir():
-        yield LayoutFolder(path, reading)
+        yield LayoutFolder(path, reading or Reading())
         return
     if not path.is_file():
         raise ArchiveError("it is neither a file nor a folder")
@@ -32,10 +35,10 @@ def opened(path: Path, reading: Reading) -> Iterator[Layout]:
         stream = buffered(file)
         refuse_unread(stream, "it")
         if is_compressed(stream):
-            yield LayoutStream(stream, reading)
+            yield LayoutStream(stream, reading, order)
         else:
             file.seek(0)
-            yield LayoutTar(file, reading)
+            yield LayoutTar(file, reading or Reading())
 
 
 def find_image(layout: Layout, reference: str | None, platform: str | None) -> Chosen:
@@ -45,7 +48,7 @@ def find_image(layout: Layout, reference: str | None, platform: str | None) -> C
 
 def read_layers(layout: Layout, image: Chosen) -> list[LayerFiles]:
     """Of each layer what it holds, the lowest first. Raises ArchiveError."""
-    found = layout.layers(list(dict.fromkeys(image.layers)))
+    found = layout.layers(image.layers)
     for number, name in enumerate(image.layers, 1):
         if name not in found:
             raise ArchiveError(f"layer {number} of {len(image.layers)} is missing in it: {name}")

@@ -7,6 +7,7 @@ from typing import IO, Protocol
 
 import msgspec
 
+from pytest_tfdocker.archive.budget import Budget
 from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
@@ -16,10 +17,11 @@ FILE, HARD_LINK, SYMLINK, FOLDER, OTHER = range(5)
 WHITEOUT, OPAQUE, OURS = ".wh.", ".wh..wh..opq", ".wh..wh."
 """OCI image layer specification: a name that a layer deletes; a folder of which it hides all that
 is below; what AUFS kept for itself."""
-KEPT_BYTES = 256 << 20
-"""Of contents that are kept, all together."""
+ENCODING = ("utf-8", "surrogateescape")
 PATH_BYTES = 4096
 """Linux' PATH_MAX: a path that is longer no engine can unpack."""
+PATH_FOLDERS = 255
+"""In each other: of the deepest that people have made there are 40."""
 
 
 class Wanted(Protocol):
@@ -64,10 +66,8 @@ class LayerFiles:
         self.opaque: list[str] = []
         self.leading_out = 0
         """Names with so many ".." that they lead out of the image; taken as below its root."""
-        self.unkept = 0
-        """Contents that were wanted and not kept: too many bytes of them."""
-        self.kept_bytes = 0
-        """Of `contents`."""
+        self.unkept: set[int] = set()
+        """Of what contents were wanted and not kept: too many bytes of them."""
         self.compressed_bytes: int | None = None
 
     @property
@@ -95,19 +95,20 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scan_layer(
-    stream: IO[bytes], what: str, reading: Reading, *, kept_bytes: int = KEPT_BYTES
+    stream: IO[bytes], what: str, reading: Reading, *, name: str = "", budget: Budget | None = None
 ) -> LayerFiles:
     """Reads a tar to its end. Raises ArchiveError.
 
-    `kept_bytes`: how much of contents may be kept.
+    `name`: of the layer in `budget`, which it shares with the image's others.
     """
     found, buffer = LayerFiles(), memoryview(bytearray(PIECE_BYTES))
+    budget = budget or Budget()
     with cut_off(what):
         for entry, content in Tar(stream, what):
-            row = _take(found, entry, what)
+            row = _take(found, entry, what, budget)
             if row is not None and found.kinds[row] == FILE and not entry.issparse():
                 content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
-                head = _keep(found, row, content, reading, kept_bytes)
+                head = _keep(found, row, content, reading, name, budget)
                 if _has_digest(reading, entry.size):
                     found.digests[row] = _digest(head, content, buffer)
         # A packed layer tells at its end whether it was all of it
@@ -116,12 +117,18 @@ def scan_layer(
     return found
 
 
-def _take(found: LayerFiles, entry: Entry, what: str) -> int | None:
+def _take(found: LayerFiles, entry: Entry, what: str, budget: Budget) -> int | None:
     """The row of an entry; None where it is a whiteout or the root."""
     path, leads_out = absolute(entry.name)
-    if len(path) * 4 > PATH_BYTES and len(path.encode("utf-8", "surrogateescape")) > PATH_BYTES:
+    budget.count(path, entry.linkname)
+    for kind, text in (("path", path), ("link", entry.linkname)):
+        if len(text) * 4 > PATH_BYTES and len(text.encode(*ENCODING)) > PATH_BYTES:
+            raise ArchiveError(
+                f"{what} has a {kind} of {len(text):,} characters, too long for any engine"
+            )
+    if len(path) > PATH_FOLDERS and path.count("/") > PATH_FOLDERS:
         raise ArchiveError(
-            f"{what} has a path of {len(path):,} characters, too long for any engine"
+            f"{what} has folders {path.count('/'):,} deep in each other, more than any image"
         )
     found.leading_out += leads_out
     folder, _, name = path.rpartition("/")
@@ -146,7 +153,7 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
         kind = HARD_LINK
         found.targets[row] = absolute(entry.linkname)[0]
     elif entry.issym():
-        kind, size = SYMLINK, len(entry.linkname.encode("utf-8", "surrogateescape"))
+        kind, size = SYMLINK, len(entry.linkname.encode(*ENCODING))
         found.targets[row] = entry.linkname
     elif entry.isdir():
         kind = FOLDER
@@ -157,19 +164,24 @@ def _add(found: LayerFiles, path: str, entry: Entry) -> int:
 
 
 def _keep(
-    found: LayerFiles, row: int, content: IO[bytes], reading: Reading, kept_bytes: int
+    found: LayerFiles,
+    row: int,
+    content: IO[bytes],
+    reading: Reading,
+    layer: str,
+    budget: Budget,
 ) -> bytes:
     """What was read of it."""
     path, executable = found.paths[row], row in found.programs
     keep = reading.wanted(path, found.sizes[row], executable=executable)
     if keep is None:
         return b""
-    if keep > kept_bytes - found.kept_bytes:
-        found.unkept += 1
+    if not budget.has_room(layer, path, keep):
+        found.unkept.add(row)
         return b""
     head = content.read(keep) if keep else b""
     found.contents[row] = reading.reduce(path, head)
-    found.kept_bytes += len(found.contents[row])
+    budget.keep(layer, path, found.contents, row)
     return head
 
 

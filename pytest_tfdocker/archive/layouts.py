@@ -3,27 +3,26 @@
 import io
 import posixpath
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
+from pytest_tfdocker.archive.budget import Budget
 from pytest_tfdocker.archive.compressed import (
     buffered,
     decompressed,
     is_compressed,
 )
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.layer import (
-    KEPT_BYTES,
-    LayerFiles,
-    Reading,
-    scan_layer,
-)
+from pytest_tfdocker.archive.layer import LayerFiles, Reading, scan_layer
 from pytest_tfdocker.archive.pieces import PIECE_BYTES
 from pytest_tfdocker.archive.tar import Entry, Tar, broken, cut_off
 
 DOCUMENT_BYTES = 16 << 20
 """Of a manifest or a config; what is larger is none."""
+DOCUMENTS_BYTES = 64 << 20
+"""Of all that may be one, in a stream: a registry takes no manifest of more than 4 MB."""
 
 
 class Layout(Protocol):
@@ -33,7 +32,10 @@ class Layout(Protocol):
         """The content of a small one; None where it isn't there."""
 
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
-        """What these hold; those that are missing are left out. Raises ArchiveError."""
+        """What these hold, the lowest first; those that are missing are left out.
+
+        Raises ArchiveError.
+        """
 
     def blob(self, name: str) -> IO[bytes] | None:
         """A file that can be read from anywhere; None where it isn't there, or is read but once."""
@@ -42,10 +44,10 @@ class Layout(Protocol):
 class _Progress:
     """Of several blobs, read one after the other."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, order: Sequence[str]) -> None:
         self._reading = reading
         self._tell, self._before = reading.on_bytes, 0
-        self._left_bytes = KEPT_BYTES
+        self.budget = Budget(order)
 
     def counted(self, content: IO[bytes]) -> io.BufferedReader:
         """Tells what is read of it."""
@@ -55,8 +57,7 @@ class _Progress:
         """One layer, plain or compressed. Raises ArchiveError."""
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
-            found = scan_layer(plain, f"layer {name}", self._reading, kept_bytes=self._left_bytes)
-        self._left_bytes -= found.kept_bytes
+            found = scan_layer(plain, f"layer {name}", self._reading, name=name, budget=self.budget)
         found.compressed_bytes = size if packed else None
         self._before += size
         return found
@@ -88,8 +89,8 @@ class LayoutFolder:
         return path.read_bytes()
 
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
-        found, progress = {}, _Progress(self._reading)
-        for name in names:
+        found, progress = {}, _Progress(self._reading, names)
+        for name in dict.fromkeys(names):
             path = self._path(name)
             if path is not None:
                 with path.open("rb") as file:
@@ -136,8 +137,8 @@ class LayoutTar:
             return found[0].read()
 
     def layers(self, names: list[str]) -> dict[str, LayerFiles]:
-        layers, progress = {}, _Progress(self._reading)
-        for name in names:
+        layers, progress = {}, _Progress(self._reading, names)
+        for name in dict.fromkeys(names):
             found = self._open(name)
             if found is not None:
                 content, size = found
@@ -146,18 +147,51 @@ class LayoutTar:
 
 
 class LayoutStream:
-    """An archive that is read once, all layers in it at that."""
+    """An archive that is read once, when it is first asked for anything."""
 
-    def __init__(self, stream: io.BufferedReader, reading: Reading) -> None:
-        self._documents: dict[str, bytes] = {}
-        self._links: dict[str, str] = {}
-        self._layers: dict[str, LayerFiles | ArchiveError] = {}
-        progress = _Progress(reading)
+    def __init__(
+        self, stream: io.BufferedReader, reading: Reading | None, order: Sequence[str] = ()
+    ) -> None:
+        """`reading`: None where no layer will be asked for. `order`: as a Budget has it."""
+        self._stream, self._reading, self._order = stream, reading, [*map(_clean, order)]
+
+    @cached_property
+    def _read(self) -> "_Streamed":
+        return _Streamed(self._stream, self._reading, self._order)
+
+    def blob(self, name: str) -> IO[bytes] | None:  # noqa: ARG002
+        return None
+
+    def document(self, name: str) -> bytes | None:
+        return self._read.documents.get(_clean(name))
+
+    def layers(self, names: list[str]) -> dict[str, LayerFiles]:
+        links, layers = self._read.links, self._read.layers
+        real = {name: links.get(_clean(name), _clean(name)) for name in names}
+        found = {name: layers[there] for name, there in real.items() if there in layers}
+        for layer in found.values():
+            if isinstance(layer, ArchiveError):
+                raise layer
+        return {name: layer for name, layer in found.items() if isinstance(layer, LayerFiles)}
+
+
+class _Streamed:
+    """All of a stream: documents, and layers where they are wanted."""
+
+    def __init__(
+        self, stream: io.BufferedReader, reading: Reading | None, order: Sequence[str]
+    ) -> None:
+        self.documents: dict[str, bytes] = {}
+        self.links: dict[str, str] = {}
+        self.layers: dict[str, LayerFiles | ArchiveError] = {}
+        self._documents_bytes, self._wants_layers = 0, reading is not None
+        progress = _Progress(reading or Reading(), order)
         with decompressed(stream, "it") as plain, cut_off("it"):
             for entry, content in Tar(plain, "it"):
                 name = _clean(entry.name)
+                progress.budget.count(name, entry.linkname)
                 if entry.issym():
-                    self._links[name] = _led_to(name, entry.linkname)
+                    self.links[name] = _led_to(name, entry.linkname)
                 elif content is not None:
                     self._take(name, entry.size, progress.counted(content), progress)
             while plain.read(PIECE_BYTES):
@@ -165,26 +199,18 @@ class LayoutStream:
 
     def _take(self, name: str, size: int, content: io.BufferedReader, progress: _Progress) -> None:
         if content.peek(1)[:1] in (b"{", b"[") and size <= DOCUMENT_BYTES:
-            self._documents[name] = content.read()
-        elif is_compressed(content) or _is_tar(content):
+            self._documents_bytes += size
+            if self._documents_bytes > DOCUMENTS_BYTES:
+                raise ArchiveError(
+                    f"its manifests and configs take more than {DOCUMENTS_BYTES >> 20} MiB, "
+                    "more than those of any image"
+                )
+            self.documents[name] = content.read()
+        elif self._wants_layers and (is_compressed(content) or _is_tar(content)):
             try:
-                self._layers[name] = progress.scan(content, size, name)
+                self.layers[name] = progress.scan(content, size, name)
             except ArchiveError as error:  # of what may be no layer, or another image's
-                self._layers[name] = error
-
-    def blob(self, name: str) -> IO[bytes] | None:  # noqa: ARG002
-        return None
-
-    def document(self, name: str) -> bytes | None:
-        return self._documents.get(_clean(name))
-
-    def layers(self, names: list[str]) -> dict[str, LayerFiles]:
-        real = {name: self._links.get(_clean(name), _clean(name)) for name in names}
-        found = {name: self._layers[there] for name, there in real.items() if there in self._layers}
-        for layer in found.values():
-            if isinstance(layer, ArchiveError):
-                raise layer
-        return {name: layer for name, layer in found.items() if isinstance(layer, LayerFiles)}
+                self.layers[name] = error
 
 
 def _is_tar(stream: io.BufferedReader) -> bool:

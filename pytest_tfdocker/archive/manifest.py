@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from pytest_tfdocker.archive.documents import Config, Index, Manifest, Saved
+from pytest_tfdocker.archive.documents import Config, Descriptor, Index, Manifest, Saved
 from pytest_tfdocker.archive.errors import ArchiveError
 
 T = TypeVar("T")
@@ -19,6 +20,8 @@ NAMED = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 """Annotations of an index; the first is the whole reference."""
 NESTED = 4
 """Indices within indices."""
+MANIFESTS = 1000
+"""In all indices: of one image there are about ten, one each platform."""
 _DIGEST = re.compile(r"^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$")
 
 
@@ -55,16 +58,17 @@ def platform_of(found: dict[str, Any]) -> str:
 
 def choose(document: Document, reference: str | None, platform: str | None) -> Chosen:
     """The image of that name and platform. Raises ArchiveError where that is none, or several."""
-    missing: list[str] = []
-    if document(OCI) is not None:
-        found = list(_of_index(document, OCI, [], NESTED, missing))
-    elif document(DOCKER) is not None:
-        found = [_saved(document, one) for one in _decoded(document, DOCKER, list[Saved])]
+    read = _Read(document)
+    if read.document(OCI) is not None:
+        found = list(read.of_index(OCI, [], NESTED))
+    elif read.document(DOCKER) is not None:
+        found = list(read.of_docker())
     else:
         raise ArchiveError(
             "no image is in it: neither manifest.json nor index.json\n"
             "`docker save IMAGE -o FILE` writes one that has them"
         )
+    missing = read.missing
     if not found:
         raise ArchiveError(f"{missing[0]} is missing in it" if missing else "no image is in it")
     named = [one for one in found if reference is None or _is_named(one, reference)]
@@ -113,41 +117,66 @@ def _fits(one: Chosen, platform: str | None) -> bool:
     return platform is None or there.startswith(wanted)
 
 
-def _saved(document: Document, entry: Saved) -> Chosen:
-    return _chosen(document, entry.config, entry.layers or [], entry.tags or [])
+class _Read:
+    """The images of an archive. A document that several of them name is read once."""
 
+    def __init__(self, document: Document) -> None:
+        self.document = cache(document)
+        self.missing: list[str] = []
+        self._decoded = cache(partial(_decoded, self.document))
+        self._config = cache(self._read_config)
+        self._seen: set[tuple[str, ...]] = set()
+        self._count = 0
 
-def _of_index(
-    document: Document, name: str, names: list[str], depth: int, missing: list[str]
-) -> Iterator[Chosen]:
-    for entry in _decoded(document, name, Index).manifests or []:
-        annotations = entry.annotations or {}
-        # An attestation of another manifest is no image
-        if "vnd.docker.reference.type" in annotations:
-            continue
-        own = [annotations[key] for key in NAMED if key in annotations][:1] or names
-        blob = _blob(entry.digest)
+    def of_docker(self) -> Iterator[Chosen]:
+        for one in self._decoded(DOCKER, list[Saved]):
+            self._count_one()
+            yield self._chosen(one.config, one.layers or [], one.tags or [])
+
+    def of_index(self, name: str, names: list[str], depth: int) -> Iterator[Chosen]:
+        for entry in self._decoded(name, Index).manifests or []:
+            self._count_one()
+            annotations = entry.annotations or {}
+            # An attestation of another manifest is no image
+            if "vnd.docker.reference.type" in annotations:
+                continue
+            own = [annotations[key] for key in NAMED if key in annotations][:1] or names
+            blob = _blob(entry.digest)
+            if (blob, *own) not in self._seen:
+                self._seen.add((blob, *own))
+                yield from self._of_entry(entry, blob, own, depth)
+
+    def _of_entry(
+        self, entry: Descriptor, blob: str, names: list[str], depth: int
+    ) -> Iterator[Chosen]:
         # `docker save` leaves out the platforms that were not pulled, and names them
-        if document(blob) is None:
-            missing.append(blob)
-            continue
-        if "index" in entry.media_type or "manifest.list" in entry.media_type:
+        if self.document(blob) is None:
+            self.missing.append(blob)
+        elif "index" in entry.media_type or "manifest.list" in entry.media_type:
             if depth:
-                yield from _of_index(document, blob, own, depth - 1, missing)
-            continue
-        manifest = _decoded(document, blob, Manifest)
-        layers = [_blob(layer.digest) for layer in manifest.layers or []]
-        yield _chosen(document, _blob(manifest.config.digest), layers, own)
+                yield from self.of_index(blob, names, depth - 1)
+        else:
+            manifest = self._decoded(blob, Manifest)
+            layers = [_blob(layer.digest) for layer in manifest.layers or []]
+            yield self._chosen(_blob(manifest.config.digest), layers, names)
 
+    def _count_one(self) -> None:
+        self._count += 1
+        if self._count > MANIFESTS:
+            raise ArchiveError(f"it lists more than {MANIFESTS:,} images")
 
-def _chosen(document: Document, config: str, layers: list[str], names: list[str]) -> Chosen:
-    typed = _decoded(document, config, Config)
-    found = _decoded(document, config, dict[str, Any])
-    told = typed.rootfs and typed.rootfs.diff_ids
-    if told and len(told) != len(layers):
-        raise ArchiveError(f"its config tells of {len(told)} layers, its manifest of {len(layers)}")
-    digest = hashlib.sha256(document(config) or b"").hexdigest()
-    return Chosen(names=names, id=f"sha256:{digest}", config=found, layers=layers)
+    def _chosen(self, config: str, layers: list[str], names: list[str]) -> Chosen:
+        told, found, digest = self._config(config)
+        if told and told != len(layers):
+            raise ArchiveError(f"its config tells of {told} layers, its manifest of {len(layers)}")
+        return Chosen(names=names, id=f"sha256:{digest}", config=found, layers=layers)
+
+    def _read_config(self, name: str) -> tuple[int, dict[str, Any], str]:
+        """How many layers it tells of, all of it, and its digest."""
+        typed = _decoded(self.document, name, Config)
+        found = _decoded(self.document, name, dict[str, Any])
+        layers = (typed.rootfs and typed.rootfs.diff_ids) or []
+        return len(layers), found, hashlib.sha256(self.document(name) or b"").hexdigest()
 
 
 def _blob(digest: str) -> str:

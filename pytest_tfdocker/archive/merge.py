@@ -6,10 +6,18 @@ from typing import Literal
 
 import msgspec
 
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.layer import FILE, FOLDER, HARD_LINK, SYMLINK, LayerFiles
 
 LINKS = 40
 """Symbolic links in one path, as Linux follows."""
+STEPS = 1000
+"""Names in one path, with those of the links that it leads by."""
+
+FOLDERS_BYTES = 512 << 20
+"""Of all folders, with their paths: the largest images have a tenth of it."""
+FOLDER_BYTES = 400
+"""Of one, without its path."""
 
 MOVED_BYTES = 1 << 16
 """Smaller files of one content are many: where the name differs too, nothing was moved."""
@@ -43,13 +51,16 @@ class Merged:
     """The file system that the layers make."""
 
     def __init__(self, layers: Sequence[LayerFiles]) -> None:
-        """`layers`: the lowest first."""
+        """`layers`: the lowest first. Raises ArchiveError."""
         self._layers = layers
         self._folders: dict[str, _Folder] = {"/": _Folder()}
         self._same: dict[Row, Row] = {}
         """Of a hard link: the entry whose content it has."""
         self._gone: dict[Row, tuple[int, bool]] = {}
         """What a layer has hidden, by which, and whether by another file."""
+        self._folders_bytes = 0
+        self.unlinked = 0
+        """Hard links whose target is not there: they have no bytes."""
         self._by_content: dict[int, dict[tuple[int, bytes], list[str]]] = {}
         for at, layer in enumerate(layers):
             self._put(at, layer)
@@ -147,9 +158,11 @@ class Merged:
 
     def _link(self, target: str, row: Row) -> None:
         folder, _, name = target.rpartition("/")
-        there = self._folders.get(folder or "/")
+        there = self._folders.get(self._real(folder or "/", row[0]))
         other = there.files.get(name) if there else None
-        if other is not None and other != row:
+        if other is None or other == row:
+            self.unlinked += 1
+        else:
             self._same[row] = self._same.get(other, other)
 
     def _real(self, folder: str, at: int) -> str:
@@ -159,9 +172,12 @@ class Merged:
         """
         if folder in self._folders:
             return folder
-        ahead, found, links = folder.split("/")[::-1], "", 0
+        ahead, found, links, steps = folder.split("/")[::-1], "", 0, 0
         while ahead:
             name = ahead.pop()
+            steps += 1
+            if steps > STEPS:
+                return folder
             if name == "..":
                 found = found.rpartition("/")[0]
             elif name not in {"", "."}:
@@ -183,6 +199,12 @@ class Merged:
         missing = []
         while path not in self._folders:
             missing.append(path)
+            self._folders_bytes += FOLDER_BYTES + len(path)
+            if self._folders_bytes > FOLDERS_BYTES:
+                raise ArchiveError(
+                    f"its folders take more than {FOLDERS_BYTES >> 20} MiB, "
+                    "more than those of any image"
+                )
             path = path.rpartition("/")[0] or "/"
         found = self._folders[path]
         for inner in reversed(missing):

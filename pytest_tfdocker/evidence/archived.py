@@ -28,7 +28,7 @@ from pytest_tfdocker.evidence.records import (
 )
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.unstarted import (
-    HEAD_BYTES,
+    TEXT_BYTES,
     ImageTree,
     Kept,
     environ_of,
@@ -36,7 +36,7 @@ from pytest_tfdocker.evidence.unstarted import (
 )
 from pytest_tfdocker.evidence.waste import Doing, saved, telling, waste_of
 from pytest_tfdocker.settings.schema import Image
-from pytest_tfdocker.text import printable, printable_lines
+from pytest_tfdocker.text import encodable, printable, printable_lines
 
 LARGE_BYTES = 10**6
 """Of files that are told where their content stands twice."""
@@ -52,7 +52,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 def find_archived(image: Image) -> Given:
     """The image that `tar:FILE` or `oci:DIR` gives. Raises ArchiveError."""
     path, reference = _split(image.given or "")
-    with _told(path), opened(path, Reading()) as layout:
+    with _told(path), opened(path) as layout:
         return Given(path=path, image=find_image(layout, reference, image.settings.build.platform))
 
 
@@ -93,7 +93,7 @@ def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
         with doing(f"read {printable(given.path.name)}") as tell:
             found = read_archived(given, image.settings.python, tell)
         store.keep(key, found)
-    return msgspec.structs.replace(found, name=image.name, reference=image.given)
+    return msgspec.structs.replace(found, name=image.name, reference=encodable(image.given or ""))
 
 
 def _stamp(given: Given) -> str:
@@ -110,9 +110,9 @@ def read_archived(
     """All of it, in one pass over the layers. `tell`: is told how far that is."""
     config = image_config({"Config": given.image.config.get("config")})
     reading = _reading(config, tell)
-    with _told(given.path), opened(given.path, reading) as layout:
+    with _told(given.path), opened(given.path, reading, given.image.layers) as layout:
         scanned = read_layers(layout, given.image)
-    merged = Merged(scanned)
+        merged = Merged(scanned)
     history = _history(given.image, scanned, merged)
     inventory = _inventory(given.image, scanned, merged, history, config, python)
     entries = given.image.entries or list(range(len(scanned)))
@@ -179,10 +179,9 @@ def collect_saved(
 
 
 def _reading(config: ImageConfig, tell: Callable[[str], None]) -> Reading:
-    passing = Kept([*config.entrypoint, *config.command])
     return Reading(
-        wanted=passing.wanted_bytes,
-        reduce=passing.reduced,
+        wanted=Kept([*config.entrypoint, *config.command]).wanted_bytes,
+        reduce=Kept.reduced,
         digests=True,
         on_bytes=telling(tell),
     )
@@ -204,7 +203,7 @@ def _inventory(
     )
     tree = _tree(scanned, merged, listing, kept, config)
     found = read_unstarted(tree, config, image.platform, python)
-    notes = [*_notes(scanned), *kept.problems(), *found["problems"]]
+    notes = [*_notes(scanned, merged), *kept.problems(), *found["problems"]]
     placed = Placed(layers=list(layers), uncounted_bytes=uncounted)
     return inventory_of(
         {**found, "owned": unpacked(found["owned"]), "files": _files(listing, notes)},
@@ -215,12 +214,13 @@ def _inventory(
     )
 
 
-def _notes(scanned: Sequence[LayerFiles]) -> list[str]:
+def _notes(scanned: Sequence[LayerFiles], merged: Merged) -> list[str]:
     leading_out = sum(layer.leading_out for layer in scanned)
-    unkept = sum(layer.unkept for layer in scanned)
+    unkept = len({row for _, _, row in merged.files() if row[1] in scanned[row[0]].unkept})
     return [
         *([f"{leading_out} names of files lead out of the image by '..'"] if leading_out else []),
         *([f"{unkept} files are not read: too many bytes of them"] if unkept else []),
+        *([f"hard links that lead to no file: {merged.unlinked}"] if merged.unlinked else []),
     ]
 
 
@@ -285,8 +285,8 @@ def _tree(
             programs.add(path)
         if row in scanned[at].contents:
             kept.put(path, scanned[at].contents[row])
-        elif scanned[at].sizes[row] > HEAD_BYTES:  # else it was no matter of its size
-            kept.wanted_bytes(path, scanned[at].sizes[row], executable=path in programs)
+        elif scanned[at].sizes[row] > TEXT_BYTES:  # else it was no matter of its size
+            kept.leave_out(path, scanned[at].sizes[row])
     return ImageTree(
         listing.paths,
         targets={listing.paths[row]: target for row, target in listing.targets.items()},

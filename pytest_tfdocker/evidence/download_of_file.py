@@ -9,7 +9,6 @@ from typing import IO
 from pytest_tfdocker.archive.compressed import buffered, is_compressed
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import opened
-from pytest_tfdocker.archive.layer import Reading
 from pytest_tfdocker.evidence.archived import find_archived
 from pytest_tfdocker.evidence.download import SAMPLE_SECONDS, Sample
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
@@ -32,7 +31,7 @@ def download_of_file(image: Image, evidence: ImageEvidence, doing: Doing) -> Dow
 def _estimate(image: Image, evidence: ImageEvidence) -> Download | Absent:
     given = find_archived(image)
     with ExitStack() as stack:
-        layout = stack.enter_context(opened(given.path, Reading()))
+        layout = stack.enter_context(opened(given.path))
         blobs = [layout.blob(name) for name in given.image.layers]
         known = [stack.enter_context(blob) for blob in blobs if blob is not None]
         if len(known) < len(blobs):

@@ -10,6 +10,7 @@ import msgspec
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.records import ImageConfig, Owner
 from pytest_tfdocker.evidence.rpm.headers import Package
+from pytest_tfdocker.text import encodable
 
 WEIGHTS = re.compile(
     r"\.(safetensors|gguf|ggml|onnx|pt|pth|ckpt|h5|msgpack|tflite|bin)$"
@@ -99,7 +100,7 @@ def _apk_packages(text: str) -> Iterator[Package]:
         for line in block.splitlines():
             key, _, value = line.partition(":")
             if key == "P":
-                name = value.encode("utf-8", "backslashreplace").decode("utf-8")
+                name = encodable(value)
             elif key == "F":
                 folder = value
             elif key == "R":

@@ -19,6 +19,7 @@ from pytest_tfdocker.evidence.records import (
     Inventory,
 )
 from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
+from pytest_tfdocker.text import encodable
 
 
 def inventory_of(
@@ -55,7 +56,7 @@ def inventory_of(
         unread_packages=rpm.problem,
         uncompared=find_uncompared(scene, uncompared),
     )
-    told = found["interpreter"]
+    told = encodable(found["interpreter"])
     if "error" in told:
         absent = Absent(reason=told["error"])
         return Inventory(files=files, interpreter=absent, distributions=absent)
@@ -69,7 +70,7 @@ def inventory_of(
     )
     installed = [
         Distribution(
-            **values,
+            **encodable(values),
             bytes=None if record is None else size,
             layer=_layer_of(scene, values["path"]),
         )
@@ -80,7 +81,7 @@ def inventory_of(
     return Inventory(
         files=files,
         interpreter=interpreter,
-        distributions=Distributions(installed=installed, others=found["others"]),
+        distributions=Distributions(installed=installed, others=encodable(found["others"])),
     )
 
 

@@ -23,6 +23,7 @@ from pytest_tfdocker.evidence.records import (
 )
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.settings.units import format_size
+from pytest_tfdocker.text import encodable
 
 Doing = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 """Tells the user of one thing that takes a while; gives what takes how far it is."""
@@ -95,12 +96,12 @@ def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
         groups=_groups(hidden, entries),
         files=[
             WastedFile(
-                path=_text(one.path),
+                path=encodable(one.path),
                 bytes=one.bytes,
                 layer=entries[one.layer],
                 by=entries[one.by],
                 how=one.how,
-                now=_text(one.now),
+                now=encodable(one.now),
             )
             for one in hidden[:FILES]
         ],
@@ -118,7 +119,7 @@ def _groups(hidden: Sequence[Hidden], entries: Sequence[int]) -> list[WastedGrou
             how=how,
             bytes=sum(one.bytes for one in files),
             count=len(files),
-            below=_text(_common(files)),
+            below=encodable(_common(files)),
         )
         for (layer, by, how), files in by_cause.items()
     ]
@@ -130,8 +131,3 @@ def _common(files: Sequence[Hidden]) -> str:
         return files[0].path
     folder = os.path.commonpath([os.path.dirname(one.path) for one in files])  # noqa: PTH120
     return f"{folder.rstrip('/')}/"
-
-
-def _text(path: str) -> str:
-    """As text that UTF-8 has."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -183,7 +183,7 @@ def read_requires_txt(text):
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1]
+            section = clean(line[1:-1])
             extra = section.partition(":")[0]
             if extra and extra not in extras:
                 extras.append(extra)

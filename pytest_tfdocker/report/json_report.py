@@ -22,6 +22,7 @@ from pytest_tfdocker.evidence.records import (
     Waste,
 )
 from pytest_tfdocker.report.image_report import ImageReport
+from pytest_tfdocker.text import encodable
 
 SCHEMA = 1
 
@@ -33,7 +34,7 @@ def render(images: Sequence[ImageReport], tool_version: str | None) -> bytes:
         "tool": {"name": "pytest-tfdocker", "version": tool_version},
         "images": [_image(report) for report in images],
     }
-    encoded = msgspec.json.encode(_encodable(report), enc_hook=str)
+    encoded = msgspec.json.encode(encodable(report), enc_hook=str)
     return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
@@ -238,14 +239,3 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _limits(limits: Limits) -> dict[str, Any] | None:
     return _part(limits, "memory_bytes", "swap_bytes", "cpus", "pids")
-
-
-def _encodable(value: Any) -> Any:
-    """`value` with lone surrogates escaped, which names of files may hold and UTF-8 can't."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {key: _encodable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(one) for one in value]
-    return value

@@ -99,6 +99,14 @@ def test_an_egg_info_folder_with_requires_txt(site, read):
     ]
 
 
+def test_an_extra_that_is_no_utf_8_is_escaped(site, read):
+    site("foo-1.0.egg-info/PKG-INFO", metadata("foo", "1.0"))
+    site("foo-1.0.egg-info/requires.txt", b"[\xff:\xfe]\nbar\n")
+    [found], _ = read()
+    assert found["extras"] == ["\\udcff"]
+    assert found["requires"] == ['bar ; (\\udcfe) and extra == "\\udcff"']
+
+
 def test_an_egg_info_file_as_distutils_left_it(site, read):
     site("PyYAML-5.3.1-py3.9.egg-info", metadata("PyYAML", "5.3.1"))
     [found], _ = read()

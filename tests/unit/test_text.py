@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_tfdocker.text import bounded, last_lines, one_line, printable, shorten, table
+from pytest_tfdocker.text import (
+    bounded,
+    encodable,
+    last_lines,
+    one_line,
+    printable,
+    shorten,
+    table,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,10 @@ def test_a_table_aligns_figures_right_and_drops_empty_columns():
     rows = [("1.2 GB", "", "torch"), ("94 MB", "", "transformers")]
     assert table(rows) == ["1.2 GB  torch", " 94 MB  transformers"]
     assert table([]) == []
+
+
+def test_what_utf_8_has_not_is_escaped_wherever_it_stands():
+    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
+    assert encodable(odd) == "caf\\udce9"
+    assert encodable([odd, ("é", 1, None)]) == ["caf\\udce9", ["é", 1, None]]
+    assert encodable({odd: {"a": odd}}) == {"caf\\udce9": {"a": "caf\\udce9"}}

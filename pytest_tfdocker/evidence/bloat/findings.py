@@ -5,6 +5,7 @@ from collections import Counter
 from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, Cause
 from pytest_tfdocker.evidence.bloat.scene import Scene
 from pytest_tfdocker.evidence.records import Bloat
+from pytest_tfdocker.text import encodable
 
 LARGE_BYTES = 10**6
 PATHS = 10
@@ -43,4 +44,4 @@ def _shown(scene: Scene, row: int) -> str:
     path = scene.listing.paths[row]
     if scene.listing.sizes[row] < LARGE_BYTES:
         path = path.rpartition("/")[0] + "/"
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return encodable(path)

@@ -29,14 +29,17 @@ def blobs(data: bytes, journal: bytes) -> list[bytes]:
                 path.with_name(f"{path.name}-wal").write_bytes(journal)
             connection = sqlite3.connect(path)
             try:
-                return list(_rows(connection))
+                return list(_rows(connection, len(data) + len(journal)))
             finally:
                 connection.close()
     except (sqlite3.Error, OverflowError, OSError) as error:
         raise BrokenError(f"can't be read by SQLite: {error}") from error
 
 
-def _rows(connection: Any) -> Iterator[bytes]:
+def _rows(connection: Any, most_bytes: int) -> Iterator[bytes]:
+    import sqlite3  # noqa: PLC0415
+
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
     steps = iter(range(MOST_STEPS))
     connection.set_progress_handler(lambda: next(steps, None) is None, STEP)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -44,4 +47,7 @@ def _rows(connection: Any) -> Iterator[bytes]:
     for (blob,) in connection.execute("SELECT blob FROM Packages"):
         if not isinstance(blob, bytes):
             raise BrokenError("has a package that is no blob")
+        most_bytes -= len(blob)
+        if most_bytes < 0:  # of a view, or of a damaged list of pages
+            raise BrokenError("has packages that stand in each other")
         yield blob

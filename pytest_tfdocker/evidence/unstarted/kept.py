@@ -14,13 +14,10 @@ METADATA_BYTES = 16 << 20
 """The RECORD of the largest distributions has 3 MB."""
 SYSTEM_BYTES = 64 << 20
 """dpkg's status of a full image has 5 MB."""
-RPM_BYTES = 256 << 20
+RPM_BYTES = 128 << 20
+"""As probe/rpm_data.py has it, which hands them on."""
 PYTHON_BYTES = 64 << 20
 """Of a Python's program or library: conda's have 30 MB."""
-HEADS_BYTES = 32 << 20
-"""Of all programs together."""
-TOTAL_BYTES = 512 << 20
-"""Of all that is kept of one image: an image that has more was made to have it."""
 
 
 class Kind(NamedTuple):
@@ -101,38 +98,32 @@ def _reduced(path: str, content: bytes) -> bytes:
 
 
 class Kept:
-    """The contents that are kept of one image, and what would have been too much.
+    """Which files are wanted, how much of each, and what is kept of those that are left.
 
-    The reader of an archive asks `wanted_bytes` of each file, hands what it has read to `put`, and
-    `drop`s what a later layer deletes.
+    The reader of an archive asks `wanted_bytes` of each file, and keeps what `reduced` leaves: how
+    much that may be in all is its own matter. Of the files that no later layer hides it is `put`
+    here, or the file is left out.
     """
 
-    def __init__(self, command: Sequence[str] = (), most_bytes: int = TOTAL_BYTES) -> None:
+    def __init__(self, command: Sequence[str] = ()) -> None:
         """`command`: the image's ENTRYPOINT and CMD, whose scripts may lack an execute bit."""
         self.contents: dict[str, bytes] = {}
         self.left_out: dict[str, int] = {}
-        """Path → bytes, of files that are wanted and were too large, or came when all was full."""
+        """Path → bytes, of files that are wanted and were too large."""
         self._named = {word.rpartition("/")[2] for word in command}
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._heads: set[str] = set()
-        self._heads_bytes = 0
 
     def wanted_bytes(self, path: str, size: int, *, executable: bool) -> int | None:
-        """How many bytes of the file's start to read and to `put`; None: it is of no interest.
+        """How many bytes of the file's start to read; None: it is of no interest, or too large.
 
-        That is all of it, but for a program. What an earlier layer had there is forgotten, and what
-        is too large is remembered as that.
+        That is all of it, but for a program.
         """
-        self.drop(path)
         most = _most_bytes(path)
         if most:
-            return self._unless_full(path, size, fits=size <= most)
-        few = self._heads_bytes < HEADS_BYTES
+            return size if size <= most else None
         if PYTHON.search(path):
-            return self._unless_full(path, min(size, PYTHON_BYTES), fits=few)
+            return min(size, PYTHON_BYTES)
         if self._is_entry_point(path, executable=executable):
-            return self._unless_full(path, min(size, HEAD_BYTES), fits=few)
+            return min(size, HEAD_BYTES)
         return None
 
     def _is_entry_point(self, path: str, *, executable: bool) -> bool:
@@ -142,35 +133,19 @@ class Kept:
             return True
         return executable and not NO_ENTRY_POINTS.search(path)
 
-    def _unless_full(self, path: str, size: int, *, fits: bool) -> int | None:
-        if fits and self._bytes + size <= self._most_bytes:
-            return size
-        self.left_out[path] = size
-        return None
-
     @staticmethod
     def reduced(path: str, content: bytes) -> bytes:
-        """What is worth keeping until `put`: all of a text, little of a program."""
+        """What is worth keeping of what was read: all of a text, little of a program."""
         return content if _most_bytes(path) else _reduced(path, content)
 
     def put(self, path: str, content: bytes) -> None:
         """Keeps it, or what is of use in it."""
-        self.drop(path)
-        if not _most_bytes(path):
-            content = _reduced(path, content)
-            self._heads.add(path)
-            self._heads_bytes += len(content)
-        self.contents[path] = content
-        self._bytes += len(content)
+        self.contents[path] = self.reduced(path, content)
 
-    def drop(self, path: str) -> None:
-        """Forgets it."""
-        size = len(self.contents.pop(path, b""))
-        self._bytes -= size
-        if path in self._heads:
-            self._heads.remove(path)
-            self._heads_bytes -= size
-        self.left_out.pop(path, None)
+    def leave_out(self, path: str, size: int) -> None:
+        """Remembers a file of which nothing was read, where that was a matter of its size."""
+        if 0 < _most_bytes(path) < size:
+            self.left_out[path] = size
 
     def problems(self) -> list[str]:
         """What can't be told for it, a sentence each, for people."""

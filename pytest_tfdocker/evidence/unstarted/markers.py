@@ -72,12 +72,10 @@ def _os_packages(tree: ImageTree, version: str) -> Iterator[str]:
     ]
     texts.append(read_text(tree, "/var/lib/dpkg/status"))
     package = rf"^Package: (?:lib)?python{re.escape(version)}-(?:minimal|stdlib)$"
-    for text in filter(None, texts):
-        for found in re.finditer(package, text, re.MULTILINE):
-            block = text[found.end() :].partition("\n\n")[0]
-            told = re.search(r"^Version: (?:\d+:)?(\S+)$", block, re.MULTILINE)
-            if told:
-                yield told[1].replace("~", "")
+    for block in "\n\n".join(filter(None, texts)).split("\n\n"):
+        told = re.search(r"^Version: (?:\d+:)?(\S+)$", block, re.MULTILINE)
+        if told and re.search(package, block, re.MULTILINE):
+            yield told[1].replace("~", "")
     installed = read_text(tree, "/lib/apk/db/installed") or ""
     yield from re.findall(r"^P:python3\nV:(\S+)$", installed, re.MULTILINE)
 

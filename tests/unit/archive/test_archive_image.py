@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import tarfile
+import time
 from itertools import count
 
 import pytest
@@ -395,11 +396,110 @@ def test_it_is_told_how_far_it_is(look, form):
 
 
 def test_contents_that_are_kept_have_one_budget_for_all_layers(look, monkeypatch):
-    monkeypatch.setattr("pytest_tfdocker.archive.layouts.KEPT_BYTES", 2)
+    monkeypatch.setattr("pytest_tfdocker.archive.budget.KEPT_BYTES", 2)
     files = Layout().add([ONE, TWO]).all()
     _, layers = look(files, None, None, Reading(wanted=lambda _, size, **__: size))
     assert [layer.contents for layer in layers] == [{0: b"1"}, {}]
-    assert layers[1].unkept == 1
+    assert layers[1].unkept == {0}
+
+
+def of_every_form(test):
+    return pytest.mark.parametrize("form", ["folder", "tar", "gzip"])(test)
+
+
+@of_every_form
+@pytest.mark.parametrize("last_first", [False, True])
+def test_of_a_path_that_layers_bring_anew_the_last_content_is_kept(
+    tmp_path, monkeypatch, form, last_first
+):
+    monkeypatch.setattr("pytest_tfdocker.archive.budget.KEPT_BYTES", 20)
+    layers = [tar(file("a", b"%d" % at * 9), file(f"b{at}", b"1")) for at in range(3)]
+    files = Layout().add(layers).all()
+    if last_first:  # a stream may have them in any order
+        files = dict(reversed(files.items()))
+    path = tmp_path / "image"
+    write_folder(path, files) if form == "folder" else path.write_bytes(FORMS[form](files))
+    with opened(path) as layout:
+        image = find_image(layout, None, None)
+    reading = Reading(wanted=lambda _, size, **__: size)
+    with opened(path, reading, image.layers) as layout:
+        read = read_layers(layout, image)
+    assert read[2].contents == {0: b"2" * 9, 1: b"1"}
+    assert read[0].contents.get(1) == read[1].contents.get(1) == b"1"
+    assert not any(0 in layer.contents for layer in read[:1])
+
+
+def test_a_layer_that_stands_above_itself_keeps_its_content(look, monkeypatch):
+    monkeypatch.setattr("pytest_tfdocker.archive.budget.KEPT_BYTES", 10)
+    lower, upper = tar(file("a", b"1" * 6)), tar(file("a", b"2" * 6))
+    files = Layout().add([lower, upper, lower]).all()
+    _, layers = look(files, None, None, Reading(wanted=lambda _, size, **__: size))
+    assert layers[2].contents == {0: b"1" * 6}
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "text"),
+    [
+        ("ENTRIES", 2, "its layers have more than 2 files, more than any image"),
+        (
+            "TEXT_BYTES",
+            1,
+            "the paths in its layers take more than 0 MiB, more than those of any image",
+        ),
+    ],
+)
+def test_all_layers_together_have_no_more_entries_than_an_image_has(
+    refused, monkeypatch, limit, most, text
+):
+    files = Layout().add([ONE, TWO]).all()
+    monkeypatch.setattr(f"pytest_tfdocker.archive.budget.{limit}", most)
+    for form in ("folder", "tar", "gzip"):
+        assert refused(FORMS[form](files)) == text
+
+
+def test_a_stream_has_no_more_documents_than_an_image_has(refused, monkeypatch):
+    files = {**Layout().add([ONE]).all(), **{f"x{n}": b"{" + b" " * 999 for n in range(9)}}
+    monkeypatch.setattr("pytest_tfdocker.archive.layouts.DOCUMENTS_BYTES", 9000)
+    text = "its manifests and configs take more than 0 MiB, more than those of any image"
+    assert refused(gzip.compress(tar_of(files))) == text
+
+
+def test_to_find_an_image_no_layer_of_a_packed_archive_is_read(tmp_path):
+    layer = bytearray(tar(file("a", b"1"), file("b", b"2")))
+    layer[1024] ^= 0xFF
+    path = tmp_path / "image"
+    path.write_bytes(gzip.compress(Layout().add([bytes(layer)]).tar()))
+    with opened(path) as layout:
+        image = find_image(layout, None, None)
+        assert layout._read.layers == {}
+    with opened(path, Reading()) as layout, pytest.raises(ArchiveError, match="bad checksum"):
+        read_layers(layout, image)
+
+
+def test_an_index_that_lists_one_many_times_is_no_long_wait(look):
+    layout = Layout()
+    inner = layout.image([ONE])
+    for _ in range(4):
+        inner = layout.blob({"manifests": [inner] * 30}, "index.v1+json")
+    layout.manifests = [inner] * 30
+    started = time.monotonic()
+    assert paths(look(layout.all())) == [["/a"]]
+    assert time.monotonic() - started < 5
+
+
+def test_one_image_may_have_several_names(look):
+    layout = Layout().add([ONE], name="app:1").add([ONE], name="app:2")
+    assert look(layout.all(), "app:2")[0].names == ["app:2"]
+
+
+def test_more_images_than_anyone_saves_are_refused(refused):
+    layout = Layout().add([ONE])
+    layout.manifests *= 1001
+    assert refused(layout.all()) == "it lists more than 1,000 images"
+    files = saved([ONE])
+    listed = json.loads(files["manifest.json"]) * 1001
+    files["manifest.json"] = json.dumps(listed).encode()
+    assert refused(files) == "it lists more than 1,000 images"
 
 
 def test_a_stream_is_read_once(tmp_path):

@@ -1,11 +1,14 @@
 """Layers put one on the other: what is left, what is hidden and by which layer, to the byte."""
 
 import io
+import time
 
+import pytest
 from archives import entry, file, folder, gone, hard, link, opaque, tar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.layer import FILE, HARD_LINK, SYMLINK, Reading, scan_layer
 from pytest_tfdocker.archive.merge import Hidden, Merged
 
@@ -130,6 +133,33 @@ def test_a_second_entry_of_a_name_leaves_the_content_to_the_hard_link():
     layer = [file("a", b"123"), hard("b", "a"), file("a", b"1")]
     assert left(layer) == {"/b": 3, "/a": 1}
     assert merged(layer)[0].layer_bytes(0, links=True) == 4
+
+
+def test_a_hard_links_target_is_found_behind_links_of_folders():
+    lower = [link("lib", "usr/lib"), file("usr/lib/x", b"1" * 5000), hard("usr/lib/y", "lib/x")]
+    assert left(lower, [gone("usr/lib/x")]) == {"/lib": 7, "/usr/lib/y": 5000}
+    assert hidden(lower, [gone("usr/lib/x")]) == []
+
+
+def test_hard_links_to_nothing_are_counted():
+    found, _ = merged([file("a", b"1"), hard("b", "nothing"), hard("c", "a"), hard("d", "d")])
+    assert found.unlinked == 2
+    assert left([hard("b", "nothing")]) == {"/b": 0}
+
+
+def test_folders_take_no_more_than_those_of_any_image(monkeypatch):
+    monkeypatch.setattr("pytest_tfdocker.archive.merge.FOLDERS_BYTES", 10_000)
+    merged([file(f"{n}/a/b") for n in range(10)])
+    with pytest.raises(ArchiveError, match=r"^its folders take more than 0 MiB, more than those"):
+        merged([file(f"{n}/a/b") for n in range(20)])
+
+
+def test_links_that_lead_far_are_no_long_wait():
+    far = "/".join(["x/.."] * 800)
+    links = [link("l0", "x"), *(link(f"l{n}", f"{far}/l{n - 1}") for n in range(1, 40))]
+    started = time.monotonic()
+    merged([*links, *(file(f"l39/{n}/f") for n in range(1000))])
+    assert time.monotonic() - started < 5
 
 
 def test_without_digests_nothing_is_taken_for_the_same():

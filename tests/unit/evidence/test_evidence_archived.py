@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from archives import Layout, entry, file, folder, gone, hard, link, tar
 
@@ -127,6 +128,24 @@ def test_what_is_too_large_to_be_read_is_told_where_it_is_left(read):
     assert read([large], [file("x.dist-info/METADATA", b"Name: x")]).files.notes == []
 
 
+def test_hard_links_to_nothing_are_told(read):
+    found = read([file("a", b"1"), hard("b", "nothing"), hard("c", "a")])
+    assert found.files.notes == ["hard links that lead to no file: 1"]
+    assert (found.files.count, found.files.apparent_bytes) == (3, 1)
+
+
+@pytest.mark.parametrize("pack", ["plain", "gzip"])
+def test_of_what_is_rewritten_again_and_again_the_last_is_read(read, monkeypatch, pack):
+    monkeypatch.setattr("pytest_tfdocker.archive.budget.KEPT_BYTES", 250)
+    name = "x.dist-info/METADATA"
+    layers = [[file(name, b"%d" % at * 90)] for at in range(5)]
+    assert read(*layers, pack=pack).files.notes == []
+    more = [file(f"{at}.dist-info/METADATA", b"1" * 90) for at in range(3)]
+    notes = read(more, *layers, pack=pack).files.notes
+    assert notes == ["2 files are not read: too many bytes of them"]
+    assert read(more, [gone(f"{at}.dist-info") for at in range(3)]).files.notes == []
+
+
 @pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
 def test_the_last_content_of_a_path_is_the_one_that_counts(read, pack):
     def version(text):
@@ -146,6 +165,35 @@ def test_the_last_content_of_a_path_is_the_one_that_counts(read, pack):
     assert [(one.name, one.version, one.layer) for one in found.distributions.installed] == [
         ("x", "2", 1)
     ]
+
+
+def test_names_that_are_no_utf_8_are_kept_as_text(read):
+    odd = "\udcff"
+    venv = f"root/.cache/pypoetry/virtualenvs/{odd}"
+    site = f"{venv}/lib/python3.11/site-packages"
+    found = read(
+        [
+            file(f"{venv}/bin/python", b"\x7fELF\0003.11.2\0", mode=0o755),
+            file(f"{venv}/lib/python3.11/os.py", b"1"),
+            file(f"{site}/foo-1.0.egg-info/PKG-INFO", b"Name: foo\nVersion: 1.0\n"),
+            file(f"{site}/foo-1.0.egg-info/requires.txt", b"[\xff]\nbar\n"),
+            file(f"{site}/{odd}-{odd}.dist-info/RECORD", b"\xff,,\n"),
+            file(f"other/site-packages/{odd}.dist-info/METADATA", b"Name: \xff\nVersion: \xff\n"),
+            file("lib/apk/db/installed", b"P:\xff\nF:\xff\nR:\xff\n"),
+            file(f"var/lib/dpkg/info/{odd}.list", b"/\xff\n"),
+        ],
+        config={"Cmd": ["poetry", "run", "app"], "Env": ["HOME=/root"]},
+    )
+    assert found.interpreter.executable == "/root/.cache/pypoetry/virtualenvs/\\udcff/bin/python"
+    [foo, _] = found.distributions.installed
+    assert (foo.name, foo.extras) == ("foo", ["\\udcff"])
+    assert msgspec.json.encode(found)
+
+
+@pytest.mark.parametrize("key", ["Env", "Cmd", "WorkingDir"])
+def test_a_config_with_half_a_character_is_refused(read, key):
+    with pytest.raises(ArchiveError, match=r"can't be read: .*surrogate"):
+        read([], config={key: "\udc80" if key == "WorkingDir" else ["\udc80"]})
 
 
 def test_an_error_names_the_file_and_has_no_control_character(given, tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from pytest_tfdocker.evidence.unstarted import Kept
 from pytest_tfdocker.evidence.unstarted.kept import (
     HEAD_BYTES,
-    HEADS_BYTES,
     METADATA_BYTES,
     PYTHON_BYTES,
     TEXT_BYTES,
@@ -101,46 +100,15 @@ def test_of_a_python_its_versions_are_kept(path):
 def test_what_is_larger_than_such_files_are_is_told_and_not_kept(path, most):
     kept = Kept()
     assert kept.wanted_bytes(path, most, executable=False) == most
+    kept.leave_out(path, most)
+    kept.leave_out("/app/model.safetensors", most + 1)
     assert kept.problems() == []
     assert kept.wanted_bytes(path, most + 1, executable=False) is None
+    kept.leave_out(path, most + 1)
     assert kept.problems() == [f"{path} is not read: {most / 1e6:.1f} MB are too much"]
 
 
 def test_a_name_that_a_terminal_would_act_on_is_escaped():
     kept = Kept()
-    kept.wanted_bytes("/\x1b[31m\n.pth", TEXT_BYTES + 1, executable=False)
+    kept.leave_out("/\x1b[31m\n.pth", TEXT_BYTES + 1)
     assert kept.problems() == ["/\\x1b[31m\\n.pth is not read: 1.0 MB are too much"]
-
-
-def test_when_all_is_full_nothing_more_is_kept_until_something_goes():
-    kept = Kept(most_bytes=100)
-    for name in ("a", "b"):
-        assert kept.wanted_bytes(f"/{name}.pth", 50, executable=False) == 50
-        kept.put(f"/{name}.pth", b"x" * 50)
-    assert kept.wanted_bytes("/c.pth", 1, executable=False) is None
-    assert list(kept.left_out) == ["/c.pth"]
-    kept.drop("/a.pth")
-    assert kept.wanted_bytes("/c.pth", 50, executable=False) == 50
-    assert kept.left_out == {}
-
-
-def test_a_later_layers_file_takes_the_place_of_an_earlier_ones():
-    kept = Kept(most_bytes=100)
-    kept.put("/a.pth", b"x" * 90)
-    assert kept.wanted_bytes("/a.pth", 80, executable=False) == 80
-    assert kept.contents == {}
-    kept.put("/a.pth", b"y" * 80)
-    assert kept.wanted_bytes("/a.pth", TEXT_BYTES + 1, executable=False) is None
-    assert kept.contents == {}
-
-
-def test_programs_together_take_no_more_than_their_share():
-    kept = Kept()
-    script = b"#!" + b"x" * (HEAD_BYTES - 2)
-    for number in range(HEADS_BYTES // HEAD_BYTES):
-        assert kept.wanted_bytes(f"/bin/{number}", 10**6, executable=True) == HEAD_BYTES
-        kept.put(f"/bin/{number}", script)
-    assert kept.wanted_bytes("/bin/more", 10**6, executable=True) is None
-    assert kept.wanted_bytes("/a.pth", 10, executable=False) == 10
-    kept.drop("/bin/0")
-    assert kept.wanted_bytes("/bin/more", 10**6, executable=True) == HEAD_BYTES

@@ -8,6 +8,7 @@ import base64
 import lzma
 import sqlite3
 import struct
+import tracemalloc
 import zlib
 from contextlib import closing, suppress
 from pathlib import Path
@@ -279,3 +280,33 @@ def test_distributions_whose_metadata_rpm_owns_are_rpms():
     every = [{"path": path, "installer": "pip"} for path in paths]
     mark_owned(every, [Package("a", "1", listed)])
     assert [one["installer"] for one in every] == ["rpm", "rpm", "rpm", "pip"]
+
+
+def sqlite_of(tmp_path, *statements):
+    path = tmp_path / "rpmdb.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("view", "reason"),
+    [
+        ("SELECT zeroblob(900000000) AS blob", "can't be read by SQLite: "),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) "
+            "SELECT zeroblob(1000) AS blob FROM n",
+            "has packages that stand in each other",
+        ),
+    ],
+)
+def test_packages_that_are_none_take_no_memory(tmp_path, view, reason):
+    data = sqlite_of(tmp_path, f"CREATE VIEW Packages AS {view}")
+    tracemalloc.start()
+    with pytest.raises(BrokenError, match=f"^{reason}"):
+        read_database(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * len(data)

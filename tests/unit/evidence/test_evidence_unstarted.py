@@ -462,3 +462,15 @@ def test_many_files_take_a_moment():
     started = time.monotonic()
     assert found(told(SLIM, files, command=["python"])) == []
     assert time.monotonic() - started < 10
+
+
+def test_a_status_of_one_line_again_and_again_is_no_long_wait():
+    status = "Package: python3.11-minimal\n" * 40_000
+    started = time.monotonic()
+    found = read_unstarted(
+        tree_of({**DEBIAN, "/var/lib/dpkg/status": status}),
+        ImageConfig(),
+        "linux/amd64",
+    )
+    assert time.monotonic() - started < 3
+    assert found["interpreter"]["version"] == "3.11.0"
