@@ -27,6 +27,8 @@ PLACED = 0.99
 HIDDEN = "hidden by a later layer"
 BY_ANOTHER_BASE = ("build-tools", "cuda-twice")
 """Causes that another base mends, where they came with it; what else it leaves out isn't known."""
+AS_LARGE = 0.98
+"""Of the bytes that a layer hides, if it is a copy of them: some may be deleted."""
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
 
@@ -73,12 +75,13 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
 
 def _one_writer(image: Image, evidence: ImageEvidence, hidden: int, size: int) -> str:
     """What keeps the bytes of a layer from standing twice: a later chown copies every file."""
-    for layer in evidence.layers[hidden + 1 :]:
-        changes = CHANGING.search(layer.instruction)
-        if changes and 2 * layer.bytes >= size:
-            at = place(image, layer.line) or "a later layer"
-            return f"{changes[0]} here, or by COPY --{changes[0]}, not at {at}"
-    return ONE_INSTRUCTION
+    # What hides all of it by copies is at least as large; the first that is so has done it
+    copying = [one for one in evidence.layers[hidden + 1 :] if one.bytes >= AS_LARGE * size]
+    changes = CHANGING.search(copying[0].instruction) if copying else None
+    if changes is None:
+        return ONE_INSTRUCTION
+    at = place(image, copying[0].line) or "a later layer"
+    return f"{changes[0]} here, or by COPY --{changes[0]}, not at {at}"
 
 
 def _base(evidence: ImageEvidence, base_bytes: int) -> str:

@@ -1,10 +1,11 @@
 """`bloat[CAUSE]`: the bytes of one cause of the catalogue against its budget."""
 
+import re
 from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
-from pytest_tfdocker.checks.wording import is_copy, place, unknown, weigh
+from pytest_tfdocker.checks.wording import place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -31,6 +32,8 @@ LEAST_BYTES = 10**6
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10
+DOUBLING = re.compile(r"(?<![\w./-])(chown|chmod|mv)(?= )|^layer \d+ of ")
+"""Commands by which a later instruction copies files as they are; without a history any may be."""
 WHY = {"time": "not read in time", "unreadable": "can't be read"}
 
 
@@ -64,14 +67,14 @@ def wants_waste(parameter: str | None, verdict: Verdict) -> bool:
 
 
 def rewritten(waste: Waste, layers: Sequence[Layer]) -> Bloat | None:
-    """What stands in a layer that a later command has written once more, or moved, as it was.
+    """What a later chown, chmod or mv has written once more, or moved, as it was.
 
-    Not what is copied twice: no chown, chmod or mv is to blame.
+    Not what is copied twice, nor what a package manager writes anew, as it always does.
     """
 
     def is_doubled(one: WastedGroup | WastedFile) -> bool:
         by = layers[one.by].instruction if one.by < len(layers) else ""
-        return one.how in ("rewritten", "moved") and not is_copy(by)
+        return one.how in ("rewritten", "moved") and DOUBLING.search(by) is not None
 
     groups = [one for one in waste.groups if is_doubled(one)]
     files = [one for one in waste.files if is_doubled(one)][:PATHS]

@@ -57,7 +57,7 @@ def _declared_at(facts: Facts, distribution: Distribution) -> list[str]:
 
 def _not_installed(name: str, installed: list[str]) -> Verdict:
     near = get_close_matches(name, sorted(set(installed)), n=3, cutoff=0.6)
-    advice = f"did you mean {' or '.join(map(repr, near))}?" if near else "nothing has a like name"
+    advice = f"did you mean {' or '.join(map(repr, near))}?" if near else "nothing has a like name."
     return error(
         f"{name} is not installed",
         f"{advice} A budget on what isn't there holds nothing: correct the name or take it out",

@@ -137,7 +137,8 @@ def _sizes(evidence: ImageEvidence) -> list[str]:
     parts = [] if total is None else [f"{format_size(total)} in all"]
     parts += [] if wasted is None else [f"{format_size(wasted)} wasted"]
     if not isinstance(evidence.files, Absent):
-        parts.append(f"{evidence.files.count:,} files")
+        count = evidence.files.count
+        parts.append(f"{count:,} files" if count != 1 else "1 file")
     return [f"size: {', '.join(parts)}"] if parts else []
 
 

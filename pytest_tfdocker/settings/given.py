@@ -111,5 +111,8 @@ def _problems(name: str, reference: str, names: list[str]) -> Iterator[str]:
         yield f"no image is named {name!r}{suggest(name, names) or f'; {known}'}"
     if reference in ARCHIVES:
         yield f"expected a {'folder' if reference == 'oci:' else 'file'} behind {reference!r}"
+    elif os.path.isfile(reference) or os.path.isdir(f"{reference}/blobs"):  # noqa: PTH112, PTH113
+        scheme = "tar" if os.path.isfile(reference) else "oci"  # noqa: PTH113
+        yield f"{reference!r} is a file: write {scheme}:{reference}"
     elif not reference or (re.search(r"\s", reference) and not reference.startswith(ARCHIVES)):
         yield f"expected a tag, a digest or an id, tar:FILE or oci:DIR, found {reference!r}"

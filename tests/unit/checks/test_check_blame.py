@@ -91,19 +91,27 @@ def test_what_a_layer_of_yours_adds_to_the_bases_compilers_is_a_saving_of_its_ow
     assert lines[2].startswith("mend base python:3.11-slim: compile ")
 
 
-def test_a_later_chown_is_named_where_it_doubles_what_it_changes(image, owned, evidence):
+@pytest.mark.parametrize(
+    ("chown_bytes", "fix"),
+    [
+        (790 * MB, "chown here, or by COPY --chown, not at Dockerfile:10"),
+        # 190 MB of what is hidden can be no copy: something else has deleted them
+        (600 * MB, "delete or change files in the instruction that writes them"),
+    ],
+)
+def test_a_later_chown_is_named_where_it_doubles_what_it_changes(
+    image, owned, evidence, chown_bytes, fix
+):
     changed = evidence().layers[2:3]
     changed = [
-        msgspec.structs.replace(changed[0], instruction="RUN chown -R app /app", bytes=600 * MB)
+        msgspec.structs.replace(changed[0], instruction="RUN chown -R app /app", bytes=chown_bytes)
     ]
     layers = [*evidence().layers[:2], *changed]
-    owners = [owner("libc6", 200, 0, kind="os-package"), owner("project", 600, 2, kind="project")]
+    project = owner("project", chown_bytes // MB, 2, kind="project")
+    owners = [owner("libc6", 200, 0, kind="os-package"), project]
     found = msgspec.structs.replace(owned(owners), layers=layers)
     [line] = mend_rows(image(), found, 1590 * MB)
-    assert line == (
-        "mend Dockerfile:9: chown here, or by COPY --chown, not at Dockerfile:10; "
-        "saves 790 MB, leaving 800 MB"
-    )
+    assert line == f"mend Dockerfile:9: {fix}; saves 790 MB, leaving 800 MB"
 
 
 def test_waste_that_no_layer_is_told_of_is_to_be_mended_too(image, owned):

@@ -140,9 +140,15 @@ def test_the_fix_of_what_is_written_twice_hangs_on_what_writes_it_again(
 
 @pytest.mark.parametrize(
     ("instruction", "doubled"),
-    [("COPY . .", 0), ("RUN chmod +x /a", 30 * MB), ("RUN mv /a /b", 30 * MB)],
+    [
+        ("COPY . .", 0),
+        ("RUN apt-get install -y gcc", 0),
+        ("RUN chmod +x /a", 30 * MB),
+        ("RUN mv /a /b", 30 * MB),
+        ("layer 3 of 3", 30 * MB),
+    ],
 )
-def test_what_is_copied_twice_is_no_chmods_fault(wasting, instruction, doubled):
+def test_what_is_written_twice_is_not_always_a_chmods_fault(wasting, instruction, doubled):
     layers = list(wasting.layers)
     layers[2] = msgspec.structs.replace(layers[2], instruction=instruction)
     found = rewritten(waste(group("rewritten"), group("deleted")), layers)

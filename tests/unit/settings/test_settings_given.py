@@ -93,3 +93,13 @@ def test_a_folder_is_no_json_file(problems):
 def test_keep_is_asked_by_variable_or_option(load, text, keep):
     assert load(environ={"TFDOCKER_KEEP": text}).keep is keep
     assert load(environ={"TFDOCKER_KEEP": text}, keep=True).keep
+
+
+@pytest.mark.parametrize(("path", "scheme"), [("app.tar", "tar"), ("layout", "oci")])
+def test_a_file_without_its_scheme_is_told_the_scheme(problems, tmp_path, path, scheme):
+    (tmp_path / "app.tar").write_bytes(b"")
+    (tmp_path / "layout" / "blobs").mkdir(parents=True)
+    given = str(tmp_path / path)
+    assert problems({OWN: ""}, images=[given]) == [
+        f"--tfdocker-image: {given!r} is a file: write {scheme}:{given}"
+    ]
