@@ -38,7 +38,9 @@ def raw_controls(text):
     return re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
-@pytest.fixture(params=[(), ("-n", "2")], ids=["alone", "-n 2"])
+@pytest.fixture(
+    params=[(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "-n 2"]
+)
 def workers(request):
     return request.param
 
@@ -180,8 +182,13 @@ def broken(image, name):
     }[name]
 
 
+def seldom(*values):
+    """What tests/unit/archive holds already, and is run whole by all tests alone."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 @pytest.mark.parametrize(
-    "name", ["cut", "header", "empty", "text", "xz", "missing", "no image", "escapes"]
+    "name", ["cut", "escapes", *seldom("header", "empty", "text", "xz", "missing", "no image")]
 )
 def test_a_file_that_is_broken_is_one_error(project, image, judged, name):
     data, text = broken(image, name)
@@ -203,6 +210,7 @@ def assert_one_error(project, result, text):
     result.assert_outcomes(errors=1, skipped=len(outcomes) - 1, passed=1)
 
 
+@pytest.mark.slow
 def test_one_error_under_workers_and_tests_of_its_own_are_told(project, judged):
     (project.folder / "bad.tar").write_bytes(b"")
     project.write("test_own.py", "def test_own(tfdocker_image): pass\n")

@@ -227,6 +227,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells no peak of a process")
 def test_memory_stays_small_whatever_the_files_hold(tmp_path):
     """30,000 small files and 100 MB of programs; 100,000 files take 146 MB."""
