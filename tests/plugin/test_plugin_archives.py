@@ -71,7 +71,12 @@ def image(project):
     return layout
 
 
-@pytest.mark.parametrize("given", ["tar:image.tar:app:ci", "oci:layout"])
+def seldom(*values):
+    """What tests/unit/archive holds already, and is run whole by all tests alone."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
+@pytest.mark.parametrize("given", ["tar:image.tar:app:ci", *seldom("oci:layout")])
 def test_a_file_is_judged_without_an_engine(project, judged, workers, given):
     result = judged(given, *workers)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -138,6 +143,7 @@ archived.read_archived = read
 """
 
 
+@pytest.mark.slow
 def test_the_file_is_read_once_a_run_and_not_again_in_the_next(project, judged, workers):
     project.write("conftest.py", COUNTING)
     project.write("test_own.py", TESTS)
@@ -182,13 +188,8 @@ def broken(image, name):
     }[name]
 
 
-def seldom(*values):
-    """What tests/unit/archive holds already, and is run whole by all tests alone."""
-    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
-
-
 @pytest.mark.parametrize(
-    "name", ["cut", "escapes", *seldom("header", "empty", "text", "xz", "missing", "no image")]
+    "name", ["cut", *seldom("escapes", "header", "empty", "text", "xz", "missing", "no image")]
 )
 def test_a_file_that_is_broken_is_one_error(project, image, judged, name):
     data, text = broken(image, name)
@@ -225,9 +226,11 @@ def test_one_error_under_workers_and_tests_of_its_own_are_told(project, judged):
     ("given", "text"),
     [
         ("tar:no\x1b[31m.tar", "there is no {folder}/no\\x1b[31m.tar"),
-        ("oci:nowhere", "there is no {folder}/nowhere"),
+        pytest.param("oci:nowhere", "there is no {folder}/nowhere", marks=pytest.mark.slow),
         ("tar:image.tar:other", "image.tar can't be judged: no image in it is named other"),
-        (f"tar:{'n' * 300}", "there is no {folder}/" + "n" * 300),
+        pytest.param(
+            f"tar:{'n' * 300}", "there is no {folder}/" + "n" * 300, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_file_or_a_name_that_is_nowhere_is_one_error(project, judged, given, text):
@@ -235,6 +238,7 @@ def test_a_file_or_a_name_that_is_nowhere_is_one_error(project, judged, given, t
     assert_one_error(project, result, text.replace("{folder}", str(project.folder)))
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_read_is_told(project, judged):
     if os.geteuid() == 0:
         (project.folder / "image.tar").unlink()
