@@ -225,24 +225,21 @@ class Session:
 
     def download(self, image: Image) -> Download | Absent:
         """What a registry sends of the image, told or estimated."""
-        if image.is_file:
-            return self._once(
-                ("download", image.name),
-                Download | Absent,
-                lambda: download_of_file(image, self.evidence(image), self._doing),
-            )
-        return self._once(
-            ("download", image.name),
-            Download | Absent,
-            lambda: recall_download(
+        evidence = self.evidence(image)
+
+        def make() -> Download | Absent:
+            if image.is_file:
+                return download_of_file(image, evidence, self._doing)
+            return recall_download(
                 self.store,
                 self.connect(),
-                self.evidence(image),
+                evidence,
                 run_id=self.run_id,
                 python=image.settings.python,
                 doing=self._doing,
-            ),
-        )
+            )
+
+        return self._once(("download", image.name), Download | Absent, make)
 
     def imports(self, image: Image) -> Imports | Absent:
         """Every module that the settings ask for, or that the image's frameworks bring."""

@@ -45,6 +45,11 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         return found if len(found) == len(self.layers) else None
 
     @property
+    def places(self) -> list[int]:
+        """Of each layer its entry in the history; its number where that doesn't tell of each."""
+        return list(range(len(self.layers))) if self.entries is None else self.entries
+
+    @property
     def platform(self) -> str:
         """As in "linux/amd64", "linux/arm64/v8"."""
         return platform_of(self.config)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
-from pytest_tfdocker.checks.wording import place, unknown, weigh
+from pytest_tfdocker.checks.wording import CHANGING, is_copy, place, unknown, weigh
 from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -32,8 +32,11 @@ LEAST_BYTES = 10**6
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10
-DOUBLING = re.compile(r"(?<![\w./-])(chown|chmod|mv)(?= )|^layer \d+ of ")
-"""Commands by which a later instruction copies files as they are; without a history any may be."""
+MOVING = re.compile(r"(?<![\w./-])mv(?= )")
+PACKAGES = re.compile(
+    r"(?<![\w./-])(apt(-get)?|dpkg|apk|(micro)?dnf|yum|zypper|pip3?|conda|mamba) "
+)
+"""Package managers write files of their own anew, as they always do."""
 WHY = {"time": "not read in time", "unreadable": "can't be read"}
 
 
@@ -69,12 +72,14 @@ def wants_waste(parameter: str | None, verdict: Verdict) -> bool:
 def rewritten(waste: Waste, layers: Sequence[Layer]) -> Bloat | None:
     """What a later chown, chmod or mv has written once more, or moved, as it was.
 
-    Not what is copied twice, nor what a package manager writes anew, as it always does.
+    Not what is copied twice, nor what a package manager writes anew. What a script does, or a layer
+    that no history tells of, can't be seen: that counts.
     """
 
     def is_doubled(one: WastedGroup | WastedFile) -> bool:
         by = layers[one.by].instruction if one.by < len(layers) else ""
-        return one.how in ("rewritten", "moved") and DOUBLING.search(by) is not None
+        is_own = CHANGING.search(by) or MOVING.search(by) or not PACKAGES.search(by)
+        return one.how in ("rewritten", "moved") and not is_copy(by) and bool(is_own)
 
     groups = [one for one in waste.groups if is_doubled(one)]
     files = [one for one in waste.files if is_doubled(one)][:PATHS]

@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import find_image, opened, read_layers, read_saved
-from pytest_tfdocker.archive.layer import SYMLINK, LayerFiles, Reading
+from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.engine.client import Engine
@@ -115,7 +115,6 @@ def read_archived(
         merged = Merged(scanned)
     history = _history(given.image, scanned, merged)
     inventory = _inventory(given.image, scanned, merged, history, config, python)
-    entries = given.image.entries or list(range(len(scanned)))
     return ImageEvidence(
         name="",
         reference="",
@@ -129,7 +128,7 @@ def read_archived(
         interpreter=inventory.interpreter,
         distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
-        waste=waste_of(merged.hidden(), entries),
+        waste=waste_of(merged.hidden(), given.image.places),
         download=_download(scanned),
     )
 
@@ -174,7 +173,7 @@ def collect_saved(
     return msgspec.structs.replace(
         inventory,
         files=msgspec.structs.replace(inventory.files, layer_bytes=known),
-        waste=waste_of(merged.hidden(), image.entries or list(range(len(scanned)))),
+        waste=waste_of(merged.hidden(), image.places),
     )
 
 
@@ -196,8 +195,7 @@ def _inventory(
     python: str | None,
 ) -> Inventory:
     kept = Kept([*config.entrypoint, *config.command])
-    entries = image.entries or list(range(len(scanned)))
-    listing, layers = _listing(scanned, merged, entries)
+    listing, layers = _listing(scanned, merged, image.places)
     uncounted = sum(
         listing.sizes[row] for row in listing.targets if not history[layers[row] or 0][1]
     )
@@ -211,6 +209,7 @@ def _inventory(
         placed,
         _identical(scanned, merged),
         config,
+        uncompared=_uncompared(scanned, merged),
     )
 
 
@@ -243,9 +242,8 @@ def _history(
     As the engine that has built the image counts them: BuildKit's without; `links` overrides that.
     Where the history does not tell of every layer, the layers alone.
     """
-    entries, history = image.entries, image.config.get("history") or []
-    if entries is None:
-        entries = list(range(len(scanned)))
+    entries, history = image.places, image.config.get("history") or []
+    if image.entries is None:
         history = [{"created_by": f"layer {at + 1} of {len(scanned)}"} for at in entries]
     found = []
     for at, entry in enumerate(history):
@@ -305,3 +303,23 @@ def _identical(scanned: Sequence[LayerFiles], merged: Merged) -> list[list[str]]
         if digest is not None and scanned[at].sizes[row] >= LARGE_BYTES:
             groups.setdefault((scanned[at].sizes[row], digest), {}).setdefault((at, row), path)
     return sorted(sorted(group.values()) for group in groups.values() if len(group) > 1)
+
+
+def _uncompared(
+    scanned: Sequence[LayerFiles], merged: Merged
+) -> list[tuple[int, list[str], dict[str, str]]]:
+    """Large files of one size where some were not read: a tar's sparse ones. As `find_uncompared`."""
+    sizes: dict[int, dict[Any, str]] = {}
+    for path, _, (at, row) in merged.files():
+        if scanned[at].kinds[row] == FILE and scanned[at].sizes[row] >= LARGE_BYTES:
+            sizes.setdefault(scanned[at].sizes[row], {}).setdefault((at, row), path)
+    found = []
+    for size, files in sizes.items():
+        missed = {
+            path: "unreadable"
+            for (at, row), path in files.items()
+            if row not in scanned[at].digests
+        }
+        if missed and len(files) > 1:
+            found.append((size, sorted(files.values()), missed))
+    return found

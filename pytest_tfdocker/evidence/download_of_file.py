@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from itertools import accumulate
 from typing import IO
 
+import msgspec
+
 from pytest_tfdocker.archive.compressed import buffered, is_compressed
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import opened
 from pytest_tfdocker.evidence.archived import find_archived
-from pytest_tfdocker.evidence.download import SAMPLE_SECONDS, Sample
+from pytest_tfdocker.evidence.download import SAMPLE_SECONDS, Sample, estimate_from
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
 from pytest_tfdocker.evidence.unstarted.programs import load_sample
 from pytest_tfdocker.evidence.waste import Doing
@@ -43,14 +45,11 @@ def _estimate(image: Image, evidence: ImageEvidence) -> Download | Absent:
         plain = Plain([blob for blob in known if not _is_packed(blob)])
         sample = load_sample()
         told = sample.take(plain, zlib, sample.Clock(SAMPLE_SECONDS))
-    taken = Sample(**told, files_bytes=evidence.total_bytes or 0)
-    return Download(
-        bytes=packed_bytes + round(taken.estimate),
-        source="estimate",
-        error_bytes=round(taken.estimate * taken.relative_error),
-        sampled_bytes=taken.sampled_bytes,
-        archive_bytes=taken.archive_bytes,
-    )
+    # Layers hold what later ones hide, too: no mean has to stand for it
+    found = estimate_from(Sample(**told, files_bytes=evidence.total_bytes or 0), evidence)
+    if isinstance(found, Absent):
+        return found
+    return msgspec.structs.replace(found, bytes=packed_bytes + found.bytes)
 
 
 def _size(blob: IO[bytes]) -> int:

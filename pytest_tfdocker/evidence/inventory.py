@@ -150,7 +150,12 @@ def recall_inventory(
 
 
 def _is_whole(found: Inventory) -> bool:
-    """What is missing may have been missed: a start that took too long, an engine too busy."""
+    """What is missing may have been missed: a start that took too long, an engine too busy.
+
+    What the layers do not tell, they never will.
+    """
+    if found.waste is not None:
+        return True
     if isinstance(found.files, Absent) or any(
         one.reason == "time" for one in found.files.uncompared
     ):

@@ -57,7 +57,7 @@ def collect_waste(
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
     image, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
-    return waste_of(Merged(layers).hidden(), image.entries or list(range(len(layers))))
+    return waste_of(Merged(layers).hidden(), image.places)
 
 
 def saved(engine: Engine, image_id: str) -> IO[bytes]:

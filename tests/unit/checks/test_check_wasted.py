@@ -145,6 +145,8 @@ def test_the_fix_of_what_is_written_twice_hangs_on_what_writes_it_again(
         ("RUN apt-get install -y gcc", 0),
         ("RUN chmod +x /a", 30 * MB),
         ("RUN mv /a /b", 30 * MB),
+        ("RUN ./fix-permissions.sh", 30 * MB),
+        ("RUN apt-get install -y gcc && chown app /a", 30 * MB),
         ("layer 3 of 3", 30 * MB),
     ],
 )
@@ -153,3 +155,7 @@ def test_what_is_written_twice_is_not_always_a_chmods_fault(wasting, instruction
     layers[2] = msgspec.structs.replace(layers[2], instruction=instruction)
     found = rewritten(waste(group("rewritten"), group("deleted")), layers)
     assert (found.bytes if found else 0) == doubled
+
+
+def test_what_is_doubled_counts_where_no_history_tells_of_the_layer():
+    assert rewritten(waste(group("rewritten")), []).bytes == 30 * MB
