@@ -50,6 +50,22 @@ def opaque(name: str):
     return file(f"{name}/.wh..wh..opq" if name else ".wh..wh..opq")
 
 
+def sparse(name, real_bytes, *pieces):
+    """As GNU tar 1.0 writes it in PAX headers: a map of the pieces, then these."""
+    rows = [len(pieces), *(number for at, piece in pieces for number in (at, len(piece)))]
+    numbers = "".join(f"{row}\n" for row in rows).encode()
+    content = numbers.ljust(512, b"\0") + b"".join(piece for _, piece in pieces)
+    info, _ = entry(name)
+    info.size = len(content)
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": name,
+        "GNU.sparse.realsize": str(real_bytes),
+    }
+    return info, content
+
+
 def tar(*entries: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
     made = io.BytesIO()
     with tarfile.open(

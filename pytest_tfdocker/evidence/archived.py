@@ -308,7 +308,7 @@ def _identical(scanned: Sequence[LayerFiles], merged: Merged) -> list[list[str]]
 def _uncompared(
     scanned: Sequence[LayerFiles], merged: Merged
 ) -> list[tuple[int, list[str], dict[str, str]]]:
-    """Large files of one size where some were not read: a tar's sparse ones. As `find_uncompared`."""
+    """As `find_uncompared` takes them: of a tar's sparse files the content is not read."""
     sizes: dict[int, dict[Any, str]] = {}
     for path, _, (at, row) in merged.files():
         if scanned[at].kinds[row] == FILE and scanned[at].sizes[row] >= LARGE_BYTES:

@@ -6,7 +6,7 @@ import io
 import tarfile
 
 import pytest
-from archives import entry, file, folder, gone, hard, link, opaque, tar
+from archives import entry, file, folder, gone, hard, link, opaque, sparse, tar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -125,22 +125,6 @@ def test_a_path_that_linux_cant_open_is_refused():
     assert scan(tar(file(long))).paths == [f"/{long}"]
     text = "layer x has a path of 20,002 characters, too long for any engine"
     assert refused(tar(file("a/" * 10_000 + "x"))) == text
-
-
-def sparse(name, real_bytes, *pieces):
-    """As GNU tar 1.0 writes it in PAX headers: a map of the pieces, then these."""
-    rows = [len(pieces), *(number for at, piece in pieces for number in (at, len(piece)))]
-    numbers = "".join(f"{row}\n" for row in rows).encode()
-    content = numbers.ljust(512, b"\0") + b"".join(piece for _, piece in pieces)
-    info, _ = entry(name)
-    info.size = len(content)
-    info.pax_headers = {
-        "GNU.sparse.major": "1",
-        "GNU.sparse.minor": "0",
-        "GNU.sparse.name": name,
-        "GNU.sparse.realsize": str(real_bytes),
-    }
-    return info, content
 
 
 def test_a_sparse_file_has_the_bytes_that_a_reader_sees_and_is_not_read():

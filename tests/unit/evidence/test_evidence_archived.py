@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from archives import Layout, entry, file, folder, gone, hard, link, tar
+from archives import Layout, entry, file, folder, gone, hard, link, sparse, tar
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.evidence.archived import find_archived, read_archived
@@ -239,3 +239,11 @@ def test_memory_stays_small_whatever_the_files_hold(tmp_path):
     command = [sys.executable, "-c", MEASURED, path]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
     assert int(done.stdout) * 1024 < 150 * 10**6
+
+
+def test_sparse_files_are_told_as_not_compared(read):
+    alone = read([sparse("a", 3_000_000, (0, b"x"))])
+    two = read([sparse("a", 3_000_000, (0, b"x")), file("b", bytes(3_000_000))])
+    assert alone.files.uncompared == []
+    (told,) = two.files.uncompared
+    assert (told.reason, told.count, told.bytes) == ("unreadable", 1, 3_000_000)
