@@ -41,6 +41,8 @@ PYTHONS = (
 )
 """Tried in this order to start the probe; which one the service uses is found out inside."""
 
+ANOTHER = "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+
 
 def collect_inventory(
     engine: Engine,
@@ -176,14 +178,11 @@ def report_from_inside(
     if found is None:
         tried = ", ".join(_candidates(config, python))
         return Absent(
-            reason=f"the image has no Python: the probe needs one, 3.7 or newer\ntried {tried}\n"
+            reason=f"{_unfit(None)}\ntried {tried}\n"
             "`python` in [tool.tfdocker] names one that stands elsewhere"
         )
     if "too_old" in found:
-        return Absent(
-            reason=f"the image's Python is {found['too_old']}: the probe needs 3.7 or newer\n"
-            "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
-        )
+        return Absent(reason=f"{_unfit(found['too_old'])}\n{ANOTHER}")
     if "crash" in found:
         return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
     return found
@@ -248,16 +247,15 @@ def _with_advice(read: Inventory, too_old: str | None) -> Inventory:
     """What was read without a start; where that tells of no interpreter, why, and the way out."""
     if not isinstance(read.interpreter, Absent):
         return read
-    headline = (
-        f"the image's Python is {too_old}: the probe needs 3.7 or newer"
-        if too_old
-        else "the image has no Python: the probe needs one, 3.7 or newer"
-    )
-    absent = Absent(
-        reason=f"{headline}\n{read.interpreter.reason}\n"
-        "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
-    )
+    absent = Absent(reason=f"{_unfit(too_old)}\n{read.interpreter.reason}\n{ANOTHER}")
     return msgspec.structs.replace(read, interpreter=absent, distributions=absent)
+
+
+def _unfit(too_old: str | None) -> str:
+    """Why the probe can't run on the image's Python: it has that version, or there is none."""
+    if too_old:
+        return f"the image's Python is {too_old}: the probe needs 3.7 or newer"
+    return "the image has no Python: the probe needs one, 3.7 or newer"
 
 
 def _nothing(reason: str) -> Inventory:
