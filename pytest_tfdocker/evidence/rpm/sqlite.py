@@ -32,7 +32,7 @@ def blobs(data: bytes, journal: bytes) -> list[bytes]:
                 return list(_rows(connection, len(data) + len(journal)))
             finally:
                 connection.close()
-    except (sqlite3.Error, OverflowError, OSError) as error:
+    except (sqlite3.Error, ValueError, OverflowError, OSError) as error:
         raise BrokenError(f"can't be read by SQLite: {error}") from error
 
 

@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.evidence.rpm import database
@@ -105,6 +105,7 @@ def test_a_database_that_is_cut_off_is_said_to_be(name):
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),
     st.floats(0.5, 1.2),
 )
+@example("rpmdb.sqlite", [(0.59375, b"\x80")], 1.0)  # in a name, which SQLite then complains of
 def test_a_damaged_database_is_read_or_said_to_be_broken(name, damages, kept):
     data = bytearray(RECORDED[name])
     for where, written in damages:
