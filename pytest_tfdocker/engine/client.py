@@ -4,10 +4,11 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import docker
 import requests
@@ -19,6 +20,8 @@ from pytest_tfdocker.engine.errors import (
     EngineUnavailableError,
     ImageNotFoundError,
 )
+
+T = TypeVar("T")
 
 
 def _ssh_error() -> type[Exception]:
@@ -62,6 +65,7 @@ class Engine:
         """`client` is closed with this."""
         self.client = client
         self.api: Any = client.api
+        _ask_the_environment_once(self.api)
         self.version: dict[str, Any] = client.version()
         self.info: dict[str, Any] = client.info()
         self._at_work: list[Thread] = []
@@ -124,7 +128,7 @@ class Engine:
 
     def remove_image(self, reference: str) -> None:
         """Removes a tag or image of ours; one that is gone or in use is left."""
-        self._settle()
+        self.settle()
         for _ in range(IN_USE_TRIES):
             try:
                 self.api.remove_image(reference)
@@ -137,17 +141,31 @@ class Engine:
                 return
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Starts what nobody needs the end of; `close` and `remove_image` wait for it."""
+        """Starts what nobody needs the end of now; `settle` waits for it."""
         thread = Thread(target=work)
         self._at_work.append(thread)
         thread.start()
 
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        """Starts what is needed later: the future gives what it gave, or raised."""
+        future: Future[T] = Future()
+
+        def fulfil() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  raised where it is asked for
+                future.set_exception(error)
+
+        self.in_background(fulfil)
+        return future
+
     def close(self) -> None:
         """Ends every connection, once what goes on in the background is done."""
-        self._settle()
+        self.settle()
         self.client.close()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Waits for what goes on in the background."""
         while self._at_work:
             self._at_work.pop().join()
 
@@ -158,6 +176,16 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         """Closes it."""
         self.close()
+
+
+def _ask_the_environment_once(api: Any) -> None:
+    """Proxies and certificates are looked up in os.environ here, not anew in each request.
+
+    Requests go on in threads while pytest changes the environment, and a look at a dictionary that
+    changes is a KeyError.
+    """
+    merged = api.merge_environment_settings(api.base_url, {}, None, None, None)
+    api.proxies, api.verify, api.trust_env = merged["proxies"], merged["verify"], False
 
 
 def explain(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -99,6 +100,26 @@ def test_an_engine_that_is_gone_before_the_container_is_attached(cutting, engine
         Container(client, spec, f"lost{os.getpid()}", new_cookie())
     (left,) = engine.api.containers(all=True, filters={"name": f"tfdocker-lost{os.getpid()}"[:17]})
     engine.api.remove_container(left["Id"], force=True)
+
+
+@pytest.fixture
+def _often_switched():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_often_switched")
+def test_requests_in_threads_bear_an_environment_that_changes(monkeypatch):
+    with Engine.connect() as engine:
+        asking = engine.begin(lambda: [engine.api.ping() for _ in range(100)])
+        while not asking.done():
+            for at in range(50):
+                monkeypatch.setenv(f"TFDOCKER_TEST_{at}", "1")
+            for at in range(50):
+                monkeypatch.delenv(f"TFDOCKER_TEST_{at}")
+        assert asking.result() == [True] * 100
 
 
 def test_a_docker_cli_that_hangs_is_named(tmp_path, monkeypatch):
