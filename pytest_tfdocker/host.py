@@ -106,6 +106,12 @@ class Host:
             collectors.append(virtual)
         return [item for one in collectors if one is not None for item in session.genitems(one)]
 
+    def look_ahead(self, items: list[pytest.Item]) -> None:
+        """Says which parts will be needed; a worker of xdist runs some of its items alone."""
+        for item in items if not self.is_worker else ():
+            if isinstance(item, CheckItem) and "effective" in item.check.needs:
+                self.session.await_limits(item.image)
+
     def _is_ignored(self, path: Path) -> bool:
         """Whether --ignore or a conftest names this file."""
         hook = self.config.hook

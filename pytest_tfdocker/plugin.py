@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,9 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tfdocker: a check of an image, collected by --tfdocker")
     config.addinivalue_line("markers", "tfdocker_run: a test that starts containers of an image")
     if config.option.tfdocker and not config.option.help:
-        from pytest_tfdocker.host import Host  # noqa: PLC0415
-
-        host = Host.configure(config)
+        host = _host_class(config).configure(config)
         config.stash[SESSION] = host.session
         config.pluginmanager.register(host, "tfdocker-host")
         config.pluginmanager.register(Hooks(host), "tfdocker-hooks")
@@ -80,6 +79,24 @@ def pytest_configure(config: pytest.Config) -> None:
     if lacking:
         verb = "needs" if len(lacking) == 1 else "need"
         raise pytest.UsageError(f"{', '.join(lacking)} {verb} --tfdocker")
+
+
+def _host_class(config: pytest.Config) -> type[Host]:
+    """Imports what judges, past pytest's rewriting of asserts, which it does to all of a plugin.
+
+    It would double the time of the import, and where no byte code may be written, in an environment
+    that is read-only, it would rewrite 150 modules at each start.
+    """
+    hook: Any = getattr(config.pluginmanager, "rewrite_hook", None)
+    is_rewriting = hook in sys.meta_path
+    if is_rewriting:
+        sys.meta_path.remove(hook)
+    try:
+        from pytest_tfdocker.host import Host  # noqa: PLC0415
+    finally:
+        if is_rewriting:
+            sys.meta_path.insert(0, hook)
+    return Host
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -129,6 +146,10 @@ class Hooks:
     ) -> None:
         """`pytest tests --tfdocker` judges the image too."""
         items.extend(self.host.added_items(session, items))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is left of the items tells what will be asked of the engine."""
+        self.host.look_ahead(session.items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +90,8 @@ class Session:
         self._building, self._doing = building, doing
         self._engine: Engine | EngineUnavailableError | None = None
         self._memory: dict[tuple[str, ...], Any] = {}
+        self._awaited: set[str] = set()
+        self._begun: dict[str, Future[Effective | Absent]] = {}
 
     def image(self, name: str) -> Image:
         """The settings of one image."""
@@ -138,6 +141,14 @@ class Session:
 
     def evidence(self, image: Image) -> ImageEvidence:
         """All that is known without running the program. Raises NotThereError."""
+        found = self._evidence(image)
+        if image.name in self._awaited:
+            self._awaited.discard(image.name)
+            supervised = self._supervised(found, image.settings.run)
+            self._begun[image.name] = self.connect().begin(lambda: collect_limits(supervised))
+        return found
+
+    def _evidence(self, image: Image) -> ImageEvidence:
         there = self.prepared(image)
 
         def make() -> ImageEvidence:
@@ -264,13 +275,23 @@ class Session:
             ),
         )
 
+    def await_limits(self, image: Image) -> None:
+        """Says that `effective` will be asked for: it is begun as soon as it can be.
+
+        Its container starts while other checks judge.
+        """
+        if not image.is_file:
+            self._awaited.add(image.name)
+
     def effective(self, image: Image) -> Effective | Absent:
         """The limits in force in a container started as production would."""
-        return self._once(
-            ("effective", image.name),
-            Effective | Absent,
-            lambda: collect_limits(self.supervised(image)),
-        )
+
+        def make() -> Effective | Absent:
+            supervised = self.supervised(image)
+            begun = self._begun.pop(image.name, None)
+            return begun.result() if begun is not None else collect_limits(supervised)
+
+        return self._once(("effective", image.name), Effective | Absent, make)
 
     def gpu(self, image: Image) -> Gpu | Absent:
         """GPU visibility."""
@@ -295,9 +316,12 @@ class Session:
 
     def supervised_as(self, image: Image, run: schema.Run) -> Supervised:
         """Starts containers of this image with settings of a test's own."""
+        return self._supervised(self.evidence(image), run)
+
+    def _supervised(self, evidence: ImageEvidence, run: schema.Run) -> Supervised:
         return Supervised(
             self.connect(),
-            self.evidence(image),
+            evidence,
             run,
             run_id=self.run_id,
             keep=self.settings.keep,
@@ -331,6 +355,7 @@ class Session:
             with self._doing(f"wait for another measured run, then {what}"):
                 lock.acquire()
         try:
+            self.connect().settle()
             with self._doing(what):
                 yield
         finally:

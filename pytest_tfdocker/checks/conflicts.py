@@ -191,7 +191,7 @@ def _notes(installed: Installed) -> list[str]:
         f"not judged: {shown_distribution(one)} requires {printable(text)!r}"
         for one in installed.by_name.values()
         for text in one.requires
-        if parsed_requirement(text) is None
+        if parsed_requirement(text)[0] is None
     ]
     return [*bounded(owned), *bounded(unread)]
 

@@ -68,8 +68,11 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True):
     """Of the repository or archive, where the project isn't at its root."""
 
 
-Read = Callable[[str], Named | None]
+Parsed = tuple[Named, str | None] | tuple[None, None]
+"""A Requires-Dist line and the text of its marker; nothing of one that can't be read."""
+Read = Callable[[str], Parsed]
 """`parsed_requirement`, or `needed_requirement` where the version doesn't matter."""
+_Environment = tuple[tuple[str, str], ...]
 
 
 class Installed:
@@ -113,25 +116,20 @@ class Installed:
 
     def holds(self, marker: str | None, extra: str = "") -> bool:
         """A marker that can't be evaluated holds: nothing is left out unseen."""
-        if marker is None:
-            return True
-        try:
-            return _marker(marker).evaluate({**self.environment, "extra": extra})
-        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
-            return True
+        return marker is None or _holds(marker, extra, self._environment)
 
     def requires(self, one: Distribution, extras: Iterable[str], read: Read) -> list[Named]:
         """Its Requires-Dist as far as they hold here, with the extras asked for."""
-        parsed = map(read, one.requires)
         asked = ("", *extras)
         return [
             named
-            for named in parsed
-            if named is not None
-            and (
-                named.marker is None or any(self.holds(str(named.marker), extra) for extra in asked)
-            )
+            for named, marker in (read(line) for line in one.requires)
+            if named is not None and any(self.holds(marker, extra) for extra in asked)
         ]
+
+    @cached_property
+    def _environment(self) -> "_Environment":
+        return tuple(self.environment.items())
 
     def from_base(self, one: Distribution) -> bool:
         return isinstance(self.base, Base) and one.path in self._base_paths
@@ -165,32 +163,37 @@ def none_here(declared: Declared) -> Verdict:
 
 
 @cache
-def parsed_requirement(text: str) -> Named | None:
-    """A Requires-Dist line; None where it can't be read."""
+def parsed_requirement(text: str) -> Parsed:
+    """A Requires-Dist line."""
     try:
-        return Named(text)
+        named = Named(text)
     except (InvalidRequirement, RecursionError):
-        return None
+        return None, None
+    return named, str(named.marker) if named.marker else None
 
 
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?)[^;@]*(;.*)?")
 
 
 @cache
-def needed_requirement(text: str) -> Named | None:
+def needed_requirement(text: str) -> Parsed:
     """A Requires-Dist line, without its specifier where that can't be read: "torch (>=1.8.*)".
 
     Metadata of 2022 and older has such, and pip of that time installed what they name.
     """
-    found = _NAMED.fullmatch(text.strip())
-    return parsed_requirement(text) or (
-        parsed_requirement(f"{found[1]}{found[2] or ''}") if found else None
-    )
+    parsed = parsed_requirement(text)
+    if parsed[0] is None and (found := _NAMED.fullmatch(text.strip())):
+        return parsed_requirement(f"{found[1]}{found[2] or ''}")
+    return parsed
 
 
 @cache
-def _marker(text: str) -> Marker:
-    return Marker(text)
+def _holds(marker: str, extra: str, environment: _Environment) -> bool:
+    """Cached: the closures of several checks ask the same hundreds of markers."""
+    try:
+        return Marker(marker).evaluate({**dict(environment), "extra": extra})
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+        return True
 
 
 def satisfies(version: str, specifier: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -139,9 +140,12 @@ class Supervised:
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
-            with Container(self.engine, spec, self.run_id, cookie) as container:
+            with ExitStack() as stack:
+                container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
                 container.start(probe.supervisor_payload(plan, dict(files or {})))
-                return _reports(container, seconds, self.mask, answers)
+                found = _reports(container, seconds, self.mask, answers)
+                self.engine.in_background(stack.pop_all().close)
+                return found
         except ConnectionLostError as error:
             return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:

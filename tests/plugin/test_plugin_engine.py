@@ -128,6 +128,15 @@ def test_a_second_unchanged_run_uses_kept_evidence(small, watched):
     assert small.outcomes() == outcomes
 
 
+def test_limits_are_asked_for_ahead_where_they_will_be_judged(small, watched):
+    small.write("tfdocker.toml", ALL_PARTS)
+    assert small.run(*ASKED, "Dockerfile").ret == 0
+    for chosen, started in (("build", 0), ("build or limits", 1)):
+        with watched() as seen:
+            assert small.run(*ASKED, "Dockerfile", "-k", chosen).ret == 0
+        assert len(seen.containers(small.report()["id"])) == started
+
+
 def test_without_the_cache_plugin_evidence_is_gathered_anew(small, watched):
     off = ("-p", "no:cacheprovider")
     assert small.run(*ASKED, *off).ret == 0

@@ -39,10 +39,26 @@ def test_image(tfdocker_image):
 def test_slow():
     time.sleep(5)
 """
+REWRITTEN = """
+import sys
+
+def test_own():
+    print("loaded by", type(sys.modules["pytest_tfdocker.session"].__spec__.loader).__name__)
+    one = 1
+    assert one == 2
+"""
 
 
 def rows(result, word):
     return [line for line in result.outlines if line.startswith(f"{word} ")]
+
+
+def test_asserts_are_rewritten_in_the_tests_and_not_in_what_judges(project):
+    project.write("Dockerfile", "FROM python:3.11-slim\n")
+    project.write("tests/test_own.py", REWRITTEN)
+    result = project.run_apart("--tfdocker", "tests/test_own.py", "-k", "own")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E * assert 1 == 2", "loaded by SourceFileLoader"])
 
 
 @pytest.mark.engine
