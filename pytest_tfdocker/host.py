@@ -108,9 +108,11 @@ class Host:
 
     def look_ahead(self, items: list[pytest.Item]) -> None:
         """Says which parts will be needed; a worker of xdist runs some of its items alone."""
-        for item in items if not self.is_worker else ():
-            if isinstance(item, CheckItem) and "effective" in item.check.needs:
-                self.session.await_limits(item.image)
+        if self.is_worker or self.config.option.collectonly:
+            return
+        for item in items:
+            if isinstance(item, CheckItem):
+                self.session.look_ahead(item.image, item.check.needs)
 
     def _is_ignored(self, path: Path) -> bool:
         """Whether --ignore or a conftest names this file."""

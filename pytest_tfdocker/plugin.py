@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -85,15 +86,19 @@ def _host_class(config: pytest.Config) -> type[Host]:
     """Imports what judges, past pytest's rewriting of asserts, which it does to all of a plugin.
 
     It would double the time of the import, and where no byte code may be written, in an environment
-    that is read-only, it would rewrite 150 modules at each start.
+    that is read-only, it would rewrite 150 modules at each start. To look for garbage among what
+    is made once for all would cost a quarter more.
     """
     hook: Any = getattr(config.pluginmanager, "rewrite_hook", None)
-    is_rewriting = hook in sys.meta_path
+    is_rewriting, is_collecting = hook in sys.meta_path, gc.isenabled()
     if is_rewriting:
         sys.meta_path.remove(hook)
+    gc.disable()
     try:
         from pytest_tfdocker.host import Host  # noqa: PLC0415
     finally:
+        if is_collecting:
+            gc.enable()
         if is_rewriting:
             sys.meta_path.insert(0, hook)
     return Host

@@ -129,7 +129,7 @@ def test_a_docker_cli_that_hangs_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(buildx, "INFO_SECONDS", 0.2)
     with pytest.raises(EngineError) as told:
-        buildx.find_buildx.__wrapped__()
+        buildx._buildx.__wrapped__()
     assert str(told.value) == (
         "`docker info` has not answered within 0.2 s\n"
         f"{docker} tells where buildx is; the engine, or a plugin of the CLI, hangs"
