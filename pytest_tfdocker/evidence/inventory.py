@@ -18,9 +18,9 @@ from pytest_tfdocker.engine.errors import (
 from pytest_tfdocker.evidence.archived import collect_saved
 from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
 from pytest_tfdocker.evidence.image import engine_facts
-from pytest_tfdocker.evidence.listing import read_listing, unpacked
+from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.parts import inventory_of
-from pytest_tfdocker.evidence.placing import place_files
+from pytest_tfdocker.evidence.placing import Placed, place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
     Distributions,
@@ -79,7 +79,15 @@ def collect_inventory(
     }
     payload = probe.inventory_payload(plan)
     try:
-        found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+        found = _first_that_starts(
+            engine,
+            image_id,
+            config,
+            payload,
+            run_id,
+            python,
+            read=lambda told: _placed(told, layer_bytes, config.volumes),
+        )
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
     if found is None and not contents:
@@ -102,12 +110,7 @@ def collect_inventory(
             return _nothing(f"no inventory: the layers can't be read: {error}")
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
-    listing = read_listing(unpacked(found["listing"]))
-    if counts_blocks:
-        blocks = read_blocks(unpacked(found["blocks"]))
-        placed = place_by_blocks(listing, blocks, layer_bytes, config.volumes)
-    else:
-        placed = place_files(listing, layer_bytes, config.volumes)
+    listing, placed = found["listed"]
     compared = unpacked(found["contents"])
     return inventory_of(
         {**found, "owned": unpacked(found["owned"])},
@@ -188,6 +191,17 @@ def report_from_inside(
     return found
 
 
+def _placed(
+    told: dict[str, Any], layer_bytes: Sequence[int], volumes: Sequence[str]
+) -> tuple[Listing, Placed]:
+    """The listing that the probe has reported, and with which layer each file came."""
+    listing = read_listing(unpacked(told["listing"]))
+    if "blocks" in told:
+        blocks = read_blocks(unpacked(told["blocks"]))
+        return listing, place_by_blocks(listing, blocks, layer_bytes, volumes)
+    return listing, place_files(listing, layer_bytes, volumes)
+
+
 def _first_that_starts(
     engine: Engine,
     image_id: str,
@@ -195,12 +209,15 @@ def _first_that_starts(
     payload: bytes,
     run_id: str,
     python: str | None,
+    *,
+    read: Callable[[dict[str, Any]], object] | None = None,
 ) -> dict[str, Any] | None:
     """The probe's report, from the first Python that starts and is new enough.
 
-    Else that it is too old; None where there is none.
+    Else that it is too old; None where there is none. `read`: takes the listing that comes first,
+    while the probe goes on; what it gives is "listed".
     """
-    too_old = None
+    too_old, first = None, "files" if read is None else "listing"
     for candidate in _candidates(config, python):
         cookie = new_cookie()
         spec = ContainerSpec(
@@ -214,7 +231,10 @@ def _first_that_starts(
             with ExitStack() as stack:
                 container = stack.enter_context(Container(engine, spec, run_id, cookie))
                 container.start(payload)
-                found = container.report("files", INVENTORY_SECONDS)
+                found = container.report(first, INVENTORY_SECONDS)
+                if read is not None and "listing" in found:
+                    listed = read(found)
+                    found = {**container.report("files", INVENTORY_SECONDS), "listed": listed}
                 # The removal takes half as long as the walk, and nothing waits for it
                 engine.in_background(stack.pop_all().close)
             if "too_old" not in found:

@@ -11,12 +11,13 @@ from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
 
+WALK = ("lifeline", "aside", "shared", "files")
 _INVENTORY = (
     *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
-    *("files", "identical"),
-    "inventory",
+    *WALK,
+    *("identical", "inventory"),
 )
-_SAMPLE = ("files", "sample")
+_SAMPLE = (*WALK, "sample")
 _SUPERVISOR = ("cgroup", "child", "request", "supervisor")
 
 

@@ -1,11 +1,9 @@
 # Installed distributions, read from their dist-info and egg-info folders: no pip, no importlib.metadata.
 import csv
-import email.parser
 import functools
 import io
 import posixpath
 import re
-import zipfile
 
 import tfdocker_tree as tree
 
@@ -30,6 +28,8 @@ def read_text(path):
 
 def read_zipped(path):
     """A file of an egg that `setup.py install` left as one archive."""
+    import zipfile  # few images need it, and it takes as long as a thousand files
+
     archive, _, member = path.rpartition(".egg/")
     try:
         with tree.opened(archive + ".egg") as file, zipfile.ZipFile(file) as opened:
@@ -158,6 +158,8 @@ def read_one(location, folder):
 
 
 def read_headers(text, result):
+    import email.parser  # not before the walk, which need not wait for it
+
     head = email.parser.HeaderParser().parsestr(text)
     if not head.get("Name") or not head.get("Version"):
         missing = "Version" if head.get("Name") else "Name"

@@ -3,13 +3,14 @@ import json
 import os
 import select
 import signal
-import threading
 import time
 
+import tfdocker_aside as aside
 import tfdocker_distributions as distributions
 import tfdocker_environments as environments
 import tfdocker_files as files
 import tfdocker_identical as identical
+import tfdocker_lifeline as lifeline
 import tfdocker_resolve as resolve
 import tfdocker_rpm_data as rpm_data
 
@@ -17,26 +18,28 @@ ASK_SECONDS = 30
 
 
 def main(plan, parts, report):
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(4))
-    signal.alarm(plan["deadline_seconds"])
-    threading.Thread(target=end_with_the_lifeline, daemon=True).start()
-    interpreter = find_interpreter(plan, parts["ask_interpreter"].decode("utf-8"))
+    lifeline.hold(plan["deadline_seconds"])
+    program = parts["ask_interpreter"].decode("utf-8")
+    asked = aside.Aside(lambda: find_interpreter(plan, program))
     walk = files.Walk(plan["volumes"])
-    result = {"interpreter": interpreter, "files": walk.run()}
-    result.update(distributions.everything(interpreter.get("path", []), walk.site_packages))
-    result["owned"] = files.packed(result["owned"])
-    result["rpm"] = rpm_data.databases()
-    result["listing"] = files.packed(walk.listing)
+    result = {"files": walk.run()}
+    result["interpreter"] = interpreter = asked.result()
+    paths = interpreter.get("path", [])
+    installed = aside.Aside(lambda: find_installed(paths, walk.site_packages))
+    listed = {"listing": files.packed(walk.listing)}
     if plan["blocks"]:
-        result["blocks"] = files.packed([walk.blocks_of, walk.folders])
+        listed["blocks"] = files.packed([walk.blocks_of, walk.folders])
+    report(listed)  # which the host reads meanwhile
     result["contents"] = files.packed(identical.compare(walk.listing if plan["contents"] else []))
+    result.update(installed.result())
     report(result)
 
 
-def end_with_the_lifeline():
-    while os.read(0, 4096):
-        pass
-    os._exit(3)
+def find_installed(paths, site_packages):
+    found = distributions.everything(paths, site_packages)
+    found["owned"] = files.packed(found["owned"])
+    found["rpm"] = rpm_data.databases()
+    return found
 
 
 def find_interpreter(plan, program):

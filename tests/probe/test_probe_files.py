@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from pytest_tfdocker import probe
 from pytest_tfdocker.evidence.listing import read_listing, unpacked
 
 QUESTION = """
@@ -21,7 +22,7 @@ QUESTION = """
 def walk(ask, end_python, tmp_path):
     def run(wrapper=(), volumes=()):
         data = {"root": str(tmp_path), "volumes": list(volumes)}
-        told = ask(end_python, ["files"], QUESTION, data=data, wrapper=wrapper)
+        told = ask(end_python, probe.WALK, QUESTION, data=data, wrapper=wrapper)
         result, packed, site_packages = told
         return result, read_listing(unpacked(packed)), site_packages
 
@@ -135,7 +136,7 @@ def test_what_each_file_and_folder_has_on_disk_is_told_beside_the_listing(
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     (tmp_path / "folder/empty").mkdir(parents=True)
     (tmp_path / "folder/link").symlink_to("c")
-    listing, blocks_of, folders = ask(end_python, ["files"], ON_DISK, data={"root": str(tmp_path)})
+    listing, blocks_of, folders = ask(end_python, probe.WALK, ON_DISK, data={"root": str(tmp_path)})
     names = [f"{folder}/{name}" for folder, joined, *_ in listing for name in joined.split("/")]
     told = dict(zip(names, (one for counts in blocks_of for one in counts), strict=True))
     assert sorted(told[f"{tmp_path}/{name}"] for name in "ab") == [0, blocks(tmp_path / "a") // 512]

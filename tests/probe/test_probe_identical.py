@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from pytest_tfdocker import probe
+
 MB = 10**6
 QUESTION = """
     import tfdocker_files, tfdocker_identical
@@ -24,7 +26,7 @@ def compare(ask, end_python, tmp_path):
 
     def run(seconds=60, wrapper=()):
         data = {"root": str(tmp_path), "seconds": seconds}
-        told = ask(end_python, ["files", "identical"], QUESTION, data=data, wrapper=wrapper)
+        told = ask(end_python, [*probe.WALK, "identical"], QUESTION, data=data, wrapper=wrapper)
         uncompared = [
             (size, names(paths), dict(zip(names(missed), missed.values(), strict=True)))
             for size, paths, missed in told["uncompared"]

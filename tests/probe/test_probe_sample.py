@@ -8,6 +8,8 @@ import tarfile
 
 import pytest
 
+from pytest_tfdocker import probe
+
 QUESTION = """
     import zlib
     walk = files_module.Walk()
@@ -23,7 +25,7 @@ QUESTION = """
 def take(ask, end_python, tmp_path):
     def run(seconds=60, *, whole=False):
         data = {"root": str(tmp_path), "seconds": seconds, "whole": whole}
-        return ask(end_python, ["files", "sample"], QUESTION, data=data)
+        return ask(end_python, [*probe.WALK, "sample"], QUESTION, data=data)
 
     return run
 

@@ -61,7 +61,8 @@ class Programs(Loader):
 def load_sample() -> Any:
     """probe/sample.py, whose `take` reads what it is given, and no file."""
     loader = Loader()
-    loader.load("files")
+    for name in probe.WALK:
+        loader.load(name)
     return loader.load("sample")
 
 
