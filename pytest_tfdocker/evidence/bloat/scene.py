@@ -35,6 +35,18 @@ class Scene:
         return list(self.listing.rows_by_folder())
 
     @cached_property
+    def names(self) -> list[tuple[str, str, range]]:
+        """Of every folder its path with a slash, the paths of its files in one text, their rows.
+
+        A pattern is tried on all files of a folder at once: most folders have none that matches.
+        """
+        paths = self.listing.paths
+        return [
+            (f"{folder}/", "\n".join(paths[rows.start : rows.stop]), rows)
+            for folder, rows in self.folders
+        ]
+
+    @cached_property
     def row_of(self) -> dict[str, int]:
         """The row of each path."""
         return dict(zip(self.listing.paths, count(), strict=False))
@@ -80,7 +92,7 @@ def in_folders(pattern: str) -> Find:
     matches = re.compile(pattern).search
 
     def find(scene: Scene) -> list[int]:
-        return [row for folder, rows in scene.folders if matches(f"{folder}/") for row in rows]
+        return [row for folder, _, rows in scene.names if matches(folder) for row in rows]
 
     return find
 
@@ -94,9 +106,8 @@ def named(pattern: str, *, kinds: tuple[str, ...], below: str = "") -> Find:
         paths, owners = scene.listing.paths, scene.owners
         return [
             row
-            for folder, rows in scene.folders
-            # All paths of a folder at once: most folders have none that matches
-            if inside(f"{folder}/") and matches_any("\n".join(paths[rows.start : rows.stop]))
+            for folder, names, rows in scene.names
+            if inside(folder) and matches_any(names)
             for row in rows
             if matches(paths[row]) and owners.kind(row) in kinds
         ]

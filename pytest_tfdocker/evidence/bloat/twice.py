@@ -90,14 +90,17 @@ def other_formats(scene: Scene) -> list[int]:
 def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
     """Folder of a model → format → rows."""
     found: dict[str, dict[str, list[int]]] = {}
+    sizes, targets = scene.listing.sizes, scene.listing.targets
     for folder, rows in scene.folders:
         within = folder.rpartition("/")[2] in ("onnx", "openvino")
         model = folder.rpartition("/")[0] if within else folder
         for row in rows:
+            if sizes[row] < LEAST_BYTES and row not in targets:
+                continue
             if not scene.listing.paths[row].endswith(SUFFIXES):
                 continue
             real = _resolved(scene, row)
-            if scene.listing.sizes[real] < LEAST_BYTES:  # a pointer of git-lfs, or a dangling link
+            if sizes[real] < LEAST_BYTES:  # a pointer of git-lfs, or a dangling link
                 continue
             name = scene.listing.paths[row][len(model) + 1 :]
             for pattern, kind in FORMATS:
