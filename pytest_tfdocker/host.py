@@ -13,6 +13,7 @@ from typing import Any, Self
 import pytest
 
 from pytest_tfdocker.collector import VIRTUAL, CheckItem, DockerfileFile, VirtualCollector
+from pytest_tfdocker.engine.buildx import find_buildx_ahead
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
@@ -56,6 +57,9 @@ class Host:
             settings = load_settings(_start(config), options=options, environ=os.environ)
         except SettingsError as error:
             raise pytest.UsageError("\n".join(["tfdocker:", *error.problems])) from None
+        is_collecting = bool(config.option.collectonly)
+        if not is_collecting and any(one.given is None for one in settings.images):
+            find_buildx_ahead()
         run_id = given["id"] if given else uuid.uuid4().hex
         kept = _kept_folder(config)
         folder = Path(given["folder"] if given else tempfile.mkdtemp(prefix="tfdocker-run-"))
@@ -108,11 +112,9 @@ class Host:
 
     def look_ahead(self, items: list[pytest.Item]) -> None:
         """Says which parts will be needed; a worker of xdist runs some of its items alone."""
-        if self.is_worker or self.config.option.collectonly:
-            return
-        for item in items:
-            if isinstance(item, CheckItem):
-                self.session.look_ahead(item.image, item.check.needs)
+        for item in items if not self.is_worker else ():
+            if isinstance(item, CheckItem) and "effective" in item.check.needs:
+                self.session.await_limits(item.image)
 
     def _is_ignored(self, path: Path) -> bool:
         """Whether --ignore or a conftest names this file."""

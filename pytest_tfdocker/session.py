@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -13,11 +13,10 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.checks.check import Check, Facts, Part
+from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
 from pytest_tfdocker.dockerfile import Dockerfile
 from pytest_tfdocker.engine.build_plain import StepSeen
-from pytest_tfdocker.engine.buildx import find_buildx_ahead
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
@@ -91,7 +90,6 @@ class Session:
         self._building, self._doing = building, doing
         self._engine: Engine | EngineUnavailableError | None = None
         self._memory: dict[tuple[str, ...], Any] = {}
-        self._is_looking_ahead = False
         self._awaited: set[str] = set()
         self._begun: dict[str, Future[Effective | Absent]] = {}
 
@@ -277,16 +275,12 @@ class Session:
             ),
         )
 
-    def look_ahead(self, image: Image, needs: Container[Part]) -> None:
-        """Says what a check will ask for: it is begun as soon as it can be.
+    def await_limits(self, image: Image) -> None:
+        """Says that `effective` will be asked for: it is begun as soon as it can be.
 
-        The CLI tells of buildx while the engine is connected to, and the container that shows the
-        limits in force starts while other checks judge.
+        Its container starts while other checks judge.
         """
-        if image.given is None and not self._is_looking_ahead:
-            self._is_looking_ahead = True
-            find_buildx_ahead()
-        if "effective" in needs and not image.is_file:
+        if not image.is_file:
             self._awaited.add(image.name)
 
     def effective(self, image: Image) -> Effective | Absent:

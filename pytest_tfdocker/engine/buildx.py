@@ -34,7 +34,7 @@ def find_buildx() -> str | None:
 
 
 def find_buildx_ahead() -> None:
-    """The CLI is asked while the engine is connected to."""
+    """The CLI is asked while pytest collects and the engine is connected to."""
 
     def find() -> None:
         with suppress(EngineError):  # told by whoever builds
