@@ -13,7 +13,6 @@ from typing import Any, Self
 import pytest
 
 from pytest_tfdocker.collector import VIRTUAL, CheckItem, DockerfileFile, VirtualCollector
-from pytest_tfdocker.engine.buildx import find_buildx_ahead
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
@@ -57,9 +56,6 @@ class Host:
             settings = load_settings(_start(config), options=options, environ=os.environ)
         except SettingsError as error:
             raise pytest.UsageError("\n".join(["tfdocker:", *error.problems])) from None
-        is_collecting = bool(config.option.collectonly)
-        if not is_collecting and any(one.given is None for one in settings.images):
-            find_buildx_ahead()
         run_id = given["id"] if given else uuid.uuid4().hex
         kept = _kept_folder(config)
         folder = Path(given["folder"] if given else tempfile.mkdtemp(prefix="tfdocker-run-"))
@@ -71,6 +67,8 @@ class Host:
             building=voice.building,
             doing=voice.doing,
         )
+        if not config.option.collectonly:
+            session.look_for_a_builder()
         return cls(config, session, is_worker=given is not None)
 
     def shared(self) -> dict[str, str]:
