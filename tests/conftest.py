@@ -3,11 +3,19 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineUnavailableError, ImageNotFoundError
 
+# Each run tries other examples: few of them, often, find what there is
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile("quick")
+
 OURS = ("TFDOCKER_IMAGE", "TFDOCKER_JSON", "TFDOCKER_KEEP", "TFDOCKER_REQUIRED")
+# Many tests start a pytest of their own: without byte code each would compile all of it anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 NO_ENGINE = 'no container engine answers; `eval "$(tools/engine up)"` gives one'
 
 

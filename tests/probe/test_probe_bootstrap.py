@@ -66,7 +66,18 @@ def test_programs_import_the_standard_library_and_each_other_alone(name):
 
 STANDARD = {
     *("array", "base64", "bisect", "csv", "ctypes", "email.parser", "errno", "functools"),
-    *("hashlib", "importlib", "io", "json", "logging", "marshal", "math", "os", "platform", "posixpath"),
+    *(
+        "hashlib",
+        "importlib",
+        "io",
+        "json",
+        "logging",
+        "marshal",
+        "math",
+        "os",
+        "platform",
+        "posixpath",
+    ),
     *("re", "resource", "select", "shlex", "signal", "socket", "stat", "sys", "threading"),
     *("time", "traceback", "types", "warnings", "zipfile", "zlib"),
 }

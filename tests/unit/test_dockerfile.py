@@ -1,7 +1,7 @@
 """The Dockerfile's lines."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.dockerfile import (
@@ -330,7 +330,6 @@ TEXT = st.lists(
 ).map("\n".join)
 
 
-@settings(deadline=None)
 @given(text=TEXT, history=st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_is_taken(text, history):
     found = parse(text)
@@ -345,7 +344,6 @@ def test_any_text_is_taken(text, history):
     needs_buildkit(found)
 
 
-@settings(deadline=None)
 @given(text=TEXT)
 def test_no_line_is_lost(text):
     found = parse(text)

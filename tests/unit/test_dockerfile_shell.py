@@ -1,7 +1,7 @@
 """Shell texts: their commands, words and conditions."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.dockerfile.shell import commands
@@ -166,7 +166,6 @@ def test_the_files_of_redirects_are_those_that_are_written():
 NOISE = st.text(alphabet="ab \\\"'`$(){}<>|&;#\n=-:+~A", max_size=40)
 
 
-@settings(deadline=None)
 @given(text=NOISE)
 def test_any_text_is_taken(text):
     for one in commands(text, {"A": "x y"}):

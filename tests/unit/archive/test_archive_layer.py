@@ -261,7 +261,7 @@ def test_headers_without_an_end_are_told():
         st.tuples(st.integers(0, len(TWO) - 1), st.integers(0, 255)), min_size=1, max_size=6
     )
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_bytes_there_are_it_is_read_or_told(changes):
     data = bytearray(TWO)
     for at, value in changes:
@@ -281,7 +281,6 @@ PAX += ["GNU.sparse.name", "GNU.sparse.offset", "GNU.sparse.numbytes"]
         min_size=1,
     )
 )
-@settings(deadline=None)
 def test_whatever_pax_headers_say_it_is_read_or_told(headers):
     info, content = entry("a", content=b"1" * 600)
     info.pax_headers = headers

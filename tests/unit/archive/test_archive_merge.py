@@ -5,7 +5,7 @@ import time
 
 import pytest
 from archives import entry, file, folder, gone, hard, link, opaque, tar
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.archive.errors import ArchiveError
@@ -280,7 +280,6 @@ def as_entry(kind, name, more=None):
 
 
 @given(st.lists(st.lists(ENTRIES, max_size=8), min_size=1, max_size=5).map(numbered))
-@settings(deadline=None, max_examples=400)
 def test_layers_merge_as_the_reference_has_them(layers):
     model = Model(layers)
     found, scanned = merged(*([as_entry(*one) for one in layer] for layer in layers))

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.evidence.unstarted import ImageTree
@@ -93,7 +93,6 @@ def read_listed(tree, path):
 
 # Path would make them normal, and so ask for something else
 # ruff: noqa: PTH110, PTH112, PTH113, PTH208
-@settings(max_examples=300, deadline=None)
 @given(entries=ENTRIES, ways=st.lists(WAYS, min_size=1, max_size=8))
 def test_a_listing_answers_as_the_system_does(root, entries, ways):
     image = root / "image"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.dockerfile import parse
@@ -235,7 +235,6 @@ INSTRUCTIONS = st.one_of(
 )
 
 
-@settings(deadline=None)  # the first example imports a library
 @given(text=st.lists(INSTRUCTIONS, max_size=8).map("\n".join))
 def test_any_dockerfile_is_taken(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("any")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.locks.declared import Requirement, Source
@@ -335,7 +335,6 @@ LINE = st.one_of(
 )
 
 
-@settings(deadline=None)  # the first example imports a library
 @given(lines=st.lists(LINE, max_size=8))
 def test_any_text_gives_requirements_or_problems_on_its_own_lines(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("any")
@@ -345,13 +344,11 @@ def test_any_text_gives_requirements_or_problems_on_its_own_lines(tmp_path_facto
         assert 1 <= one.source.line <= count
 
 
-@settings(deadline=None)  # the first example imports a library
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_taken(tmp_path_factory, data):
     written(tmp_path_factory.mktemp("any"), data)
 
 
-@settings(deadline=None)  # the first example imports a library
 @given(
     texts=st.lists(
         st.sampled_from(["torch==1", "bad line", "x==${V}", "# nothing", "", "--weird", "-e ."]),

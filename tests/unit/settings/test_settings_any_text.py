@@ -59,9 +59,7 @@ def outcome(folder, data, environ):
         return error.problems
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(names, tables))
 def test_any_tables_are_settings_or_problems(tmp_path, table):
     text = "\n".join(f"{as_toml(key)} = {as_toml(value)}" for key, value in table.items())
@@ -80,15 +78,12 @@ fragments = st.lists(
 ).map("".join)
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fragments.map(str.encode) | st.binary())
 def test_any_file_is_settings_or_problems(tmp_path, data):
     assert outcome(tmp_path, data, {"A": "1"})
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, tables))
 def test_every_key_is_found_in_its_line(table):
     statements = [f"{as_toml(key)} = {as_toml(value)}" for key, value in table.items()]

@@ -175,7 +175,7 @@ words = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(words).map("".join).map(str.encode) | st.binary())
 def test_any_file_is_a_service_or_problems(tmp_path, data):
     assert outcome(tmp_path, data)
@@ -205,7 +205,7 @@ keys = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(keys, values))
 def test_any_service_is_settings_or_problems(tmp_path, service):
     assert outcome(tmp_path, yaml.safe_dump({"services": {"app": service}}).encode())

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.settings.units import (
@@ -162,13 +162,11 @@ def outcomes(value):
             yield str(error)
 
 
-@settings(deadline=None)
 @given(st.text() | st.integers() | st.floats() | st.none() | st.booleans())
 def test_any_value_is_a_size_and_a_time_or_a_clear_error(value):
     assert all(0 < len(one) < 250 if isinstance(one, str) else one >= 0 for one in outcomes(value))
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[0-9]{1,400}(\.[0-9]{1,400})? ?[a-zA-Z]{0,3}", fullmatch=True))
 def test_any_quantity_is_a_size_and_a_time_or_a_clear_error(text):
     assert all(0 < len(one) < 300 if isinstance(one, str) else one >= 0 for one in outcomes(text))
@@ -249,7 +247,6 @@ def test_a_figure_over_its_budget_never_reads_as_the_budget(measured, budget, fo
     assert format_over(measured, budget, formatter) == text
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**50), st.integers(1, 2**50), st.sampled_from([format_size, format_memory]))
 def test_any_excess_in_bytes_is_visible(budget, excess, formatter):
     text = format_over(budget + excess, budget, formatter)
@@ -260,7 +257,6 @@ def test_any_excess_in_bytes_is_visible(budget, excess, formatter):
     assert len(text) <= 60
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_any_excess_in_milliseconds_is_visible(budget, excess):
     seconds = float(Decimal(budget) / 1000), float(Decimal(budget + excess) / 1000)
@@ -270,7 +266,6 @@ def test_any_excess_in_milliseconds_is_visible(budget, excess):
     assert not rest.startswith("0 ")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**60))
 def test_what_is_shown_can_be_read_back_close_by(size_bytes):
     for formatter in (format_size, format_memory):
