@@ -125,15 +125,24 @@ def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
 
 def unread_packages(files: Files) -> list[str]:
     """Why the OS's packages are unknown; [] where they are known."""
-    if files.unread_packages is None:
-        return []
-    return [f"{UNREAD}: {one_line(files.unread_packages, REASON_WIDTH)}"]
+    if files.unread_packages is not None:
+        return [f"{UNREAD}: {one_line(files.unread_packages, REASON_WIDTH)}"]
+    return [f"{UNREAD}: {_unlisted(files)}"] if files.unlisted_bytes >= LEAST_BYTES else []
+
+
+def _unlisted(files: Files) -> str:
+    size = format_size(files.unlisted_bytes)
+    return (
+        f"no database of dpkg, apk or rpm is there, and {size} in /usr, /lib and /bin are nobody's"
+    )
 
 
 def _unsure(files: Files, name: str, found_bytes: int, budget: int) -> Verdict | None:
     """Where more is not known that could bring what was found over the budget."""
     if name in BY_OS_PACKAGE and files.unread_packages and found_bytes <= budget:
         return error(UNREAD, one_line(files.unread_packages, REASON_WIDTH))
+    if name in BY_OS_PACKAGE and found_bytes <= budget < found_bytes + files.unlisted_bytes:
+        return skipped(UNREAD, _unlisted(files), measured=found_bytes)
     could_bytes = sum(one.bytes for one in files.uncompared)
     if name != "identical-files" or not found_bytes <= budget < found_bytes + could_bytes:
         return None

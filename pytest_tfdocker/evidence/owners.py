@@ -22,6 +22,12 @@ WEIGHTS_BYTES = 1 << 20
 OS_INSTALLERS = ("dpkg", "apk", "rpm")
 SHARED = ("usr", "opt", "var", "home", "root", "srv", "mnt", "data")
 """Folders that say little of what is in them."""
+OS_FOLDERS = tuple(
+    f"{above}/{name}/"
+    for above in ("", "/usr")
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include")
+)
+"""Where packages of the OS put what they have; /usr/local is not theirs."""
 UNCLAIMED = ("weights", "project", "nobody")
 NAMES = {"weights": "model weights", "project": "the project", "nobody": "nobody"}
 
@@ -150,6 +156,18 @@ def _settle_links(listing: Listing, of_row: list[int]) -> None:
             listing.sizes[rows[0]], listing.sizes[best] = 0, size
         for row in rows:
             of_row[row] = owner
+
+
+def unlisted_bytes(listing: Listing, owners: Owners) -> int:
+    """Nobody's bytes in folders of the OS, where nothing at all tells which packages it has."""
+    if any(kind == "os-package" for kind, _, _ in owners.table):
+        return 0
+    nobody = len(owners.table) - 1
+    return sum(
+        size
+        for path, size, owner in zip(listing.paths, listing.sizes, owners.of_row, strict=True)
+        if owner == nobody and size and path.startswith(OS_FOLDERS)
+    )
 
 
 def add_up(

@@ -7,7 +7,7 @@ import msgspec
 
 from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.owners import add_up, find_owners
+from pytest_tfdocker.evidence.owners import add_up, find_owners, unlisted_bytes
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -54,6 +54,7 @@ def inventory_of(
         owners=by_owner,
         bloat=find_bloat(scene),
         unread_packages=rpm.problem,
+        unlisted_bytes=0 if rpm.problem else unlisted_bytes(listing, owners),
         uncompared=find_uncompared(scene, uncompared),
     )
     told = encodable(found["interpreter"])

@@ -250,10 +250,18 @@ def dpkg_owned(wanted):
 @functools.lru_cache(maxsize=None)
 def dpkg_lists():
     """Package → what dpkg has unpacked of it, a path a line; with its architecture, where it has one
-    in the name of the list."""
-    info = "/var/lib/dpkg/info"
-    lists = [name for name in tree.names(info) if name.endswith(".list")]
-    return {clean(name[:-5]): read_text(posixpath.join(info, name)) or "" for name in lists}
+    in the name of the list. Distroless images have sums in place of the lists."""
+    info, status = "/var/lib/dpkg/info", "/var/lib/dpkg/status.d"
+    found = {}
+    for name in tree.names(info):
+        if name.endswith(".list"):
+            found[clean(name[:-5])] = read_text(posixpath.join(info, name)) or ""
+    for name in tree.names(status):
+        if name.endswith(".md5sums"):
+            sums = read_text(posixpath.join(status, name)) or ""
+            lines = [line.partition("  ")[2] for line in sums.split("\n")]
+            found[clean(name[:-8])] = "\n".join(["/" + line for line in lines if line])
+    return found
 
 
 def apk_owned(wanted):

@@ -192,6 +192,20 @@ def test_what_a_later_instruction_doubles_is_told_with_its_line(user_project, sm
     assert largest.split() == ["3.0", "MB", "/data/a"]
 
 
+@pytest.mark.parametrize(
+    ("lists", "outcome"), [("rm -rf /var/lib/dpkg", "skipped"), (SETUP + "package a /a", "passed")]
+)
+def test_build_tools_are_not_ruled_out_where_nothing_tells_of_packages(
+    user_project, small_image, lists, outcome
+):
+    user_project.write("Dockerfile", f"FROM {small_image}\nRUN <<E\n{lists}\nE\n")
+    user_project.write("tfdocker.toml", '[size]\nbloat = { build-tools = "0 B" }\n')
+    said = user_project.judge("-k", "bloat")
+    assert said.outcomes["bloat[build-tools]"] == outcome
+    headline = "the files of the OS's packages are unknown"
+    assert (headline in said.texts["bloat[build-tools]"]) == (outcome == "skipped")
+
+
 def test_layers_are_read_where_somebody_asks(user_project, small_image):
     lines = [f"FROM {small_image}", f"RUN {WRITES}", "RUN rm /data/a"]
     user_project.write("Dockerfile", "\n".join(lines))

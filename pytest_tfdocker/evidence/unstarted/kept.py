@@ -34,7 +34,7 @@ def _kind(most_bytes: int, *patterns: str) -> Kind:
 NAMES = re.compile(
     r"(?:METADATA|PKG-INFO|RECORD|INSTALLER|direct_url\.json|requires\.txt|installed-files\.txt"
     r"|pyvenv\.cfg|passwd|os-release|site\.py|patchlevel\.h|status|installed|.*python.*"
-    r"|rpmdb\.sqlite.*|Packages.*|.*\.(?:pth|egg|egg-info|egg-link|list))$",
+    r"|rpmdb\.sqlite.*|Packages.*|.*\.(?:pth|egg|egg-info|egg-link|list|md5sums))$",
     re.DOTALL,
 )
 """Quick to look at, of the hundred thousands that are none of WANTED."""
@@ -56,11 +56,11 @@ WANTED = (
         r"^(?:/etc|/usr/lib)/os-release$",
         r"/lib(?:64)?/python3\.\d+t?/site\.py$",
         r"/include/python3\.\d+t?m?/patchlevel\.h$",
-        r"^/var/lib/dpkg/status\.d/[^/]*python[^/]*$",  # of distroless images
+        r"^/var/lib/dpkg/status\.d/[^/]*python[^/]*(?<!\.md5sums)$",  # of distroless images
     ),
     _kind(
         SYSTEM_BYTES,
-        r"^/var/lib/dpkg/(?:info/[^/]+\.list|status)$",
+        r"^/var/lib/dpkg/(?:info/[^/]+\.list|status\.d/[^/]+\.md5sums|status)$",
         r"^(?:/usr)?/lib/apk/db/installed$",
     ),
     _kind(

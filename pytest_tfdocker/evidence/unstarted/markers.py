@@ -66,10 +66,9 @@ def _own_texts(tree: ImageTree, layout: Layout, executable: str) -> Iterator[str
 
 def _os_packages(tree: ImageTree, version: str) -> Iterator[str]:
     """Of Debian's and Alpine's packages: 3.13.0~rc2-1, 3.12.7-r0."""
-    names = tree.names("/var/lib/dpkg/status.d")
-    texts = [
-        read_text(tree, f"/var/lib/dpkg/status.d/{name}") for name in names if "python" in name
-    ]
+    folder = "/var/lib/dpkg/status.d"
+    names = [one for one in tree.names(folder) if "python" in one and not one.endswith(".md5sums")]
+    texts = [read_text(tree, f"{folder}/{name}") for name in names]
     texts.append(read_text(tree, "/var/lib/dpkg/status"))
     package = rf"^Package: (?:lib)?python{re.escape(version)}-(?:minimal|stdlib)$"
     for block in "\n\n".join(filter(None, texts)).split("\n\n"):

@@ -95,6 +95,28 @@ def test_what_the_os_owns_does_not_pass_where_that_is_unknown(judge, cause, byte
         )
 
 
+@pytest.mark.parametrize(
+    ("cause", "unlisted", "outcome"),
+    [
+        ("build-tools", MB + 1, "skipped"),
+        ("build-tools", MB, "passed"),  # whatever it is, it is within the budget
+        ("cuda-twice", MB + 1, "skipped"),
+        ("pip-cache", MB + 1, "passed"),
+    ],
+)
+def test_without_a_database_of_packages_nobody_can_tell_what_they_brought(
+    judge, cause, unlisted, outcome
+):
+    verdict = judge(MB, cause=cause, unlisted_bytes=unlisted)
+    assert verdict.outcome == outcome
+    if outcome == "skipped":
+        assert verdict.text == (
+            "the files of the OS's packages are unknown\n"
+            "  no database of dpkg, apk or rpm is there, "
+            "and 1.0 MB in /usr, /lib and /bin are nobody's"
+        )
+
+
 UNCOMPARED = [
     Uncompared(reason="time", count=2, bytes=40 * MB),
     Uncompared(reason="unreadable", count=1, bytes=2 * MB),

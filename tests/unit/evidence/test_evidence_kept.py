@@ -35,6 +35,7 @@ SITE = "/venv/lib/python3.11/site-packages"
         "/var/lib/dpkg/status",
         "/var/lib/dpkg/status.d/python3.11-minimal",
         "/var/lib/dpkg/info/libc6:amd64.list",
+        "/var/lib/dpkg/status.d/python3.11-minimal.md5sums",
         "/lib/apk/db/installed",
         "/var/lib/rpm/rpmdb.sqlite",
         "/usr/lib/sysimage/rpm/Packages.db",

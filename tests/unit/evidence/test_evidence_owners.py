@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
-from pytest_tfdocker.evidence.owners import add_up, find_owners
+from pytest_tfdocker.evidence.owners import add_up, find_owners, unlisted_bytes
 from pytest_tfdocker.evidence.records import ImageConfig
 from pytest_tfdocker.evidence.rpm.headers import Package
 
@@ -109,3 +109,15 @@ def test_what_is_nobodys_is_told_by_folder():
     told = {one.name: one.bytes for one in by_owner}
     assert told == {"/wheels/": 2, "/usr/local/": 1, "/usr/": 1, "/top": 1, "/opt/t/": 1}
     assert {one.kind for one in by_owner} == {"nobody"}
+
+
+@pytest.mark.parametrize(
+    ("dpkg", "unlisted"), [({}, 20), ({"tar": "/bin/tar\n"}, 0)], ids=["no lists", "lists"]
+)
+def test_what_the_os_may_have_brought_is_unlisted_where_no_package_is(dpkg, unlisted):
+    listing = Listing()
+    for path in ("/usr/bin/gcc", "/lib/a.so", "/usr/local/bin/own", "/opt/lib/b", "/usr/lib/c.pt"):
+        listing.add(path, 2 << 20 if path.endswith(".pt") else 10, 0)
+    owned = {"distributions": [], "dpkg": dpkg, "apk": None}
+    owners = find_owners(listing, [], owned, ImageConfig(workdir="/"))
+    assert unlisted_bytes(listing, owners) == unlisted

@@ -120,6 +120,14 @@ def test_debians_own_python():
     assert (kind, list(json.loads(owned)["dpkg"])) == ("json", ["python3-pip"])
 
 
+def test_of_distroless_images_sums_list_what_packages_have():
+    sums = "5461b4c9623a1657baf85fbc0c8576b6  usr/bin/python3.11\n1d75  usr/share/doc/a  b\n\n"
+    report = told({**DEBIAN, "/var/lib/dpkg/status.d/python3.11-minimal.md5sums": sums})
+    assert report["interpreter"]["version"] == "3.11.2"
+    dpkg = json.loads(report["owned"][1])["dpkg"]
+    assert dpkg["python3.11-minimal"] == "/usr/bin/python3.11\n/usr/share/doc/a  b"
+
+
 def test_the_layout_of_the_official_images():
     report = told(SLIM, env=["PYTHON_VERSION=3.12.4"], entrypoint=["python"])
     assert report["interpreter"]["executable"] == "/usr/local/bin/python"
