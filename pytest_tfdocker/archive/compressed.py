@@ -22,6 +22,8 @@ UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
+OnPlain = Callable[[memoryview], None]
+"""Is told the next bytes; they are its own as long as it runs."""
 
 
 class Counted(io.RawIOBase):
@@ -45,9 +47,32 @@ class Counted(io.RawIOBase):
         return count
 
 
+class Heard(io.RawIOBase):
+    """A stream of which somebody else is told all that is read."""
+
+    def __init__(self, stream: IO[bytes], on_plain: OnPlain) -> None:
+        """Reads no more of it than it is asked for."""
+        self._stream, self._on_plain = stream, on_plain
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
+        """As io.RawIOBase has it."""
+        count = read_into(self._stream, buffer)
+        self._on_plain(memoryview(buffer)[:count])
+        return count
+
+
 def buffered(stream: IO[bytes], on_bytes: OnBytes | None = None) -> io.BufferedReader:
     """A stream whose first bytes can be looked at."""
     return io.BufferedReader(Counted(stream, on_bytes), PIECE_BYTES)
+
+
+def heard_by(stream: IO[bytes], on_plain: OnPlain | None) -> IO[bytes]:
+    """A stream of which somebody is told all that is read, where anybody wants to be."""
+    return stream if on_plain is None else io.BufferedReader(Heard(stream, on_plain), PIECE_BYTES)
 
 
 def is_compressed(stream: io.BufferedReader) -> bool:

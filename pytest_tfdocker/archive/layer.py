@@ -8,7 +8,7 @@ from typing import IO, Protocol
 import msgspec
 
 from pytest_tfdocker.archive.budget import Budget
-from pytest_tfdocker.archive.compressed import OnBytes
+from pytest_tfdocker.archive.compressed import OnBytes, OnPlain
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute, cut_off
@@ -92,6 +92,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Files that are larger need no digest."""
     on_bytes: OnBytes | None = None
     """Told how many bytes of the archive, as it is packed, have been read."""
+    on_plain: OnPlain | None = None
+    """Told all that each layer's tar has, unpacked, one layer after the other."""
 
 
 def scan_layer(

@@ -12,6 +12,7 @@ from pytest_tfdocker.archive.budget import Budget
 from pytest_tfdocker.archive.compressed import (
     buffered,
     decompressed,
+    heard_by,
     is_compressed,
 )
 from pytest_tfdocker.archive.errors import ArchiveError
@@ -45,7 +46,7 @@ class _Progress:
     """Of several blobs, read one after the other."""
 
     def __init__(self, reading: Reading, order: Sequence[str]) -> None:
-        self._reading = reading
+        self._reading, self._order = reading, order
         self._tell, self._before = reading.on_bytes, 0
         self.budget = Budget(order)
 
@@ -57,7 +58,9 @@ class _Progress:
         """One layer, plain or compressed. Raises ArchiveError."""
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
-            found = scan_layer(plain, f"layer {name}", self._reading, name=name, budget=self.budget)
+            is_meant = not self._order or name in self._order  # a stream may have others
+            heard = heard_by(plain, self._reading.on_plain if is_meant else None)
+            found = scan_layer(heard, f"layer {name}", self._reading, name=name, budget=self.budget)
         found.compressed_bytes = size if packed else None
         self._before += size
         return found

@@ -1,57 +1,20 @@
 """What a registry would send: told by its manifest, by the image store, or measured by a sample."""
 
-import math
+from collections.abc import Callable
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.manifest import ask_registries
+from pytest_tfdocker.evidence.download_of_layers import sample_layers
 from pytest_tfdocker.evidence.inventory import report_from_inside
-from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence, Record
+from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
+from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.waste import Doing
 
-SAMPLE_SECONDS = 3
-"""Of the processor, for compressing; up to three times as many pass where it is busy."""
 DEADLINE_SECONDS = 300
-SYSTEMATIC = 0.02
-"""Of the figure: how far off it may be where every byte was compressed. Builders' compressors
-differ, and so do order and headers in the layers' own archives."""
-OVER_ZLIB = 1.01
-"""What pushes send is larger than what zlib makes at the level they use: `docker push`, whose gzip
-is Go's, by 1.5 to 2.4 %, others by nothing."""
-STANDARD_ERRORS = 2
-"""19 of 20 samples are within these."""
-
-
-class Sample(Record, frozen=True, kw_only=True):
-    """How well pieces of the image's files compress; sums over pieces of one size."""
-
-    archive_bytes: int
-    pieces: int
-    sampled_bytes: int
-    packed_bytes: int
-    squared_steps: int
-    """Of the compressed sizes, from each piece to the next one in the archive."""
-    files_bytes: int
-
-    @property
-    def estimate(self) -> float:
-        """Compressed bytes of all files."""
-        return OVER_ZLIB * self.packed_bytes / self.sampled_bytes * self.archive_bytes
-
-    @property
-    def relative_error(self) -> float:
-        """What the sample may be off by, and what every estimate may be.
-
-        Pieces are spread evenly, and so miss only what changes between neighbours: that is what
-        the variance is taken from.
-        """
-        mean = self.packed_bytes / self.pieces
-        variance = self.squared_steps / (2 * max(1, self.pieces - 1))
-        unseen = max(0.0, 1 - self.sampled_bytes / self.archive_bytes)
-        standard = math.sqrt(variance * unseen / self.pieces) / mean
-        return STANDARD_ERRORS * standard + SYSTEMATIC
 
 
 def recall_download(
@@ -116,11 +79,27 @@ def _recall_sample(
     known = store.recall(key, Sample)
     if known is not None:
         return known
-    with doing("estimate of the download"):
-        found = collect_sample(engine, evidence, run_id=run_id, python=python)
+    with doing("estimate of the download") as tell:
+        # Where the files came from the layers, no probe can run in it
+        found = (
+            Absent(reason="no probe can run in the image")
+            if evidence.waste is not None
+            else collect_sample(engine, evidence, run_id=run_id, python=python)
+        )
+        if isinstance(found, Absent):
+            found = _sample_of_layers(engine, evidence, tell)
     if isinstance(found, Sample):
         store.keep(key, found)
     return found
+
+
+def _sample_of_layers(
+    engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None]
+) -> Sample | Absent:
+    try:
+        return sample_layers(engine, evidence, tell)
+    except (EngineError, ArchiveError) as error:
+        return Absent(reason=f"no estimate of the download: {error}")
 
 
 def collect_sample(
@@ -144,20 +123,3 @@ def collect_sample(
     if "error" in told["sample"]:
         return Absent(reason=f"no estimate of the download: {told['sample']['error']}")
     return Sample(**told["sample"], files_bytes=told["files"]["apparent_bytes"])
-
-
-def estimate_from(sample: Sample, evidence: ImageEvidence, note: str = "") -> Download | Absent:
-    """The sample's figure; what a later layer hides compresses as the rest does, on the average."""
-    if not sample.sampled_bytes or not sample.packed_bytes:
-        return Absent(reason="no estimate of the download: no file of the image could be read")
-    hidden = max(0, (evidence.total_bytes or 0) - sample.files_bytes)
-    whole = sample.archive_bytes + hidden
-    figure = sample.estimate * whole / sample.archive_bytes
-    return Download(
-        bytes=round(figure),
-        source="estimate",
-        error_bytes=round(figure * sample.relative_error),
-        sampled_bytes=sample.sampled_bytes,
-        archive_bytes=sample.archive_bytes,
-        note=note,
-    )

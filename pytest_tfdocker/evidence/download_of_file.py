@@ -1,7 +1,7 @@
 """What a registry would send of an image in a file: as its layers stand there, or by a sample."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
 from typing import IO
@@ -12,8 +12,9 @@ from pytest_tfdocker.archive.compressed import buffered, is_compressed
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import opened
 from pytest_tfdocker.evidence.archived import find_archived
-from pytest_tfdocker.evidence.download import SAMPLE_SECONDS, Sample, estimate_from
+from pytest_tfdocker.evidence.download_of_layers import sample_packed
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
+from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
 from pytest_tfdocker.evidence.unstarted.programs import load_sample
 from pytest_tfdocker.evidence.waste import Doing
 from pytest_tfdocker.settings.schema import Image
@@ -24,23 +25,22 @@ def download_of_file(image: Image, evidence: ImageEvidence, doing: Doing) -> Dow
     if isinstance(evidence.download, Download):
         return evidence.download
     try:
-        with doing("estimate of the download"):
-            return _estimate(image, evidence)
+        with doing("estimate of the download") as tell:
+            return _estimate(image, evidence, tell)
     except (ArchiveError, OSError) as error:
         return Absent(reason=f"no estimate of the download: {error}")
 
 
-def _estimate(image: Image, evidence: ImageEvidence) -> Download | Absent:
+def _estimate(
+    image: Image, evidence: ImageEvidence, tell: Callable[[str], None]
+) -> Download | Absent:
     given = find_archived(image)
     with ExitStack() as stack:
         layout = stack.enter_context(opened(given.path))
         blobs = [layout.blob(name) for name in given.image.layers]
         known = [stack.enter_context(blob) for blob in blobs if blob is not None]
         if len(known) < len(blobs):
-            return Absent(
-                reason="no estimate of the download: the file is packed as a whole\n"
-                "unpack it (gunzip, unzstd), and its layers can be sampled"
-            )
+            return estimate_from(sample_packed(given, evidence, tell), evidence)
         packed_bytes = sum(_size(blob) for blob in known if _is_packed(blob))
         plain = Plain([blob for blob in known if not _is_packed(blob)])
         sample = load_sample()

@@ -1,5 +1,6 @@
 """What a registry sends: by its manifest, by an estimate, and by what stands in the way."""
 
+import random
 import tarfile
 import tempfile
 import zlib
@@ -70,9 +71,17 @@ def test_a_registry_that_does_not_answer_leads_to_an_estimate_that_says_so(
     assert "refused" in found.note
 
 
-def test_an_image_without_python_has_no_estimate(engine, pulled, tmp_path):
-    unknown = msgspec.structs.replace(pulled, digests=[])
-    assert asked(engine, unknown, tmp_path).reason.startswith("the image has no Python")
+def test_of_an_image_without_python_the_layers_are_sampled(engine, user_project):
+    if engine_facts(engine).counts_blocks:
+        pytest.skip("this engine's image store tells")
+    user_project.write("Dockerfile", "FROM scratch\nCOPY words noise /\nCOPY words /again\n")
+    user_project.write("words", "a few words, again and again\n" * 100_000)
+    (user_project.folder / "noise").write_bytes(random.Random(0).randbytes(2_000_000))  # noqa: S311
+    user_project.write("tfdocker.toml", '[size]\ndownload = "10 MB"\n')
+    said = user_project.judge("-k", "download")
+    assert said.outcomes == {"size[download]": "passed"}
+    truth = saved_and_packed(engine, said.image["id"])
+    assert abs(said.measured["size[download]"] - truth) < 0.03 * truth
 
 
 def test_the_estimate_is_right_within_its_error(engine, judged_small_image):

@@ -9,7 +9,8 @@ from archives import Layout, file, tar, write_folder
 
 from pytest_tfdocker.evidence.archived import find_archived, read_archived
 from pytest_tfdocker.evidence.download_of_file import Plain, download_of_file
-from pytest_tfdocker.evidence.records import Absent, Download
+from pytest_tfdocker.evidence.download_of_layers import Passing, sample_packed
+from pytest_tfdocker.evidence.records import Download
 from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 WORDS = ("import ", "def ", "return ", "self ", "None ")
@@ -62,13 +63,37 @@ def test_plain_layers_are_sampled_and_compressed_ones_counted(download, form):
     assert 0 < found.error_bytes < truth / 10
 
 
-def test_what_is_packed_as_a_whole_can_not_be_sampled(download):
-    found = download(TEXT, form="gzip")
-    assert isinstance(found, Absent)
-    assert found.reason == (
-        "no estimate of the download: the file is packed as a whole\n"
-        "unpack it (gunzip, unzstd), and its layers can be sampled"
+def test_what_is_packed_as_a_whole_is_sampled_as_it_streams_by(download):
+    found = download(TEXT, NOISE, form="gzip")
+    truth = len(gzip.compress(TEXT, 6)) + len(gzip.compress(NOISE, 6))
+    assert (found.source, found.archive_bytes) == ("estimate", len(TEXT) + len(NOISE))
+    assert abs(found.bytes - truth) <= found.error_bytes < truth / 10
+
+
+def test_of_several_images_the_others_layers_are_not_sampled(tmp_path):
+    layout = Layout().add([NOISE], name="docker.io/library/other:1")
+    layout = layout.add([TEXT], name="docker.io/library/app:1")
+    (tmp_path / "image").write_bytes(gzip.compress(layout.tar()))
+    given = find_archived(
+        Image(
+            name="default",
+            root=tmp_path,
+            settings=ImageSettings(),
+            given=f"tar:{tmp_path}/image:app:1",
+        )
     )
+    evidence = read_archived(given, None)
+    assert sample_packed(given, evidence).archive_bytes == len(TEXT)
+
+
+@pytest.mark.parametrize("passed", [97, 7000, 1 << 14, 1 << 17])
+def test_pieces_are_the_same_however_the_bytes_come(evidence, passed):
+    whole, some = (Passing(evidence()) for _ in range(2))
+    whole.take(memoryview(TEXT))
+    for start in range(0, len(TEXT), passed):
+        some.take(memoryview(TEXT)[start : start + passed])
+    assert some.sample() == whole.sample()
+    assert 1 < whole.sample().pieces < len(TEXT) >> 14
 
 
 def test_layers_are_read_across_their_ends(tmp_path):

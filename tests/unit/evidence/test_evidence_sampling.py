@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from pytest_tfdocker.evidence.download import OVER_ZLIB, SYSTEMATIC, Sample, estimate_from
 from pytest_tfdocker.evidence.records import Absent, Layer
+from pytest_tfdocker.evidence.sampling import OVER_ZLIB, SYSTEMATIC, Sample, estimate_from
 
 MB = 10**6
 SAMPLE = Sample(
