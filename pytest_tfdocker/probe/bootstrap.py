@@ -12,7 +12,23 @@ if sys.version_info < (3, 7):
 
 import json
 import os
-import types
+
+
+class Programs:
+    """The programs that were sent, each compiled when it is first imported."""
+
+    def __init__(self):
+        self.texts = {}
+
+    def find_spec(self, name, path=None, target=None):
+        return type(sys.__spec__)(name, self) if name in self.texts else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        text, name = self.texts[module.__name__], module.__name__.replace("_", " ", 1)
+        exec(compile(text, "<%s>" % name, "exec"), module.__dict__)
 
 
 def read_exactly(count):
@@ -34,21 +50,21 @@ def report(value):
 header = b""
 while not header.endswith(b"\n"):
     header += read_exactly(1)
-files = {}
+files, programs = {}, Programs()
+sys.meta_path.insert(0, programs)
 for name, size in json.loads(header.decode("ascii")):
     kind, _, name = name.partition(":")
     data = read_exactly(size)
     if kind == "module":
-        module = types.ModuleType("tfdocker_" + name)
-        sys.modules["tfdocker_" + name] = module
-        exec(compile(data.decode("utf-8"), "<tfdocker %s>" % name, "exec"), module.__dict__)
+        programs.texts["tfdocker_" + name] = data.decode("utf-8")
     elif kind == "file":
         files[name] = data
     else:
         plan = json.loads(data.decode("utf-8"))
-        main = sys.modules["tfdocker_" + name].main
+        main = "tfdocker_" + name
 try:
-    main(plan, files, report)
+    __import__(main)
+    sys.modules[main].main(plan, files, report)
 except BaseException:
     import traceback
 

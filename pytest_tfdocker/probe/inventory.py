@@ -6,13 +6,9 @@ import signal
 import time
 
 import tfdocker_aside as aside
-import tfdocker_distributions as distributions
-import tfdocker_environments as environments
 import tfdocker_files as files
 import tfdocker_identical as identical
 import tfdocker_lifeline as lifeline
-import tfdocker_resolve as resolve
-import tfdocker_rpm_data as rpm_data
 
 ASK_SECONDS = 30
 
@@ -36,6 +32,9 @@ def main(plan, parts, report):
 
 
 def find_installed(paths, site_packages):
+    import tfdocker_distributions as distributions
+    import tfdocker_rpm_data as rpm_data
+
     found = distributions.everything(paths, site_packages)
     found["owned"] = files.packed(found["owned"])
     found["rpm"] = rpm_data.databases()
@@ -43,6 +42,9 @@ def find_installed(paths, site_packages):
 
 
 def find_interpreter(plan, program):
+    import tfdocker_environments as environments  # not before the walk, as are those below
+    import tfdocker_resolve as resolve
+
     environments.take_home(plan["user"])
     environment = dict(os.environ)  # to follow a shell's text, `resolve` changes its own
     path, reason = resolve.chosen(plan)
