@@ -192,3 +192,18 @@ def test_of_an_image_where_much_is_odd(both, docker_client, user_project):
     assert {"idna", "six", "proj", "packaging"} <= {*names}
     assert_same(inside, unstarted)
     assert_same(*both(user_project.tag, "/usr/local/bin/python"))
+
+
+def test_of_a_base_without_python_no_layer_is_read(
+    engine, user_project, docker_client, monkeypatch
+):
+    """Whose layers those are, of a base, nobody asks: it has no distributions."""
+    user_project.write("Dockerfile", "FROM scratch\nCOPY a /\n")
+    user_project.write("a", "1")
+    docker_client.images.build(path=str(user_project.folder), tag=user_project.tag)
+    inspected = engine.inspect(user_project.tag)
+    monkeypatch.setattr(type(engine), "save", lambda *_: pytest.fail("it was saved"))
+    found = collect_inventory(
+        engine, inspected["Id"], image_config(inspected), run_id="test", contents=False
+    )
+    assert found.distributions.installed == []

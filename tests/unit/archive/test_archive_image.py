@@ -1,6 +1,7 @@
 """Images as files: each way in which one is packed, which image is meant, and what is missing."""
 
 import gzip
+import io
 import json
 import os
 import tarfile
@@ -152,6 +153,15 @@ def platforms(layout):
 @pytest.mark.parametrize("platform", ["linux/arm64", "linux/arm64/v8"])
 def test_of_several_platforms_the_one_asked_for_is_read(look, platform):
     assert paths(look(platforms(Layout()).all(), None, platform)) == [["/b", "/c"]]
+
+
+def test_of_several_that_an_engine_saves_the_platform_that_it_judges_is_read():
+    saved = io.BytesIO(platforms(Layout()).tar())
+    image, layers = read_saved(saved, Reading(), "linux/arm64/v8")
+    assert (image.platform, [layer.paths for layer in layers]) == (
+        "linux/arm64/v8",
+        [["/b", "/c"]],
+    )
 
 
 def test_arm64_is_arm64_v8(look):

@@ -1,15 +1,18 @@
 """All that is known of an image in a file: by tars made here, without an engine."""
 
+import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 import pytest
-from archives import Layout, entry, file, folder, gone, hard, link, sparse, tar
+from archives import Layout, entry, file, folder, gone, hard, link, sparse, tar, write_folder
 
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.evidence.archived import find_archived, read_archived
+from pytest_tfdocker.evidence.archived import find_archived, read_archived, recall_archived
+from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 ODD = b"caf\xe9\x1b[31m\n".decode("utf-8", "surrogateescape")
@@ -42,6 +45,34 @@ def read(given, tmp_path):
         return read_archived(find_archived(given(f"tar:{path}")), None)
 
     return look
+
+
+@pytest.mark.parametrize("form", ["tar", "oci"])
+def test_what_is_known_of_a_file_is_kept_until_it_changes(given, tmp_path, form):
+    path, runs = tmp_path / "image", []
+    layout = Layout().add([tar(file("a", b"1"))])
+
+    def recalled(python=None):
+        runs.append([])
+        store = Store(tmp_path / f"run{len(runs)}", tmp_path / "kept")
+        doing = lambda what: runs[-1].append(what) or nullcontext(lambda _: None)  # noqa: E731
+        return recall_archived(store, given(f"{form}:{path}", python=python), doing)
+
+    def write(seconds):
+        if form == "tar":
+            path.write_bytes(layout.tar())
+        else:
+            write_folder(path, layout.all())
+        for one in (path, *path.rglob("*")):
+            os.utime(one, (seconds, seconds))
+
+    write(1)
+    first, again, other = recalled(), recalled(), recalled("/usr/bin/python3")
+    write(2)
+    touched = recalled()
+    assert [len(done) for done in runs] == [1, 0, 1, 1]
+    assert first == again == touched
+    assert other.files == first.files
 
 
 def sizes(evidence):
