@@ -15,7 +15,6 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
-from pytest_tfdocker.evidence.archived import collect_saved
 from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
 from pytest_tfdocker.evidence.image import engine_facts
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
@@ -27,6 +26,7 @@ from pytest_tfdocker.evidence.records import (
     ImageConfig,
     Inventory,
 )
+from pytest_tfdocker.evidence.saved import collect_saved
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing
 
