@@ -1,6 +1,7 @@
 """Each check as a function for users' own tests: the same judgement, the same text."""
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,16 @@ def assert_smaller(image: JudgedImage, than: JudgedImage | str, by: str | int) -
     try:
         evidence, other = image.evidence, image.session.other(image.settings, name)
     except (EngineError, NotThereError) as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+        names = [one.name for one in image.session.settings.images]
+        meant = f"{error}{_meant(name, names) if image.session.several else ''}"
+        raise pytest.fail.Exception(meant, pytrace=False) from None
     _carry(smaller.judge(evidence, other, name, least))
+
+
+def _meant(name: str, names: list[str]) -> str:
+    """A line that tells of an image of the settings with a like name."""
+    near = get_close_matches(name, names, n=1)
+    return f"\ndid you mean {near[0]!r}, of [tool.tfdocker.images]?" if near else ""
 
 
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:

@@ -311,6 +311,8 @@ class Session:
 
         def make() -> Run | Absent:
             supervised = self.supervised(image)
+            if isinstance(supervised.python, Absent):
+                return supervised.python
             with self.measuring(f"smoke {name}"):
                 return run_smoke(supervised, image, smoke)
 

@@ -68,6 +68,8 @@ def import_or_recall(
     known = {name: store.recall(key, Import) for name, key in keys.items()}
     found = {name: one for name, one in known.items() if one is not None}
     missing = [name for name in modules if name not in found]
+    if missing and isinstance(supervised.python, Absent):
+        return supervised.python
     if missing:
         with measuring(f"import {', '.join(missing)}"):
             tried = collect_imports(supervised, missing, timeout_seconds)

@@ -91,6 +91,18 @@ def test_runtime(tfdocker_image, by):
 
 
 @pytest.mark.usefixtures("two_stages")
+def test_a_like_name_of_the_settings_is_told(judged):
+    tests = """
+@pytest.mark.parametrize("tfdocker_image", ["runtime"], indirect=True)
+def test_runtime(tfdocker_image):
+    assert_smaller(tfdocker_image, "bilder", 0)
+"""
+    said, _ = judged(tests, "-k", "test_own")
+    assert list(said.tests.values()) == ["failed"]
+    assert "did you mean 'builder', of [tool.tfdocker.images]?" in said.output
+
+
+@pytest.mark.usefixtures("two_stages")
 def test_images_of_one_run_are_compared_with_the_first_without_a_test_of_it(judged):
     said, images = judged("", "Dockerfile")
     assert said.exit_code == 0
