@@ -32,6 +32,7 @@ LEAST_BYTES = 10**6
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10
+COPIED = "a chown or chmod writes a file once more: an instruction above may have brought it"
 MOVING = re.compile(r"(?<![\w./-])mv(?= )")
 PACKAGES = re.compile(
     r"(?<![\w./-])(apt(-get)?|dpkg|apk|(micro)?dnf|yum|zypper|pip3?|conda|mamba) "
@@ -192,7 +193,10 @@ def _where(facts: Facts, layer: Layer | None) -> list[str]:
         name = f", {printable(base.reference)}" if isinstance(base, Base) else ""
         return [f"most of it came with the base image{name}"]
     words = [place(facts.image, layer.line), one_line(layer.instruction, INSTRUCTION_WIDTH)]
-    return ["  ".join(filter(None, words))]
+    return [
+        "  ".join(filter(None, words)),
+        *([COPIED] if CHANGING.search(layer.instruction) else []),
+    ]
 
 
 def paths(found: Bloat) -> list[str]:

@@ -52,6 +52,23 @@ def test_a_failure_says_where_and_how_to_mend_it(judge):
 
 
 @pytest.mark.parametrize(
+    ("instruction", "is_told"),
+    [("RUN chown -R app /app", True), ("RUN pip install a && chmod +x /a", True), ("RUN a", False)],
+)
+def test_what_a_chown_has_copied_may_have_come_from_above(facts, evidence, instruction, is_told):
+    layers = [
+        msgspec.structs.replace(one, instruction=instruction) if at == 1 else one
+        for at, one in enumerate(evidence().layers)
+    ]
+    files = msgspec.structs.replace(evidence().files, bloat=[found()])
+    settings = {"size": {"bloat": {"pip-cache": 0}}}
+    verdict = CHECK.judge(
+        facts(settings, evidence=evidence(files=files, layers=layers)), "pip-cache"
+    )
+    assert ("an instruction above may have brought it" in verdict.text) == is_told
+
+
+@pytest.mark.parametrize(
     ("layer", "told"),
     [
         (0, "most of it came with the base image, python:3.11-slim"),
