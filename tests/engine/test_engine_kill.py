@@ -259,7 +259,7 @@ def broken_off(said):
         r"!+ KeyboardInterrupt !+\n"
         r"\S+: KeyboardInterrupt\n"
         r"\(to show a full traceback on KeyboardInterrupt use --full-trace\)\n"
-        r"=+ .* in \S+ =+\n"
+        r"=+ .* in .+ =+\n"
         r"tfdocker: .+: no check was run\n",
         text,
     ), said
