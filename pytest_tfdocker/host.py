@@ -67,8 +67,6 @@ class Host:
             building=voice.building,
             doing=voice.doing,
         )
-        if not config.option.collectonly:
-            session.look_for_a_builder()
         return cls(config, session, is_worker=given is not None)
 
     def shared(self) -> dict[str, str]:

@@ -90,17 +90,18 @@ def _host_class(config: pytest.Config) -> type[Host]:
     is made once for all would cost a quarter more.
     """
     hook: Any = getattr(config.pluginmanager, "rewrite_hook", None)
-    is_rewriting, is_collecting = hook in sys.meta_path, gc.isenabled()
-    if is_rewriting:
-        sys.meta_path.remove(hook)
+    at = sys.meta_path.index(hook) if hook in sys.meta_path else None
+    is_collecting = gc.isenabled()
+    if at is not None:
+        del sys.meta_path[at]
     gc.disable()
     try:
         from pytest_tfdocker.host import Host  # noqa: PLC0415
     finally:
         if is_collecting:
             gc.enable()
-        if is_rewriting:
-            sys.meta_path.insert(0, hook)
+        if at is not None:
+            sys.meta_path.insert(at, hook)
     return Host
 
 

@@ -17,7 +17,6 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.frameworks import modules_to_import
 from pytest_tfdocker.dockerfile import Dockerfile
 from pytest_tfdocker.engine.build_plain import StepSeen
-from pytest_tfdocker.engine.buildx import find_buildx_ahead
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError, EngineUnavailableError
 from pytest_tfdocker.engine.sweep import sweep
@@ -241,7 +240,7 @@ class Session:
 
         def make() -> Download | Absent:
             if image.is_file:
-                return download_of_file(image, evidence, self._doing)
+                return download_of_file(self.store, image, evidence, self._doing)
             return recall_download(
                 self.store,
                 self.connect(),
@@ -275,11 +274,6 @@ class Session:
                 measuring=self.measuring,
             ),
         )
-
-    def look_for_a_builder(self) -> None:
-        """Where an image is to be built, it is known by then what builds it."""
-        if any(image.given is None for image in self.settings.images):
-            find_buildx_ahead()
 
     def await_limits(self, image: Image) -> None:
         """Says that `effective` will be asked for: it is begun as soon as it can be.

@@ -22,37 +22,16 @@ UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
-OnPlain = Callable[[memoryview], None]
+Hear = Callable[[memoryview], None]
 """Is told the next bytes; they are its own as long as it runs."""
-
-
-class Counted(io.RawIOBase):
-    """A stream that counts what is read of it, and tells it."""
-
-    def __init__(self, stream: IO[bytes], on_bytes: OnBytes | None = None) -> None:
-        """Reads no more of it than it is asked for."""
-        self._stream, self._on_bytes = stream, on_bytes
-        self.count = 0
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
-        """As io.RawIOBase has it."""
-        count = read_into(self._stream, buffer)
-        self.count += count
-        if self._on_bytes is not None:
-            self._on_bytes(self.count)
-        return count
 
 
 class Heard(io.RawIOBase):
     """A stream of which somebody else is told all that is read."""
 
-    def __init__(self, stream: IO[bytes], on_plain: OnPlain) -> None:
+    def __init__(self, stream: IO[bytes], hear: Hear | None = None) -> None:
         """Reads no more of it than it is asked for."""
-        self._stream, self._on_plain = stream, on_plain
+        self._stream, self._hear = stream, hear
 
     def readable(self) -> bool:
         """Yes."""
@@ -61,18 +40,26 @@ class Heard(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
         """As io.RawIOBase has it."""
         count = read_into(self._stream, buffer)
-        self._on_plain(memoryview(buffer)[:count])
+        if self._hear is not None:
+            self._hear(memoryview(buffer)[:count])
         return count
 
 
-def buffered(stream: IO[bytes], on_bytes: OnBytes | None = None) -> io.BufferedReader:
+def buffered(stream: IO[bytes], hear: Hear | None = None) -> io.BufferedReader:
     """A stream whose first bytes can be looked at."""
-    return io.BufferedReader(Counted(stream, on_bytes), PIECE_BYTES)
+    return io.BufferedReader(Heard(stream, hear), PIECE_BYTES)
 
 
-def heard_by(stream: IO[bytes], on_plain: OnPlain | None) -> IO[bytes]:
-    """A stream of which somebody is told all that is read, where anybody wants to be."""
-    return stream if on_plain is None else io.BufferedReader(Heard(stream, on_plain), PIECE_BYTES)
+def counting(on_bytes: OnBytes) -> Hear:
+    """Tells how many bytes have been heard."""
+    heard = 0
+
+    def hear(data: memoryview) -> None:
+        nonlocal heard
+        heard += len(data)
+        on_bytes(heard)
+
+    return hear
 
 
 def is_compressed(stream: io.BufferedReader) -> bool:

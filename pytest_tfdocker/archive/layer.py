@@ -8,7 +8,7 @@ from typing import IO, Protocol
 import msgspec
 
 from pytest_tfdocker.archive.budget import Budget
-from pytest_tfdocker.archive.compressed import OnBytes, OnPlain
+from pytest_tfdocker.archive.compressed import OnBytes
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, read_into
 from pytest_tfdocker.archive.tar import Entry, Tar, absolute, cut_off
@@ -44,6 +44,13 @@ def whole(_path: str, content: bytes) -> bytes:
     return content
 
 
+class Listener(Protocol):
+    """Whoever wants to know more of a layer than its files."""
+
+    def hear(self, data: memoryview) -> None:
+        """The next bytes; they are its own as long as this runs."""
+
+
 class LayerFiles:
     """Columns, a row an entry in the order of the tar; whiteouts are apart."""
 
@@ -69,6 +76,8 @@ class LayerFiles:
         self.unkept: set[int] = set()
         """Of what contents were wanted and not kept: too many bytes of them."""
         self.compressed_bytes: int | None = None
+        self.listener: Listener | None = None
+        """Where the reading has one made: what it has heard of this layer."""
 
     @property
     def bytes(self) -> int:
@@ -92,8 +101,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Files that are larger need no digest."""
     on_bytes: OnBytes | None = None
     """Told how many bytes of the archive, as it is packed, have been read."""
-    on_plain: OnPlain | None = None
-    """Told all that each layer's tar has, unpacked, one layer after the other."""
+    listener: Callable[[], Listener] | None = None
+    """Makes one for each layer, which is told all that its tar has, unpacked."""
 
 
 def scan_layer(

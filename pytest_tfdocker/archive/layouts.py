@@ -11,8 +11,8 @@ from typing import IO, Protocol
 from pytest_tfdocker.archive.budget import Budget
 from pytest_tfdocker.archive.compressed import (
     buffered,
+    counting,
     decompressed,
-    heard_by,
     is_compressed,
 )
 from pytest_tfdocker.archive.errors import ArchiveError
@@ -46,21 +46,22 @@ class _Progress:
     """Of several blobs, read one after the other."""
 
     def __init__(self, reading: Reading, order: Sequence[str]) -> None:
-        self._reading, self._order = reading, order
+        self._reading = reading
         self._tell, self._before = reading.on_bytes, 0
         self.budget = Budget(order)
 
     def counted(self, content: IO[bytes]) -> io.BufferedReader:
         """Tells what is read of it."""
-        return buffered(content, self._told if self._tell else None)
+        return buffered(content, counting(self._told) if self._tell else None)
 
     def scan(self, stream: io.BufferedReader, size: int, name: str) -> LayerFiles:
         """One layer, plain or compressed. Raises ArchiveError."""
         packed = is_compressed(stream)
         with decompressed(stream, f"layer {name}") as plain:
-            is_meant = not self._order or name in self._order  # a stream may have others
-            heard = heard_by(plain, self._reading.on_plain if is_meant else None)
+            listener = self._reading.listener() if self._reading.listener else None
+            heard = plain if listener is None else buffered(plain, listener.hear)
             found = scan_layer(heard, f"layer {name}", self._reading, name=name, budget=self.budget)
+            found.listener = listener
         found.compressed_bytes = size if packed else None
         self._before += size
         return found

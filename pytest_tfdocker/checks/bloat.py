@@ -118,7 +118,7 @@ def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
         figure = f'{format_size(found.bytes)}, and gpu.expect = "{expect}"'
         return skipped(figure, "it is bloat where no GPU is asked for", measured=found.bytes)
     layer = layer_of(facts.evidence.layers, found)
-    details = (*_where(facts, layer), *paths(found), f"mend: {FIX[name]}")
+    details = (*_where(facts, found, layer), *paths(found), f"mend: {FIX[name]}")
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
@@ -133,9 +133,7 @@ def unread_packages(files: Files) -> list[str]:
 
 def _unlisted(files: Files) -> str:
     size = format_size(files.unlisted_bytes)
-    return (
-        f"no database of dpkg, apk or rpm is there, and {size} in /usr, /lib and /bin are nobody's"
-    )
+    return f"nothing of dpkg, apk or rpm lists them, and {size} in /usr, /lib and /bin are nobody's"
 
 
 def _unsure(files: Files, name: str, found_bytes: int, budget: int) -> Verdict | None:
@@ -185,7 +183,7 @@ def row(image: Image, layers: Sequence[Layer], found: Bloat) -> tuple[str, str, 
     return format_size(found.bytes), WHAT[found.cause], place(image, layer.line if layer else None)
 
 
-def _where(facts: Facts, layer: Layer | None) -> list[str]:
+def _where(facts: Facts, found: Bloat, layer: Layer | None) -> list[str]:
     if layer is None:
         return ["which instruction brought it can't be told"]
     if layer.base:
@@ -193,10 +191,8 @@ def _where(facts: Facts, layer: Layer | None) -> list[str]:
         name = f", {printable(base.reference)}" if isinstance(base, Base) else ""
         return [f"most of it came with the base image{name}"]
     words = [place(facts.image, layer.line), one_line(layer.instruction, INSTRUCTION_WIDTH)]
-    return [
-        "  ".join(filter(None, words)),
-        *([COPIED] if CHANGING.search(layer.instruction) else []),
-    ]
+    may_be_copied = found.cause != REWRITTEN and CHANGING.search(layer.instruction)
+    return ["  ".join(filter(None, words)), *([COPIED] if may_be_copied else [])]
 
 
 def paths(found: Bloat) -> list[str]:

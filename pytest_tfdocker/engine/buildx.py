@@ -9,10 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Lock, Thread
 
 from pytest_tfdocker.engine.build_plain import PlainProgress, StepSeen
 from pytest_tfdocker.engine.build_request import BuildRequest
@@ -21,30 +19,14 @@ from pytest_tfdocker.engine.errors import BuildFailedError, EngineError
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 10
 INFO_SECONDS = 60
-_ASKING = Lock()
 
 
+@cache
 def find_buildx() -> str | None:
     """The plugin's own binary: run by `docker buildx`, it would outlive a killed docker CLI.
 
     Raises EngineError where `docker info` can't be run, or has no answer.
     """
-    with _ASKING:
-        return _buildx()
-
-
-def find_buildx_ahead() -> None:
-    """The CLI is asked while pytest collects and the engine is connected to."""
-
-    def find() -> None:
-        with suppress(EngineError):  # told by whoever builds
-            find_buildx()
-
-    Thread(target=find, daemon=True).start()
-
-
-@cache
-def _buildx() -> str | None:
     docker = shutil.which("docker")
     if docker is None:
         return shutil.which("docker-buildx")

@@ -37,6 +37,7 @@ def _ssh_error() -> type[Exception]:
 LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
+SETTLE_SECONDS = 20
 PIECE_BYTES = 1 << 20
 IN_USE_TRIES, IN_USE_SECONDS = 10, 2
 FAILURES = (
@@ -142,9 +143,10 @@ class Engine:
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Starts what nobody needs the end of now; `settle` waits for it."""
-        thread = Thread(target=work)
-        self._at_work.append(thread)
+        # A daemon: what a process that ends leaves behind ends with its lifeline
+        thread = Thread(target=work, daemon=True)
         thread.start()
+        self._at_work.append(thread)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         """Starts what is needed later: the future gives what it gave, or raised."""
@@ -165,9 +167,11 @@ class Engine:
         self.client.close()
 
     def settle(self) -> None:
-        """Waits for what goes on in the background."""
+        """Waits for what goes on in the background, though not for an engine that hangs."""
+        until = time.monotonic() + SETTLE_SECONDS
         while self._at_work:
-            self._at_work.pop().join()
+            self._at_work[0].join(max(0, until - time.monotonic()))
+            del self._at_work[0]
 
     def __enter__(self) -> Self:
         """The engine itself."""

@@ -69,8 +69,7 @@ class _told(AbstractContextManager[None]):  # noqa: N801 (reads as a function)
 def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     """Size, files, interpreter and distributions of an image in a file. Raises ArchiveError."""
     given = find_archived(image)
-    layers = f"{' '.join(given.image.layers)} {_stamp(given)}"
-    key = f"archive {given.image.id} {layers} {image.settings.python} {code_hash()}"
+    key = f"archive {key_of(given)} {image.settings.python}"
     found = store.recall(key, ImageEvidence)
     if found is None:
         with doing(f"read {printable(given.path.name)}") as tell:
@@ -79,8 +78,13 @@ def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
     return msgspec.structs.replace(found, name=image.name, reference=encodable(image.given or ""))
 
 
+def key_of(given: Given) -> str:
+    """Changes with the image, with the code that reads it, and with what is done to the file."""
+    return f"{given.image.id} {' '.join(given.image.layers)} {_stamp(given)} {code_hash()}"
+
+
 def _stamp(given: Given) -> str:
-    """Changes with what has been done to the file, or to one of its layers."""
+    """Of the file, or of each of its layers."""
     folder = given.path.is_dir()
     paths = [given.path / name for name in given.image.layers] if folder else [given.path]
     found = [path.stat() if path.exists() else None for path in paths]

@@ -1,7 +1,5 @@
 """What a registry would send: told by its manifest, by the image store, or measured by a sample."""
 
-from collections.abc import Callable
-
 from pytest_tfdocker import probe
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.engine.client import Engine
@@ -11,7 +9,7 @@ from pytest_tfdocker.evidence.download_of_layers import sample_layers
 from pytest_tfdocker.evidence.inventory import report_from_inside
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
 from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
-from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing
 
 DEADLINE_SECONDS = 300
@@ -75,37 +73,27 @@ def _recall_sample(
     python: str | None,
     doing: Doing,
 ) -> Sample | Absent:
-    key = f"sample {evidence.runs_on.store} {evidence.id} {python} {probe.sample_hash()}"
+    key = f"sample {evidence.runs_on.store} {evidence.id} {python} {code_hash()}"
     known = store.recall(key, Sample)
     if known is not None:
         return known
     with doing("estimate of the download") as tell:
-        # Where the files came from the layers, no probe can run in it
-        found = (
-            Absent(reason="no probe can run in the image")
-            if evidence.waste is not None
-            else collect_sample(engine, evidence, run_id=run_id, python=python)
-        )
-        if isinstance(found, Absent):
-            found = _sample_of_layers(engine, evidence, tell)
-    if isinstance(found, Sample):
-        store.keep(key, found)
+        try:
+            found: Sample | Absent | None = None
+            if evidence.waste is None:  # else its files came from the layers: no probe runs there
+                found = collect_sample(engine, evidence, run_id=run_id, python=python)
+            if not isinstance(found, Sample):
+                found = sample_layers(engine, evidence, tell)
+        except (EngineError, ArchiveError) as error:
+            return Absent(reason=f"no estimate of the download: {error}")
+    store.keep(key, found)
     return found
-
-
-def _sample_of_layers(
-    engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None]
-) -> Sample | Absent:
-    try:
-        return sample_layers(engine, evidence, tell)
-    except (EngineError, ArchiveError) as error:
-        return Absent(reason=f"no estimate of the download: {error}")
 
 
 def collect_sample(
     engine: Engine, evidence: ImageEvidence, *, run_id: str, python: str | None = None
 ) -> Sample | Absent:
-    """Pieces of the files, compressed inside the image; one container start."""
+    """Pieces of the files, compressed inside the image; one container start. Raises EngineError."""
     payload = probe.sample_payload(
         {
             "volumes": evidence.config.volumes,
@@ -114,10 +102,7 @@ def collect_sample(
         }
     )
     config = evidence.config
-    try:
-        told = report_from_inside(engine, evidence.id, config, payload, run_id, python)
-    except EngineError as error:
-        return Absent(reason=f"no estimate of the download: {error}")
+    told = report_from_inside(engine, evidence.id, config, payload, run_id, python)
     if isinstance(told, Absent):
         return told
     if "error" in told["sample"]:

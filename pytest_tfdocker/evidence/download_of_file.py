@@ -11,30 +11,42 @@ import msgspec
 from pytest_tfdocker.archive.compressed import buffered, is_compressed
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import opened
-from pytest_tfdocker.evidence.archived import find_archived
+from pytest_tfdocker.evidence.archived import Given, find_archived, key_of
 from pytest_tfdocker.evidence.download_of_layers import sample_packed
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
 from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
+from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.unstarted.programs import load_sample
 from pytest_tfdocker.evidence.waste import Doing
 from pytest_tfdocker.settings.schema import Image
 
 
-def download_of_file(image: Image, evidence: ImageEvidence, doing: Doing) -> Download | Absent:
-    """Told where every layer is compressed; of those that are not, pieces are compressed."""
+def download_of_file(
+    store: Store, image: Image, evidence: ImageEvidence, doing: Doing
+) -> Download | Absent:
+    """Told where every layer is compressed; of those that are not, pieces are compressed.
+
+    An estimate is kept until the file changes.
+    """
     if isinstance(evidence.download, Download):
         return evidence.download
     try:
+        given = find_archived(image)
+        known = store.recall(f"download {key_of(given)}", Download)
+        if known is not None:
+            return known
         with doing("estimate of the download") as tell:
-            return _estimate(image, evidence, tell)
+            found = _estimate(given, evidence, tell)
     except (ArchiveError, OSError) as error:
         return Absent(reason=f"no estimate of the download: {error}")
+    if isinstance(found, Download):
+        store.keep(f"download {key_of(given)}", found)
+    return found
 
 
 def _estimate(
-    image: Image, evidence: ImageEvidence, tell: Callable[[str], None]
+    given: Given, evidence: ImageEvidence, tell: Callable[[str], None]
 ) -> Download | Absent:
-    given = find_archived(image)
     with ExitStack() as stack:
         layout = stack.enter_context(opened(given.path))
         blobs = [layout.blob(name) for name in given.image.layers]

@@ -1,10 +1,12 @@
 """What a registry would send, by a sample of layers that stream by."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 from pytest_tfdocker.archive.image import opened, read_layers, read_saved
-from pytest_tfdocker.archive.layer import Reading
+from pytest_tfdocker.archive.layer import LayerFiles, Reading
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.archived import Given
 from pytest_tfdocker.evidence.records import ImageEvidence
@@ -20,19 +22,40 @@ def sample_layers(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Sample:
     """Of what `docker save` writes. Raises EngineError, ArchiveError."""
-    passing = Passing(evidence)
-    read_saved(saved(engine, evidence.id), passing.reading(tell), evidence.platform)
-    return passing.sample()
+    reading = _reading(evidence, tell)
+    _, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
+    return _sample(layers, evidence)
 
 
 def sample_packed(
     given: Given, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Sample:
     """Of an archive that is packed as a whole. Raises ArchiveError, OSError."""
-    passing = Passing(evidence)
-    with opened(given.path, passing.reading(tell), given.image.layers) as layout:
-        read_layers(layout, given.image)
-    return passing.sample()
+    with opened(given.path, _reading(evidence, tell), given.image.layers) as layout:
+        return _sample(read_layers(layout, given.image), evidence)
+
+
+def _reading(evidence: ImageEvidence, tell: Callable[[str], None]) -> Reading:
+    program = load_sample()
+    every = max(1, (evidence.total_bytes or 0) // (PIECES * program.PIECE_BYTES))
+    return Reading(on_bytes=telling(tell), listener=lambda: Passing(program, every))
+
+
+def _sample(layers: Sequence[LayerFiles], evidence: ImageEvidence) -> Sample:
+    """A layer that stands in the image twice is sent once."""
+    passed = dict.fromkeys(one.listener for one in layers if isinstance(one.listener, Passing))
+    for one in passed:
+        one.end()
+    sizes = [size for one in passed for size in one.sizes]
+    return Sample(
+        archive_bytes=sum(one.bytes for one in passed),
+        pieces=len(sizes),
+        sampled_bytes=sum(one.sampled_bytes for one in passed),
+        packed_bytes=sum(sizes),
+        squared_steps=sum((one - other) ** 2 for one, other in pairwise(sizes)),
+        # Layers hold what later ones hide, too: no mean has to stand for it
+        files_bytes=evidence.total_bytes or 0,
+    )
 
 
 class Passing:
@@ -41,50 +64,34 @@ class Passing:
     As probe/sample.py does it of files that can be read from anywhere.
     """
 
-    def __init__(self, evidence: ImageEvidence) -> None:
-        """`evidence`: of the image whose layers will pass."""
-        # Layers hold what later ones hide, too: no mean has to stand for it
-        self._files_bytes = expected_bytes = evidence.total_bytes or 0
-        self._program = load_sample()
-        self._piece_bytes: int = self._program.PIECE_BYTES
-        self._every = max(1, expected_bytes // (PIECES * self._piece_bytes))
-        self._before, self._piece = bytearray(), bytearray()
-        self._number, self._bytes, self._read_bytes = 0, 0, 0
-        self._sizes: list[int] = []
+    def __init__(self, program: Any, every: int) -> None:
+        """`program`: probe/sample.py. `every`: of so many pieces one is compressed."""
+        self._program, self._every = program, every
+        self._before, self._piece, self._number = bytearray(), bytearray(), 0
+        self.bytes, self.sampled_bytes = 0, 0
+        self.sizes: list[int] = []
+        """Compressed, of each piece."""
 
-    def reading(self, tell: Callable[[str], None]) -> Reading:
-        """Of layers, from which it is told all."""
-        return Reading(on_bytes=telling(tell), on_plain=self.take)
-
-    def take(self, data: memoryview) -> None:
+    def hear(self, data: memoryview) -> None:
         """The next bytes."""
-        self._bytes += len(data)
+        self.bytes += len(data)
         while data:
-            part = data[: self._piece_bytes - len(self._piece)]
+            part = data[: self._program.PIECE_BYTES - len(self._piece)]
             self._piece += part
             data = data[len(part) :]
-            if len(self._piece) == self._piece_bytes:
+            if len(self._piece) == self._program.PIECE_BYTES:
                 self._end_piece()
 
-    def sample(self) -> Sample:
-        """Of all that has passed."""
+    def end(self) -> None:
+        """The last piece is what is left."""
         if self._piece:
             self._end_piece()
-        steps = zip(self._sizes, self._sizes[1:], strict=False)
-        return Sample(
-            archive_bytes=self._bytes,
-            pieces=len(self._sizes),
-            sampled_bytes=self._read_bytes,
-            packed_bytes=sum(self._sizes),
-            squared_steps=sum((one - other) ** 2 for one, other in steps),
-            files_bytes=self._files_bytes,
-        )
 
     def _end_piece(self) -> None:
         if self._number % self._every == 0:
             size = self._program.packed_size(zlib, bytes(self._before), bytes(self._piece))
-            self._sizes.append(size)
-            self._read_bytes += len(self._piece)
+            self.sizes.append(size)
+            self.sampled_bytes += len(self._piece)
         self._number += 1
         self._before += self._piece
         del self._before[: -self._program.WINDOW_BYTES]

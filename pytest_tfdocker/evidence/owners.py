@@ -38,6 +38,8 @@ class Owners(msgspec.Struct, frozen=True, kw_only=True):
     table: list[tuple[str, str, str]]
     """Kind, name, version."""
     of_row: list[int]
+    lists: int = 0
+    """Packages of the OS whose files are listed."""
 
     def kind(self, row: int) -> str:
         """Of the owner of a row: "distribution", "os-package", "weights", "project", "nobody"."""
@@ -66,7 +68,8 @@ def find_owners(
         for name, version, installer in distributions
     ]
     claims = claims_of(owned["distributions"])
-    for package in (*_os_packages(owned), *rpm):
+    packages = [*_os_packages(owned), *rpm]
+    for package in packages:
         index = len(table)
         table.append(("os-package", package.name, package.version))
         for path in package.paths:
@@ -75,7 +78,8 @@ def find_owners(
     table += [(kind, NAMES[kind], "") for kind in UNCLAIMED]
     of_row = _owners_by_path(listing, claims, rest, posixpath.normpath(config.workdir))
     _settle_links(listing, of_row)
-    return Owners(table=table, of_row=of_row)
+    lists = sum(bool(package.paths) for package in packages)
+    return Owners(table=table, of_row=of_row, lists=lists)
 
 
 def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
@@ -159,8 +163,8 @@ def _settle_links(listing: Listing, of_row: list[int]) -> None:
 
 
 def unlisted_bytes(listing: Listing, owners: Owners) -> int:
-    """Nobody's bytes in folders of the OS, where nothing at all tells which packages it has."""
-    if any(kind == "os-package" for kind, _, _ in owners.table):
+    """Nobody's bytes in folders of the OS, where nothing at all lists what its packages have."""
+    if owners.lists:
         return 0
     nobody = len(owners.table) - 1
     return sum(

@@ -124,11 +124,13 @@ class Supervised:
         files: Mapping[str, bytes] | None = None,
         script: bool = False,
         answers: str | None = None,
+        wait: bool = True,
         **changes: Any,
     ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
         """Limits in force, and a record each child, in which no secret stands; Absent: why not.
 
         `answers`: the cookie of programs of ours; what each printed is its record's "answer".
+        `wait`: until the container is gone; else that goes on in the background.
         """
         python = self.python
         if isinstance(python, Absent):
@@ -144,7 +146,8 @@ class Supervised:
                 container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
                 container.start(probe.supervisor_payload(plan, dict(files or {})))
                 found = _reports(container, seconds, self.mask, answers)
-                self.engine.in_background(stack.pop_all().close)
+                if not wait:
+                    self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
             return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
@@ -215,7 +218,7 @@ def _lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
 
 def collect_limits(supervised: Supervised) -> Effective | Absent:
     """The limits in force inside a container started as production would."""
-    found = supervised.children([])
+    found = supervised.children([], wait=False)
     return found if isinstance(found, Absent) else found[0]
 
 

@@ -11,26 +11,20 @@ from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
 
-WALK = ("lifeline", "aside", "shared", "files")
+WALK = ("lifeline", "clock", "aside", "shared", "files")
 _INVENTORY = (
     *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
     *WALK,
     *("identical", "inventory"),
 )
 _SAMPLE = (*WALK, "sample")
-_SUPERVISOR = ("cgroup", "child", "request", "supervisor")
+_SUPERVISOR = ("lifeline", "cgroup", "child", "request", "supervisor")
 
 
 @cache
 def source(name: str) -> str:
     """The text of one program, by its module name."""
     return (resources.files(__name__) / f"{name}.py").read_text(encoding="utf-8")
-
-
-@cache
-def sample_hash() -> str:
-    """Changes with the programs that measure how well the files compress."""
-    return _hash(("bootstrap", *_SAMPLE))
 
 
 @cache

@@ -25,6 +25,7 @@ class Aside:
             os.close(writing)
             return
         if self.child == 0:
+            os.close(self.reading)  # else it would never see that nobody reads any more
             try:
                 send(writing, self.work())
             finally:

@@ -1,7 +1,8 @@
 # Large files of the same content: told by their size, then by samples, then by all that they hold.
 import errno
 import os
-import time
+
+from tfdocker_clock import Clock
 
 LEAST_BYTES = 1000000
 READ_SECONDS = 5
@@ -19,12 +20,12 @@ def compare(listing, seconds=READ_SECONDS):
 
     `uncompared`: a size of which not all were compared, its paths, and those left out with why:
     "time", "unreadable"."""
-    until = time.monotonic() + seconds
+    clock = Clock(seconds)
     same, uncompared = [], []
     for size, paths in of_one_size(listing):
         missed = {}
-        for some in grouped(paths, lambda path: digest(path, until, SAMPLES), missed):
-            same += grouped(some, lambda path: digest(path, until), missed)
+        for some in grouped(paths, lambda path: digest(path, clock, SAMPLES), missed):
+            same += grouped(some, lambda path: digest(path, clock), missed)
         if missed:
             uncompared.append([size, paths, missed])
     return {"same": sorted(same), "uncompared": uncompared}
@@ -56,7 +57,7 @@ def grouped(paths, key, missed):
     return [group for group in groups.values() if len(group) > 1]
 
 
-def digest(path, until, samples=None):
+def digest(path, clock, samples=None):
     """Of the file's content, or of pieces of it that are spread evenly. Zeros are left out, so that
     it is the same whether they stand on the disk or are a hole."""
     import hashlib
@@ -67,7 +68,7 @@ def digest(path, until, samples=None):
         step = PIECE_BYTES if samples is None else max(PIECE_BYTES, size // samples)
         start = 0
         while start < size:
-            if time.monotonic() > until:
+            if clock.is_up():
                 raise TimeIsUpError
             piece = os.pread(file.fileno(), PIECE_BYTES, start)
             start, at = start + step, start

@@ -5,9 +5,14 @@ import threading
 
 
 def hold(deadline_seconds):
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(4))
-    signal.alarm(deadline_seconds)
+    end_after(deadline_seconds)
     threading.Thread(target=follow, daemon=True).start()
+
+
+def end_after(seconds):
+    """0: never."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(4))
+    signal.alarm(seconds)
 
 
 def follow():

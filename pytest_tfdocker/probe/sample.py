@@ -4,10 +4,10 @@ import bisect
 import math
 import os
 import stat
-import time
 
 import tfdocker_files as files
 import tfdocker_lifeline as lifeline
+from tfdocker_clock import Clock
 
 BLOCK = 512
 PIECE_BYTES = 1 << 14
@@ -108,17 +108,6 @@ class Archive:
         head = name.ljust(100, b"\0") + fields
         head += b"%06o\0 0" % (sum(head) + 512)
         return head.ljust(257, b"\0") + b"ustar\00000".ljust(BLOCK - 257, b"\0")
-
-
-class Clock:
-    """Seconds of the processor, and three times as many on the wall."""
-
-    def __init__(self, seconds):
-        self.processor = time.process_time() + seconds
-        self.wall = time.monotonic() + 3 * seconds
-
-    def is_up(self):
-        return time.process_time() > self.processor or time.monotonic() > self.wall
 
 
 def take(archive, zlib, clock):

@@ -47,7 +47,7 @@ class Folders:
         """What was added first stands highest, and has the most below it."""
         if not self.is_asked:
             self.is_asked = self.has_written() and self.received() == ASKING
-        if self.is_asked and len(self.folders) > 1:
+        if self.is_asked and self.other is not None and len(self.folders) > 1:
             half = len(self.folders) // 2
             given, self.folders = self.folders[:half], self.folders[half:]
             self.tell(given)

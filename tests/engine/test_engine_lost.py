@@ -122,6 +122,38 @@ def test_requests_in_threads_bear_an_environment_that_changes(monkeypatch):
         assert asking.result() == [True] * 100
 
 
+def test_what_was_begun_raises_where_it_is_asked_for():
+    def work():
+        raise EngineError("it broke off")
+
+    with Engine.connect() as engine:
+        begun = engine.begin(work)
+        engine.settle()
+        with pytest.raises(EngineError, match="it broke off"):
+            begun.result()
+
+
+def test_what_goes_on_is_waited_for_also_where_it_has_begun_more():
+    done = []
+    with Engine.connect() as engine:
+        for number in range(50):
+            engine.in_background(
+                lambda number=number: engine.in_background(lambda: done.append(number))
+            )
+        engine.settle()
+        assert sorted(done) == list(range(50))
+
+
+def test_an_engine_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("pytest_tfdocker.engine.client.SETTLE_SECONDS", 0.1)
+    ends = threading.Event()
+    with Engine.connect() as engine:
+        engine.in_background(lambda: ends.wait(30) and None)
+        engine.settle()
+        assert not ends.is_set()
+        ends.set()
+
+
 def test_a_docker_cli_that_hangs_is_named(tmp_path, monkeypatch):
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\nexec sleep 60\n")
@@ -129,7 +161,7 @@ def test_a_docker_cli_that_hangs_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(buildx, "INFO_SECONDS", 0.2)
     with pytest.raises(EngineError) as told:
-        buildx._buildx.__wrapped__()
+        buildx.find_buildx.__wrapped__()
     assert str(told.value) == (
         "`docker info` has not answered within 0.2 s\n"
         f"{docker} tells where buildx is; the engine, or a plugin of the CLI, hangs"

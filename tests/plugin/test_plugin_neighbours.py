@@ -42,6 +42,10 @@ def test_slow():
 REWRITTEN = """
 import sys
 
+def test_hooks():
+    names = [type(one).__name__ for one in sys.meta_path]
+    assert names.index("First") < names.index("AssertionRewritingHook")
+
 def test_own():
     print("loaded by", type(sys.modules["pytest_tfdocker.session"].__spec__.loader).__name__)
     one = 1
@@ -56,8 +60,13 @@ def rows(result, word):
 def test_asserts_are_rewritten_in_the_tests_and_not_in_what_judges(project):
     project.write("Dockerfile", "FROM python:3.11-slim\n")
     project.write("tests/test_own.py", REWRITTEN)
-    result = project.run_apart("--tfdocker", "tests/test_own.py", "-k", "own")
-    result.assert_outcomes(failed=1)
+    project.write(
+        "first.py",
+        "import sys\nclass First:\n  find_spec = lambda *_: None\n"
+        "sys.meta_path.insert(0, First())\n",
+    )
+    result = project.run_apart("--tfdocker", "-p", "first", "tests/test_own.py", "-k", "own")
+    result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["E * assert 1 == 2", "loaded by SourceFileLoader"])
 
 

@@ -85,7 +85,7 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     unread_packages: str | None = None
     """Which database of the OS's packages can't be read, and why: what it owns is nobody's."""
     unlisted_bytes: int = 0
-    """Nobody's, in folders of the OS, of an image that has no such database at all."""
+    """Nobody's, in folders of the OS, of an image in which nothing lists the packages' files."""
     uncompared: list[Uncompared] = []
     """Why large files of the same size may have the same content, and nobody knows."""
 

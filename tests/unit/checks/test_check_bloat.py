@@ -129,7 +129,7 @@ def test_without_a_database_of_packages_nobody_can_tell_what_they_brought(
     if outcome == "skipped":
         assert verdict.text == (
             "the files of the OS's packages are unknown\n"
-            "  no database of dpkg, apk or rpm is there, "
+            "  nothing of dpkg, apk or rpm lists them, "
             "and 1.0 MB in /usr, /lib and /bin are nobody's"
         )
 

@@ -1,16 +1,20 @@
 """What a registry would send of an image in a file: its layers as they are, or a sample of them."""
 
 import gzip
+import json
+import os
 import random
 from contextlib import nullcontext
 
 import pytest
-from archives import Layout, file, tar, write_folder
+from archives import Layout, config_of, file, link, tar, write_folder
 
 from pytest_tfdocker.evidence.archived import find_archived, read_archived
 from pytest_tfdocker.evidence.download_of_file import Plain, download_of_file
 from pytest_tfdocker.evidence.download_of_layers import Passing, sample_packed
 from pytest_tfdocker.evidence.records import Download
+from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.unstarted.programs import load_sample
 from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 WORDS = ("import ", "def ", "return ", "self ", "None ")
@@ -27,6 +31,8 @@ NOISE = tar(file("weights.bin", random.Random(0).randbytes(600_000)))  # noqa: S
 
 @pytest.fixture
 def download(tmp_path):
+    asked = []
+
     def ask(*layers, form="tar"):
         layout = Layout().add(list(layers))
         path = tmp_path / "image"
@@ -34,13 +40,17 @@ def download(tmp_path):
             write_folder(path, layout.all())
         else:
             path.write_bytes(gzip.compress(layout.tar()) if form == "gzip" else layout.tar())
+            os.utime(path, (1, 1))  # of the same bytes it is the same file
         scheme = "oci" if form == "oci" else "tar"
         image = Image(
             name="default", root=tmp_path, settings=ImageSettings(), given=f"{scheme}:{path}"
         )
         evidence = read_archived(find_archived(image), None)
-        return download_of_file(image, evidence, lambda _: nullcontext(lambda _: None))
+        store = Store(tmp_path / "run", tmp_path / "kept")
+        doing = lambda what: asked.append(what) or nullcontext(lambda _: None)  # noqa: E731
+        return download_of_file(store, image, evidence, doing)
 
+    ask.asked = asked
     return ask
 
 
@@ -86,14 +96,41 @@ def test_of_several_images_the_others_layers_are_not_sampled(tmp_path):
     assert sample_packed(given, evidence).archive_bytes == len(TEXT)
 
 
+def test_layers_that_older_dockers_save_as_links_are_sampled(tmp_path):
+    """Two images that share a layer: the one is a link into the folder of the other."""
+    names = [f"{at}/layer.tar" for at in "ab"]
+    entries = [file("config.json", json.dumps(config_of([TEXT, NOISE])).encode())]
+    entries += [link(names[0], "../base/layer.tar"), file(names[1], NOISE)]
+    told = [{"Config": "config.json", "RepoTags": ["app:1"], "Layers": names}]
+    entries += [file("base/layer.tar", TEXT), file("manifest.json", json.dumps(told).encode())]
+    path = tmp_path / "image.tar.gz"
+    path.write_bytes(gzip.compress(tar(*entries)))
+    given = find_archived(
+        Image(name="default", root=tmp_path, settings=ImageSettings(), given=f"tar:{path}")
+    )
+    assert sample_packed(given, read_archived(given, None)).archive_bytes == len(TEXT) + len(NOISE)
+
+
+def test_an_estimate_is_kept(download):
+    first, again = download(TEXT), download(TEXT)
+    assert first == again
+    assert download.asked == ["estimate of the download"]
+
+
 @pytest.mark.parametrize("passed", [97, 7000, 1 << 14, 1 << 17])
-def test_pieces_are_the_same_however_the_bytes_come(evidence, passed):
-    whole, some = (Passing(evidence()) for _ in range(2))
-    whole.take(memoryview(TEXT))
+def test_pieces_are_the_same_however_the_bytes_come(passed):
+    whole, some = (Passing(load_sample(), every=15) for _ in range(2))
+    whole.hear(memoryview(TEXT))
     for start in range(0, len(TEXT), passed):
-        some.take(memoryview(TEXT)[start : start + passed])
-    assert some.sample() == whole.sample()
-    assert 1 < whole.sample().pieces < len(TEXT) >> 14
+        some.hear(memoryview(TEXT)[start : start + passed])
+    for one in (whole, some):
+        one.end()
+    assert (some.sizes, some.bytes, some.sampled_bytes) == (
+        whole.sizes,
+        len(TEXT),
+        whole.sampled_bytes,
+    )
+    assert 1 < len(whole.sizes) < len(TEXT) >> 14
 
 
 def test_layers_are_read_across_their_ends(tmp_path):

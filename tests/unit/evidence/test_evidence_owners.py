@@ -119,5 +119,8 @@ def test_what_the_os_may_have_brought_is_unlisted_where_no_package_is(dpkg, unli
     for path in ("/usr/bin/gcc", "/lib/a.so", "/usr/local/bin/own", "/opt/lib/b", "/usr/lib/c.pt"):
         listing.add(path, 2 << 20 if path.endswith(".pt") else 10, 0)
     owned = {"distributions": [], "dpkg": dpkg, "apk": None}
-    owners = find_owners(listing, [], owned, ImageConfig(workdir="/"))
+    # What says that rpm has installed it lists no file of rpm's
+    named = [("pip", "1.0", "rpm")]
+    owned["distributions"] = [None]
+    owners = find_owners(listing, named, owned, ImageConfig(workdir="/"))
     assert unlisted_bytes(listing, owners) == unlisted
