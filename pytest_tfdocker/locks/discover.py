@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.dockerfile import parse
+from pytest_tfdocker.locks import pylock
 from pytest_tfdocker.locks.declared import Declared, Problem, Requirement, Source
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
@@ -20,7 +21,12 @@ from pytest_tfdocker.locks.requirements import (
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
-NOT_READ = ("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile")
+NOT_READ = ("uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile")
+BESIDE = (
+    *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt"),
+    "pyproject.toml",
+)
+"""In this order; the first that is there is taken."""
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
 """A Dockerfile that installs these alone declares its dependencies elsewhere."""
 
@@ -62,6 +68,8 @@ def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
     name = shown_path(path, root)
     if path.name == "pyproject.toml":
         return _project(path, name)
+    if pylock.NAME.fullmatch(path.name):
+        return pylock.read_pylock(path, name)
     if path.suffix in {".toml", ".lock"} or path.name in NOT_READ:
         reason = f"not read by this version: {path.name}"
         bad = Problem(source=Source(name, 1), text=name, reason=reason)
@@ -94,7 +102,7 @@ def _beside(image: Image, installed: Contents) -> Declared:
     """The first file of the kinds that are known, as far as this version reads it."""
     if not is_file(image.dockerfile):
         return Declared(reason="no Dockerfile and no dependencies.files")
-    for name in (*NOT_READ[:4], "requirements.txt", "pyproject.toml"):
+    for name in BESIDE:
         for folder in dict.fromkeys((image.dockerfile.parent, image.root)):
             path = folder / name
             if not path.is_file():

@@ -1,0 +1,131 @@
+"""pylock.toml, the lock file of the packaging standards (PEP 751)."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.settings.toml_lines import find_lines
+
+NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
+OLD_PACKAGING = "needs packaging 26 or newer: pip install 'packaging>=26'"
+_AT_LINE = re.compile(r"\(at line (\d+),")
+_CHOICE = re.compile(
+    r"""(?P<quote>["'])(?P<name>[^"']*)(?P=quote)\s+(?P<no>not\s+)?in\s+"""
+    r"(?P<of>extras|dependency_groups)\b"
+)
+"""What an installer is asked for: no extra, and the groups that are the default."""
+HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
+
+
+def read_pylock(path: Path, name: str) -> Contents:
+    """Each package at its line; one that can't be read is a problem, and the others are read.
+
+    `name`: the file's, as the user has it.
+    """
+    text = ""
+    try:
+        text = path.read_text("utf-8")
+        told = tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        return _unread(name, _line(error, text), _reason(error))
+    try:
+        from packaging.pylock import Pylock  # noqa: PLC0415  of packaging 26 and newer
+    except ImportError:
+        return _unread(name, 1, OLD_PACKAGING)
+    packages, lines = told.get("packages", []), find_lines(text)
+    head = {key: value for key, value in told.items() if key != "packages"}
+    groups = told.get("default-groups")
+    default = {str(one) for one in groups} if isinstance(groups, list) else set[str]()
+    try:
+        Pylock.from_dict({**head, "packages": []})
+    except Exception as error:  # noqa: BLE001  of what is no TOML of a lock it raises anything
+        return _unread(name, 1, str(error))
+    if not isinstance(packages, list):
+        return _unread(name, lines.get(("packages",), 1), "packages is no list")
+    found = [Contents(sources=(name,))]
+    for at, one in enumerate(packages):
+        line = next(filter(None, map(lines.get, _paths(at))), 1)
+        source = Source(name, line)
+        try:
+            (package,) = Pylock.from_dict({**head, "packages": [_normalized(one)]}).packages
+            found.append(Contents(requirements=(_requirement(package, source, default),)))
+        except Exception as error:  # noqa: BLE001
+            text = str(one.get("name", name)) if isinstance(one, Mapping) else name
+            reason = str(error).replace("packages[0]", f"packages[{at}]")
+            found.append(Contents(problems=(problem(source, text, reason),)))
+    return merged(found)
+
+
+def _normalized(package: Any) -> Any:
+    """Whoever writes a name in another form means the same."""
+    name = package.get("name") if isinstance(package, Mapping) else None
+    return {**package, "name": canonicalize_name(name)} if isinstance(name, str) else package
+
+
+def _paths(at: int) -> tuple[tuple[str | int, ...], ...]:
+    return ("packages", at, "name"), ("packages", at), ("packages",)
+
+
+def _requirement(package: Any, source: Source, default: set[str]) -> Requirement:
+    """`package`: of packaging.pylock."""
+    artifacts = [*(package.wheels or ()), *filter(None, (package.sdist, package.archive))]
+    return Requirement(
+        name=str(canonicalize_name(package.name)),
+        source=source,
+        specifier="" if package.version is None else f"=={package.version}",
+        marker=_marker(package.marker, default),
+        url=_url(package),
+        editable=bool(package.directory and package.directory.editable),
+        hashes=tuple(
+            f"{algorithm}:{digest}"
+            for artifact in artifacts
+            for algorithm, digest in artifact.hashes.items()
+        ),
+    )
+
+
+def _url(package: Any) -> str | None:
+    """As a line of a requirements file has it; None of what an index has."""
+    vcs, archive, folder = package.vcs, package.archive, package.directory
+    if vcs is not None:
+        beneath = f"#subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
+        return f"{vcs.type}+{vcs.url or vcs.path}@{vcs.commit_id}{beneath}"
+    if archive is not None:
+        return str(archive.url or archive.path)
+    return None if folder is None else str(folder.path)
+
+
+def _marker(marker: object, default: set[str]) -> str | None:
+    """With what an installer is asked for in place: that is not the image's to say."""
+    if marker is None:
+        return None
+
+    def settled(found: re.Match[str]) -> str:
+        asked = found["of"] == "dependency_groups" and found["name"] in default
+        return HOLDS if asked != bool(found["no"]) else FAILS
+
+    return _CHOICE.sub(settled, str(marker))
+
+
+def _unread(name: str, line: int, reason: str) -> Contents:
+    return Contents(problems=(problem(Source(name, line), name, reason),), sources=(name,))
+
+
+def _line(error: Exception, text: str) -> int:
+    """Of the place that tomllib names; of what is cut off, the last."""
+    found = _AT_LINE.search(str(error))
+    cut = len(text.splitlines()) if "at end of document" in str(error) else 1
+    return int(found[1]) if found else max(1, cut)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return getattr(error, "strerror", None) or str(error)
