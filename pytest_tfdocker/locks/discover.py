@@ -8,9 +8,10 @@ import msgspec
 
 from pytest_tfdocker.dockerfile import parse
 from pytest_tfdocker.locks import pylock
-from pytest_tfdocker.locks.declared import Declared, Problem, Requirement, Source
+from pytest_tfdocker.locks.declared import Declared, Requirement, Source
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
+from pytest_tfdocker.locks.pipfile import read_pipfile_lock
 from pytest_tfdocker.locks.requirements import (
     Contents,
     constrain,
@@ -18,10 +19,11 @@ from pytest_tfdocker.locks.requirements import (
     read_requirements,
     shown_path,
 )
+from pytest_tfdocker.locks.unread import reason_of, unread
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
-NOT_READ = ("uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile")
+NOT_READ = ("uv.lock", "poetry.lock", "Pipfile")
 BESIDE = (
     *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt"),
     "pyproject.toml",
@@ -70,10 +72,10 @@ def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
         return _project(path, name)
     if pylock.NAME.fullmatch(path.name):
         return pylock.read_pylock(path, name)
+    if path.name == "Pipfile.lock":
+        return read_pipfile_lock(path, name)
     if path.suffix in {".toml", ".lock"} or path.name in NOT_READ:
-        reason = f"not read by this version: {path.name}"
-        bad = Problem(source=Source(name, 1), text=name, reason=reason)
-        return Contents(problems=(bad,), sources=(name,))
+        return unread(name, 1, f"not read by this version: {path.name}")
     return read_requirements(path, root, variables=variables)
 
 
@@ -123,11 +125,9 @@ def _project(path: Path, name: str) -> Contents:
         text = path.read_text("utf-8")
         dependencies = tomllib.loads(text).get("project", {}).get("dependencies", [])
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        bad = problem(Source(name, 1), name, _reason(error))
-        return Contents(problems=(bad,), sources=(name,))
+        return unread(name, 1, reason_of(error))
     if not isinstance(dependencies, list):
-        bad = problem(Source(name, 1), name, "[project] dependencies is no list")
-        return Contents(problems=(bad,), sources=(name,))
+        return unread(name, 1, "[project] dependencies is no list")
     lines = text.splitlines()
     found = (_dependency(str(one), Source(name, _line_of(str(one), lines))) for one in dependencies)
     return merged([Contents(sources=(name,) if dependencies else ()), *found])
@@ -147,12 +147,6 @@ def _line_of(text: str, lines: Sequence[str]) -> int:
         (at for at, line in enumerate(lines, 1) if any(one in line for one in quoted)),
         next((at for at, line in enumerate(lines, 1) if "dependencies" in line), 1),
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _declared(found: Contents, reason: str) -> Declared:

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.unread import reason_of, unread
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
@@ -34,11 +35,11 @@ def read_pylock(path: Path, name: str) -> Contents:
         text = path.read_text("utf-8")
         told = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        return _unread(name, _line(error, text), _reason(error))
+        return unread(name, _line(error, text), reason_of(error))
     try:
         from packaging.pylock import Pylock  # noqa: PLC0415  of packaging 26 and newer
     except ImportError:
-        return _unread(name, 1, OLD_PACKAGING)
+        return unread(name, 1, OLD_PACKAGING)
     packages, lines = told.get("packages", []), find_lines(text)
     head = {key: value for key, value in told.items() if key != "packages"}
     groups = told.get("default-groups")
@@ -46,9 +47,9 @@ def read_pylock(path: Path, name: str) -> Contents:
     try:
         Pylock.from_dict({**head, "packages": []})
     except Exception as error:  # noqa: BLE001  of what is no TOML of a lock it raises anything
-        return _unread(name, 1, str(error))
+        return unread(name, 1, str(error))
     if not isinstance(packages, list):
-        return _unread(name, lines.get(("packages",), 1), "packages is no list")
+        return unread(name, lines.get(("packages",), 1), "packages is no list")
     found = [Contents(sources=(name,))]
     for at, one in enumerate(packages):
         line = next(filter(None, map(lines.get, _paths(at))), 1)
@@ -114,18 +115,8 @@ def _marker(marker: object, default: set[str]) -> str | None:
     return _CHOICE.sub(settled, str(marker))
 
 
-def _unread(name: str, line: int, reason: str) -> Contents:
-    return Contents(problems=(problem(Source(name, line), name, reason),), sources=(name,))
-
-
 def _line(error: Exception, text: str) -> int:
     """Of the place that tomllib names; of what is cut off, the last."""
     found = _AT_LINE.search(str(error))
     cut = len(text.splitlines()) if "at end of document" in str(error) else 1
     return int(found[1]) if found else max(1, cut)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return getattr(error, "strerror", None) or str(error)
