@@ -20,10 +20,11 @@ from pytest_tfdocker.locks.requirements import (
     shown_path,
 )
 from pytest_tfdocker.locks.unread import reason_of, unread
+from pytest_tfdocker.locks.uv_lock import read_uv_lock
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
-NOT_READ = ("uv.lock", "poetry.lock", "Pipfile")
+NOT_READ = ("poetry.lock", "Pipfile")
 BESIDE = (
     *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt"),
     "pyproject.toml",
@@ -74,6 +75,8 @@ def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
         return pylock.read_pylock(path, name)
     if path.name == "Pipfile.lock":
         return read_pipfile_lock(path, name)
+    if path.name == "uv.lock":
+        return read_uv_lock(path, name)
     if path.suffix in {".toml", ".lock"} or path.name in NOT_READ:
         return unread(name, 1, f"not read by this version: {path.name}")
     return read_requirements(path, root, variables=variables)

@@ -11,12 +11,11 @@ from packaging.utils import canonicalize_name
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.unread import reason_of, unread
+from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
 OLD_PACKAGING = "needs packaging 26 or newer: pip install 'packaging>=26'"
-_AT_LINE = re.compile(r"\(at line (\d+),")
 _CHOICE = re.compile(
     r"""(?P<quote>["'])(?P<name>[^"']*)(?P=quote)\s+(?P<no>not\s+)?in\s+"""
     r"(?P<of>extras|dependency_groups)\b"
@@ -35,7 +34,7 @@ def read_pylock(path: Path, name: str) -> Contents:
         text = path.read_text("utf-8")
         told = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        return unread(name, _line(error, text), reason_of(error))
+        return unread(name, line_in_toml(error, text), reason_of(error))
     try:
         from packaging.pylock import Pylock  # noqa: PLC0415  of packaging 26 and newer
     except ImportError:
@@ -113,10 +112,3 @@ def _marker(marker: object, default: set[str]) -> str | None:
         return HOLDS if asked != bool(found["no"]) else FAILS
 
     return _CHOICE.sub(settled, str(marker))
-
-
-def _line(error: Exception, text: str) -> int:
-    """Of the place that tomllib names; of what is cut off, the last."""
-    found = _AT_LINE.search(str(error))
-    cut = len(text.splitlines()) if "at end of document" in str(error) else 1
-    return int(found[1]) if found else max(1, cut)

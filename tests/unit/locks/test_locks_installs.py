@@ -74,9 +74,11 @@ def test_a_file_that_is_set_and_not_there_or_not_read_is_a_problem():
     assert list(told(declared)) == [
         "dependencies.files: absent.txt, uv.lock, poetry.lock, pyproject.toml, "
         "absent/pyproject.toml",
+        "filelock==3.20.0 <- uv.lock:6",
+        'setuptools==80.9.0 ; python_full_version >= "3.12" <- uv.lock:19',
+        "torch==2.9.0 <- uv.lock:24",
         "torch>=2 <- pyproject.toml:4",
         "problem: absent.txt:1 'absent.txt': no such file",
-        "problem: uv.lock:1 'uv.lock': not read by this version: uv.lock",
         "problem: poetry.lock:1 'poetry.lock': not read by this version: poetry.lock",
         "problem: absent/pyproject.toml:1 'absent/pyproject.toml': no such file",
     ]

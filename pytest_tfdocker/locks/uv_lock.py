@@ -1,0 +1,187 @@
+"""uv.lock: what `uv sync` installs of the project itself, without extras and groups."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
+from pytest_tfdocker.settings.toml_lines import find_lines
+
+VERSION = 1
+OWN = ("virtual", "editable", "directory")
+"""Kinds of sources of what is in the project's own folder."""
+MOST_WAYS = 64
+"""By which markers one package is reached; real locks have a handful."""
+
+Way = frozenset[str]
+"""Markers that must all hold."""
+ALWAYS: frozenset[Way] = frozenset({frozenset()})
+
+
+class _Package(NamedTuple):
+    at: int
+    """Its place in the file."""
+    told: Mapping[str, Any]
+
+
+def read_uv_lock(path: Path, name: str) -> Contents:
+    """Each package that the project needs, at its line, with the markers that lead to it.
+
+    `name`: the file's, as the user has it. One that can't be read is a problem.
+    """
+    text = ""
+    try:
+        text = path.read_text("utf-8")
+        told = tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        return unread(name, line_in_toml(error, text), reason_of(error))
+    if told.get("version") != VERSION:
+        return unread(name, 1, f"version {told.get('version')!r}: {VERSION} is read")
+    packages = told.get("package", [])
+    if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
+        return unread(name, 1, "package is no list of tables")
+    graph = _Graph(packages)
+    if packages and not graph.roots:
+        return unread(name, 1, "no package of it is the project's own")
+    lines = find_lines(text)
+    found = [Contents(sources=(name,))]
+    for at, ways in sorted(graph.reached().items()):
+        line = lines.get(("package", at, "name")) or lines.get(("package", at)) or 1
+        found.append(_contents(packages[at], ways, Source(name, line)))
+    found += [
+        Contents(problems=(problem(Source(name, 1), name, one),))
+        for one in dict.fromkeys(graph.problems)
+    ]
+    return merged(found)
+
+
+def _contents(package: Mapping[str, Any], ways: frozenset[Way], source: Source) -> Contents:
+    name = str(package.get("name", ""))
+    try:
+        return Contents(requirements=(_requirement(package, ways, source),))
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        return Contents(problems=(problem(source, name, str(error)),))
+
+
+class _Graph:
+    """Packages and what leads from one to the other."""
+
+    def __init__(self, packages: list[Any]) -> None:
+        self.problems: list[str] = []
+        self._by_name: dict[str, list[_Package]] = {}
+        for at, told in enumerate(packages):
+            self._by_name.setdefault(str(told.get("name")), []).append(_Package(at, told))
+        own = [one for some in self._by_name.values() for one in some if _folder(one) is not None]
+        first = [one for one in own if _folder(one) == "."]
+        self.roots = first or own
+        """The project; of a workspace without one all its members."""
+
+    def reached(self) -> dict[int, frozenset[Way]]:
+        """Place → the markers by which it is reached; not the roots, which are the project."""
+        reached: dict[tuple[int, str], frozenset[Way]] = {}
+        waiting = [(one, "", ALWAYS) for one in self.roots]
+        while waiting:
+            package, extra, ways = waiting.pop()
+            key = (package.at, extra)
+            before = reached.get(key, frozenset())
+            joined = _least(before | ways)
+            if joined == before:
+                continue
+            if len(joined) > MOST_WAYS:
+                self.problems.append(f"{package.told.get('name')}: too many markers lead to it")
+                continue
+            reached[key] = joined
+            waiting += self._edges(package, extra, joined)
+        roots = {one.at for one in self.roots}
+        found: dict[int, frozenset[Way]] = {}
+        for (at, _), ways in reached.items():
+            if at not in roots:
+                found[at] = _least(found.get(at, frozenset()) | ways)
+        return found
+
+    def _edges(
+        self, package: _Package, extra: str, ways: frozenset[Way]
+    ) -> Iterator[tuple[_Package, str, frozenset[Way]]]:
+        told = package.told
+        table = told.get("optional-dependencies") if extra else told
+        edges = table.get(extra or "dependencies", []) if isinstance(table, Mapping) else []
+        for edge in edges if isinstance(edges, list) else [edges]:
+            if not isinstance(edge, Mapping):
+                self.problems.append(f"{told.get('name')}: a dependency is no table")
+                continue
+            extras = edge.get("extra", [])
+            marker = edge.get("marker")
+            onward = ways if marker is None else frozenset(way | {str(marker)} for way in ways)
+            others = self._meant(edge)
+            if not others:
+                self.problems.append(f"{edge.get('name')}, of {told.get('name')}, is not in it")
+            for other in others:
+                for wanted in ("", *(extras if isinstance(extras, list) else [extras])):
+                    yield other, str(wanted), onward
+
+    def _meant(self, edge: Mapping[str, Any]) -> list[_Package]:
+        """Of several of one name that of the version and source that the edge tells."""
+        return [
+            one
+            for one in self._by_name.get(str(edge.get("name")), [])
+            if all(edge.get(key, one.told.get(key)) == one.told.get(key) for key in _APART)
+        ]
+
+
+_APART = ("version", "source")
+
+
+def _folder(package: _Package) -> str | None:
+    source = package.told.get("source")
+    kinds = source if isinstance(source, Mapping) else {}
+    return next((str(kinds[kind]) for kind in OWN if kind in kinds), None)
+
+
+def _least(ways: frozenset[Way]) -> frozenset[Way]:
+    """Without those that ask for more than another does."""
+    return frozenset(one for one in ways if not any(other < one for other in ways))
+
+
+def _requirement(package: Mapping[str, Any], ways: frozenset[Way], source: Source) -> Requirement:
+    """Raises TypeError, ValueError, AttributeError, LookupError where it is not as uv writes it."""
+    version, where = package.get("version"), package.get("source", {})
+    sdist, wheels = package.get("sdist"), package.get("wheels", [])
+    artifacts = [*([sdist] if sdist else []), *wheels]
+    url = _url(where)
+    pinned = "" if version is None or url else f"=={Version(str(version))}"
+    return Requirement(
+        name=str(canonicalize_name(package["name"])),
+        source=source,
+        specifier=pinned,
+        marker=_marker(ways),
+        url=url,
+        editable="editable" in where,
+        hashes=tuple(str(one["hash"]) for one in artifacts if "hash" in one),
+    )
+
+
+def _marker(ways: frozenset[Way]) -> str | None:
+    if frozenset() in ways:
+        return None
+    alternatives = sorted(" and ".join(f"({one})" for one in sorted(way)) for way in ways)
+    return str(Marker(" or ".join(f"({one})" for one in alternatives)))
+
+
+def _url(source: Mapping[str, Any]) -> str | None:
+    """As a line of a requirements file has it; None of what an index has."""
+    if "git" in source:
+        url, _, commit = str(source["git"]).partition("#")
+        bare, _, query = url.partition("?")
+        folder = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
+        beneath = f"#subdirectory={folder[1]}" if folder else ""
+        return f"git+{bare}@{commit}{beneath}"
+    return next((str(source[kind]) for kind in ("url", "path", *OWN) if kind in source), None)

@@ -1,0 +1,211 @@
+"""uv.lock: walked from the project along marked edges; every package at its line."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.markers import Marker
+
+from pytest_tfdocker.locks import uv_lock
+from pytest_tfdocker.locks.uv_lock import read_uv_lock
+
+HEAD = "version = 1\nrevision = 3\n"
+INDEX = '{ registry = "https://example.org/simple" }'
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def package(name, version="1", *, source=INDEX, needs=(), **extras):
+    """`needs`: edges, as the text of a table; `extras`: those of optional dependencies."""
+    lines = ["", "[[package]]", f'name = "{name}"', f'version = "{version}"', f"source = {source}"]
+    lines += ["dependencies = [", *(f"    {one}," for one in map(edge, needs)), "]"]
+    lines += ["[package.optional-dependencies]"] if extras else []
+    lines += [f"{extra} = [{', '.join(map(edge, some))}]" for extra, some in extras.items()]
+    return "\n".join(lines) + "\n"
+
+
+def edge(text):
+    return text if text.startswith("{") or not text.isidentifier() else f'{{ name = "{text}" }}'
+
+
+def project(*needs, **extras):
+    return package("demo", source='{ virtual = "." }', needs=needs, **extras)
+
+
+@pytest.fixture
+def read(tmp_path):
+    def run(*parts, head=HEAD):
+        path = tmp_path / "uv.lock"
+        text = b"".join(one if isinstance(one, bytes) else one.encode() for one in (head, *parts))
+        path.write_bytes(text)
+        return read_uv_lock(path, "uv.lock")
+
+    return run
+
+
+def pins(found):
+    assert found.problems == ()
+    return {f"{one.name}{one.specifier}": one.marker for one in found.requirements}
+
+
+def test_what_the_project_needs_is_read_and_nothing_else(read):
+    found = read(
+        project("a", gpu=["b"]),
+        package("a", "1.5", needs=["c"]),
+        package("b"),
+        package("c"),
+        package("d", needs=["a"]),
+    )
+    assert pins(found) == {"a==1.5": None, "c==1": None}
+    assert [one.source.line for one in found.requirements] == [15, 30]
+
+
+def test_markers_stand_on_the_edges(read):
+    windows = '{ name = "a", marker = "sys_platform == \'win32\'" }'
+    old = '{ name = "b", marker = "python_version < \'3.11\'" }'
+    found = read(project(windows, "c"), package("a", needs=[old]), package("b"), package("c"))
+    told = pins(found)
+    assert told["a==1"] == 'sys_platform == "win32"'
+    assert told["b==1"] == 'python_version < "3.11" and sys_platform == "win32"'
+    assert told["c==1"] is None
+
+
+def test_of_several_ways_one_is_enough(read):
+    windows, mac = (
+        f'{{ name = "{name}", marker = "sys_platform == \'{system}\'" }}'
+        for name, system in (("a", "win32"), ("b", "darwin"))
+    )
+    some = read(
+        project(windows, mac), package("a", needs=["c"]), package("b", needs=["c"]), package("c")
+    )
+    marker = Marker(pins(some)["c==1"])
+    holds = {
+        system: marker.evaluate({"sys_platform": system}) for system in ("win32", "darwin", "linux")
+    }
+    assert holds == {"win32": True, "darwin": True, "linux": False}
+    always = read(project(windows, "c"), package("a", needs=["c"]), package("c"))
+    assert pins(always)["c==1"] is None
+
+
+def test_an_extra_brings_what_it_asks_for_and_goes_round_in_no_circle(read):
+    found = read(
+        project('{ name = "a", extra = ["x"] }'),
+        package("a", needs=["b"], x=["c"], y=["d"]),
+        package("b", needs=["a"]),
+        package("c", needs=['{ name = "a", extra = ["x"] }']),
+        package("d"),
+    )
+    assert pins(found) == dict.fromkeys(("a==1", "b==1", "c==1"))
+
+
+def test_a_name_may_stand_at_several_versions(read):
+    edges = [
+        f'{{ name = "n", version = "{version}", marker = "python_version {when}" }}'
+        for version, when in (("1", "< '3.11'"), ("2", ">= '3.11'"))
+    ]
+    assert pins(read(project(*edges), package("n", "1"), package("n", "2"))) == {
+        "n==1": 'python_version < "3.11"',
+        "n==2": 'python_version >= "3.11"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "editable"),
+    [
+        (
+            f'{{ git = "https://example.org/a.git?rev=main#{COMMIT}" }}',
+            f"git+https://example.org/a.git@{COMMIT}",
+            False,
+        ),
+        (
+            f'{{ git = "https://example.org/a.git?subdirectory=py&rev=main#{COMMIT}" }}',
+            f"git+https://example.org/a.git@{COMMIT}#subdirectory=py",
+            False,
+        ),
+        ('{ url = "https://example.org/a.whl" }', "https://example.org/a.whl", False),
+        ('{ path = "vendor/a.whl" }', "vendor/a.whl", False),
+        ('{ editable = "libs/a" }', "libs/a", True),
+    ],
+)
+def test_what_no_index_has_is_a_url(read, source, url, editable):
+    (one,) = read(project("a"), package("a", source=source)).requirements
+    assert (one.url, one.editable, one.specifier) == (url, editable, "")
+
+
+def test_hashes_are_those_of_all_its_files(read):
+    files = 'sdist = { url = "a", hash = "sha256:1" }\nwheels = [{ hash = "sha256:2" }, {}]\n'
+    (one,) = read(project("a"), package("a"), files).requirements
+    assert one.hashes == ("sha256:1", "sha256:2")
+
+
+def test_of_a_workspace_without_a_project_the_members_are_it(read):
+    members = [package(name, source=f'{{ editable = "{name}" }}', needs=["c"]) for name in "ab"]
+    assert pins(read(*members, package("c"))) == {"c==1": None}
+
+
+@pytest.mark.parametrize(
+    ("parts", "line", "reason"),
+    [
+        ([project("a"), '[[package]]\nname = "a'], 12, "Unterminated string"),
+        ([project("gone")], 1, "gone, of demo, is not in it"),
+        ([project("a"), package("a", "what")], 13, "Invalid version"),
+        ([project("1")], 1, "demo: a dependency is no table"),
+        ([package("a")], 1, "no package of it is the project's own"),
+        (["package = 1\n"], 1, "package is no list of tables"),
+        ([b"\xff"], 1, "codec"),
+    ],
+)
+def test_what_can_not_be_read_is_a_problem(read, parts, line, reason):
+    (one,) = read(*parts).problems
+    assert (one.source.line, reason in one.reason) == (line, True), one
+
+
+def test_another_version_of_the_format_is_a_problem(read):
+    (one,) = read(project(), head="version = 2\n").problems
+    assert one.reason == "version 2: 1 is read"
+
+
+def test_ways_without_an_end_are_a_problem(read, monkeypatch):
+    monkeypatch.setattr(uv_lock, "MOST_WAYS", 2)
+    names = "abcd"
+    edges = [f'{{ name = "{one}", marker = "os_name == \'{one}\'" }}' for one in names]
+    found = read(project(*edges), *(package(one, needs=["z"]) for one in names), package("z"))
+    assert [one.reason for one in found.problems] == ["z: too many markers lead to it"]
+
+
+def test_a_lock_of_500_packages_takes_a_moment(read):
+    names = [f"p{number}" for number in range(500)]
+    text = "".join(package(one, needs=names[at + 1 : at + 6]) for at, one in enumerate(names))
+    assert len(pins(read(project(names[0]), text))) == 500
+
+
+values = st.recursive(
+    st.sampled_from(["1", "0", '"a"', '"."', "true"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda some: f"[{', '.join(some)}]")
+        | st.dictionaries(
+            st.sampled_from(["name", "version", "marker", "extra", "git", "virtual", "hash", "x"]),
+            inner,
+            max_size=3,
+        ).map(lambda some: "{" + ", ".join(f"{k} = {v}" for k, v in some.items()) + "}")
+    ),
+    max_leaves=6,
+)
+keys = st.sampled_from(
+    ["name", "version", "source", "dependencies", "optional-dependencies", "sdist", "wheels"]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(keys, values), max_size=4))
+def test_any_packages_are_requirements_or_problems(read, packages):
+    tables = [
+        "[[package]]\n" + "".join(f"{key} = {value}\n" for key, value in one.items())
+        for one in packages
+    ]
+    found = read(project("a"), *tables)
+    assert all(one.source.line >= 1 for one in (*found.requirements, *found.problems))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text().map(str.encode) | st.binary())
+def test_any_bytes_are_a_problem_or_nothing(read, data):
+    assert read(data).requirements == ()
