@@ -6,11 +6,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.graph import (
+    Edge,
+    Ways,
+    least,
+    marker_of,
+    reach,
+)
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
@@ -19,12 +25,6 @@ from pytest_tfdocker.settings.toml_lines import find_lines
 VERSION = 1
 OWN = ("virtual", "editable", "directory")
 """Kinds of sources of what is in the project's own folder."""
-MOST_WAYS = 64
-"""By which markers one package is reached; real locks have a handful."""
-
-Way = frozenset[str]
-"""Markers that must all hold."""
-ALWAYS: frozenset[Way] = frozenset({frozenset()})
 
 
 class _Package(NamedTuple):
@@ -64,7 +64,7 @@ def read_uv_lock(path: Path, name: str) -> Contents:
     return merged(found)
 
 
-def _contents(package: Mapping[str, Any], ways: frozenset[Way], source: Source) -> Contents:
+def _contents(package: Mapping[str, Any], ways: Ways, source: Source) -> Contents:
     name = str(package.get("name", ""))
     try:
         return Contents(requirements=(_requirement(package, ways, source),))
@@ -72,11 +72,19 @@ def _contents(package: Mapping[str, Any], ways: frozenset[Way], source: Source) 
         return Contents(problems=(problem(source, name, str(error)),))
 
 
+class _Node(NamedTuple):
+    """A package, or what one of its extras brings."""
+
+    at: int
+    extra: str
+
+
 class _Graph:
     """Packages and what leads from one to the other."""
 
     def __init__(self, packages: list[Any]) -> None:
         self.problems: list[str] = []
+        self._packages = packages
         self._by_name: dict[str, list[_Package]] = {}
         for at, told in enumerate(packages):
             self._by_name.setdefault(str(told.get("name")), []).append(_Package(at, told))
@@ -85,48 +93,33 @@ class _Graph:
         self.roots = first or own
         """The project; of a workspace without one all its members."""
 
-    def reached(self) -> dict[int, frozenset[Way]]:
-        """Place → the markers by which it is reached; not the roots, which are the project."""
-        reached: dict[tuple[int, str], frozenset[Way]] = {}
-        waiting = [(one, "", ALWAYS) for one in self.roots]
-        while waiting:
-            package, extra, ways = waiting.pop()
-            key = (package.at, extra)
-            before = reached.get(key, frozenset())
-            joined = _least(before | ways)
-            if joined == before:
-                continue
-            if len(joined) > MOST_WAYS:
-                self.problems.append(f"{package.told.get('name')}: too many markers lead to it")
-                continue
-            reached[key] = joined
-            waiting += self._edges(package, extra, joined)
-        roots = {one.at for one in self.roots}
-        found: dict[int, frozenset[Way]] = {}
-        for (at, _), ways in reached.items():
-            if at not in roots:
-                found[at] = _least(found.get(at, frozenset()) | ways)
+    def reached(self) -> dict[int, Ways]:
+        """Place → the ways that lead to it; not the roots, which are the project."""
+        nodes, lost = reach([_Node(one.at, "") for one in self.roots], self._edges)
+        names = [str(self._packages[node.at].get("name")) for node in lost]
+        self.problems += [f"too many markers lead to {name}" for name in names]
+        own, found = {one.at for one in self.roots}, dict[int, Ways]()
+        for node, ways in nodes.items():
+            if node.at not in own:
+                found[node.at] = least(found.get(node.at, frozenset()) | ways)
         return found
 
-    def _edges(
-        self, package: _Package, extra: str, ways: frozenset[Way]
-    ) -> Iterator[tuple[_Package, str, frozenset[Way]]]:
-        told = package.told
-        table = told.get("optional-dependencies") if extra else told
-        edges = table.get(extra or "dependencies", []) if isinstance(table, Mapping) else []
+    def _edges(self, node: "_Node") -> Iterator[Edge]:
+        told = self._packages[node.at]
+        table = told.get("optional-dependencies") if node.extra else told
+        edges = table.get(node.extra or "dependencies", []) if isinstance(table, Mapping) else []
         for edge in edges if isinstance(edges, list) else [edges]:
             if not isinstance(edge, Mapping):
                 self.problems.append(f"{told.get('name')}: a dependency is no table")
                 continue
-            extras = edge.get("extra", [])
-            marker = edge.get("marker")
-            onward = ways if marker is None else frozenset(way | {str(marker)} for way in ways)
+            extras, marker = edge.get("extra", []), edge.get("marker")
             others = self._meant(edge)
             if not others:
                 self.problems.append(f"{edge.get('name')}, of {told.get('name')}, is not in it")
             for other in others:
                 for wanted in ("", *(extras if isinstance(extras, list) else [extras])):
-                    yield other, str(wanted), onward
+                    to = _Node(other.at, str(wanted))
+                    yield Edge(to, None if marker is None else str(marker))
 
     def _meant(self, edge: Mapping[str, Any]) -> list[_Package]:
         """Of several of one name that of the version and source that the edge tells."""
@@ -146,12 +139,7 @@ def _folder(package: _Package) -> str | None:
     return next((str(kinds[kind]) for kind in OWN if kind in kinds), None)
 
 
-def _least(ways: frozenset[Way]) -> frozenset[Way]:
-    """Without those that ask for more than another does."""
-    return frozenset(one for one in ways if not any(other < one for other in ways))
-
-
-def _requirement(package: Mapping[str, Any], ways: frozenset[Way], source: Source) -> Requirement:
+def _requirement(package: Mapping[str, Any], ways: Ways, source: Source) -> Requirement:
     """Raises TypeError, ValueError, AttributeError, LookupError where it is not as uv writes it."""
     version, where = package.get("version"), package.get("source", {})
     sdist, wheels = package.get("sdist"), package.get("wheels", [])
@@ -162,18 +150,11 @@ def _requirement(package: Mapping[str, Any], ways: frozenset[Way], source: Sourc
         name=str(canonicalize_name(package["name"])),
         source=source,
         specifier=pinned,
-        marker=_marker(ways),
+        marker=marker_of(ways),
         url=url,
         editable="editable" in where,
         hashes=tuple(str(one["hash"]) for one in artifacts if "hash" in one),
     )
-
-
-def _marker(ways: frozenset[Way]) -> str | None:
-    if frozenset() in ways:
-        return None
-    alternatives = sorted(" and ".join(f"({one})" for one in sorted(way)) for way in ways)
-    return str(Marker(" or ".join(f"({one})" for one in alternatives)))
 
 
 def _url(source: Mapping[str, Any]) -> str | None:

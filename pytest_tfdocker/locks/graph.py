@@ -1,0 +1,59 @@
+"""Which packages of a lock a project needs, and by which markers they are reached."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple, TypeVar
+
+from packaging.markers import Marker
+
+Node = TypeVar("Node", bound=Hashable)
+Way = frozenset[str]
+"""Markers that must all hold."""
+Ways = frozenset[Way]
+ALWAYS: Ways = frozenset({frozenset()})
+MOST_WAYS = 64
+"""By which one package is reached; real locks have a handful."""
+
+
+class Edge(NamedTuple):
+    """What leads to another package."""
+
+    to: Hashable
+    marker: str | None = None
+
+
+def reach(
+    roots: Iterable[Node], edges: Callable[[Node], Iterable[Edge]]
+) -> tuple[dict[Node, Ways], list[Node]]:
+    """Each node → the ways that lead to it, of which one is enough; the nodes with too many."""
+    reached: dict[Node, Ways] = {}
+    lost: dict[Node, None] = {}
+    waiting: list[tuple[Node, Ways]] = [(one, ALWAYS) for one in roots]
+    while waiting:
+        node, ways = waiting.pop()
+        before = reached.get(node, frozenset())
+        joined = least(before | ways)
+        if joined == before:
+            continue
+        if len(joined) > MOST_WAYS:
+            lost[node] = None
+            continue
+        reached[node] = joined
+        for edge in edges(node):
+            onward = joined
+            if edge.marker is not None:
+                onward = frozenset(way | {edge.marker} for way in joined)
+            waiting.append((edge.to, onward))  # type: ignore[arg-type]
+    return {node: ways for node, ways in reached.items() if node not in lost}, list(lost)
+
+
+def least(ways: Ways) -> Ways:
+    """Without those that ask for more than another does."""
+    return frozenset(one for one in ways if not any(other < one for other in ways))
+
+
+def marker_of(ways: Ways) -> str | None:
+    """As one marker; None where a way asks for nothing. Raises packaging's InvalidMarker."""
+    if frozenset() in ways:
+        return None
+    alternatives = sorted(" and ".join(f"({one})" for one in sorted(way)) for way in ways)
+    return str(Marker(" or ".join(f"({one})" for one in alternatives)))
