@@ -12,6 +12,7 @@ from pytest_tfdocker.locks.declared import Declared, Requirement, Source
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
 from pytest_tfdocker.locks.pipfile import read_pipfile_lock
+from pytest_tfdocker.locks.poetry_lock import read_poetry_lock
 from pytest_tfdocker.locks.requirements import (
     Contents,
     constrain,
@@ -24,12 +25,16 @@ from pytest_tfdocker.locks.uv_lock import read_uv_lock
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
-NOT_READ = ("poetry.lock", "Pipfile")
 BESIDE = (
     *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt"),
     "pyproject.toml",
 )
 """In this order; the first that is there is taken."""
+LOCKS = {
+    "uv.lock": read_uv_lock,
+    "poetry.lock": read_poetry_lock,
+    "Pipfile.lock": read_pipfile_lock,
+}
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
 """A Dockerfile that installs these alone declares its dependencies elsewhere."""
 
@@ -73,11 +78,9 @@ def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
         return _project(path, name)
     if pylock.NAME.fullmatch(path.name):
         return pylock.read_pylock(path, name)
-    if path.name == "Pipfile.lock":
-        return read_pipfile_lock(path, name)
-    if path.name == "uv.lock":
-        return read_uv_lock(path, name)
-    if path.suffix in {".toml", ".lock"} or path.name in NOT_READ:
+    if path.name in LOCKS:
+        return LOCKS[path.name](path, name)
+    if path.suffix in {".toml", ".lock"} or path.name == "Pipfile":
         return unread(name, 1, f"not read by this version: {path.name}")
     return read_requirements(path, root, variables=variables)
 
@@ -104,7 +107,7 @@ def _from_dockerfile(image: Image) -> Contents:
 
 
 def _beside(image: Image, installed: Contents) -> Declared:
-    """The first file of the kinds that are known, as far as this version reads it."""
+    """The first file of the kinds that are known."""
     if not is_file(image.dockerfile):
         return Declared(reason="no Dockerfile and no dependencies.files")
     for name in BESIDE:
@@ -112,8 +115,6 @@ def _beside(image: Image, installed: Contents) -> Declared:
             path = folder / name
             if not path.is_file():
                 continue
-            if name in NOT_READ:
-                return Declared(reason=f"{name}: not read by this version", notes=installed.notes)
             found = _file(path, image.root, image.settings.build.args)
             if found.requirements or found.problems or name != "pyproject.toml":
                 return _declared(merged([installed, found]), "beside the Dockerfile")

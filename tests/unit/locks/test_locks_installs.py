@@ -79,7 +79,7 @@ def test_a_file_that_is_set_and_not_there_or_not_read_is_a_problem():
         "torch==2.9.0 <- uv.lock:24",
         "torch>=2 <- pyproject.toml:4",
         "problem: absent.txt:1 'absent.txt': no such file",
-        "problem: poetry.lock:1 'poetry.lock': not read by this version: poetry.lock",
+        "problem: poetry.lock:1 'poetry.lock': no such file",
         "problem: absent/pyproject.toml:1 'absent/pyproject.toml': no such file",
     ]
 
