@@ -11,6 +11,7 @@ from pytest_tfdocker.locks import pylock
 from pytest_tfdocker.locks.declared import Declared, Requirement, Source
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
+from pytest_tfdocker.locks.lock_file import reason_of, unread
 from pytest_tfdocker.locks.pipfile import read_pipfile_lock
 from pytest_tfdocker.locks.poetry_lock import read_poetry_lock
 from pytest_tfdocker.locks.requirements import (
@@ -20,7 +21,6 @@ from pytest_tfdocker.locks.requirements import (
     read_requirements,
     shown_path,
 )
-from pytest_tfdocker.locks.unread import reason_of, unread
 from pytest_tfdocker.locks.uv_lock import read_uv_lock
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file

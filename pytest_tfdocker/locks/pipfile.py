@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lock_file import reason_of, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.unread import reason_of, unread
 
 SECTION = "default"
 VCS = ("git", "hg", "svn", "bzr")

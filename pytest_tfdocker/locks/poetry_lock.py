@@ -14,8 +14,8 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach
 from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 MAIN = "main"
@@ -32,12 +32,10 @@ def read_poetry_lock(path: Path, name: str) -> Contents:
     Poetry 2.1 and newer tells groups and markers of each; of older locks they follow from the
     pyproject.toml beside it. `name`: the file's, as the user has it.
     """
-    text = ""
-    try:
-        text = path.read_text("utf-8")
-        told = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        return unread(name, line_in_toml(error, text), reason_of(error))
+    read = read_toml(path, name)
+    if isinstance(read, Contents):
+        return read
+    text, told = read
     packages = told.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
         return unread(name, 1, "package is no list of tables")

@@ -1,7 +1,6 @@
 """pylock.toml, the lock file of the packaging standards (PEP 751)."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
@@ -29,12 +28,10 @@ def read_pylock(path: Path, name: str) -> Contents:
 
     `name`: the file's, as the user has it.
     """
-    text = ""
-    try:
-        text = path.read_text("utf-8")
-        told = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        return unread(name, line_in_toml(error, text), reason_of(error))
+    read = read_toml(path, name)
+    if isinstance(read, Contents):
+        return read
+    text, told = read
     try:
         from packaging.pylock import Pylock  # noqa: PLC0415  of packaging 26 and newer
     except ImportError:

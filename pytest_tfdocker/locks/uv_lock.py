@@ -1,7 +1,6 @@
 """uv.lock: what `uv sync` installs of the project itself, without extras and groups."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +17,8 @@ from pytest_tfdocker.locks.graph import (
     reach,
 )
 from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.unread import line_in_toml, reason_of, unread
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 VERSION = 1
@@ -38,12 +37,10 @@ def read_uv_lock(path: Path, name: str) -> Contents:
 
     `name`: the file's, as the user has it. One that can't be read is a problem.
     """
-    text = ""
-    try:
-        text = path.read_text("utf-8")
-        told = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        return unread(name, line_in_toml(error, text), reason_of(error))
+    read = read_toml(path, name)
+    if isinstance(read, Contents):
+        return read
+    text, told = read
     if told.get("version") != VERSION:
         return unread(name, 1, f"version {told.get('version')!r}: {VERSION} is read")
     packages = told.get("package", [])
