@@ -5,6 +5,8 @@ from typing import NamedTuple, TypeVar
 
 from packaging.markers import Marker
 
+HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
+"""Markers in place of what is known already, whatever the environment."""
 Node = TypeVar("Node", bound=Hashable)
 Way = frozenset[str]
 """Markers that must all hold."""

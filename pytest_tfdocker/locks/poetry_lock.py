@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach
+from pytest_tfdocker.locks.graph import FAILS, HOLDS, Edge, Ways, least, marker_of, reach
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
@@ -23,7 +23,6 @@ BROKEN = (TypeError, ValueError, AttributeError, LookupError)
 """What is raised of what is not as Poetry writes it."""
 NO_PROJECT = "which packages are for development, pyproject.toml tells, which is not beside it"
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']*)["']""")
-HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
 
 
 def read_poetry_lock(path: Path, name: str) -> Contents:

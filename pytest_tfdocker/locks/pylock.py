@@ -8,6 +8,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.graph import FAILS, HOLDS
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
@@ -20,7 +21,6 @@ _CHOICE = re.compile(
     r"(?P<of>extras|dependency_groups)\b"
 )
 """What an installer is asked for: no extra, and the groups that are the default."""
-HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
 
 
 def read_pylock(path: Path, name: str) -> Contents:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared, read_files
-from pytest_tfdocker.locks.pylock import FAILS, HOLDS, OLD_PACKAGING, read_pylock
+from pytest_tfdocker.locks.graph import FAILS, HOLDS
+from pytest_tfdocker.locks.pylock import OLD_PACKAGING, read_pylock
 from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 pytest.importorskip("packaging.pylock", reason="of packaging 26")
