@@ -107,3 +107,9 @@ def registry(engine):
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
         serving.join()
+
+
+@pytest.fixture(scope="module")
+def bare_peak(run):
+    """Bytes of an interpreter that does nothing."""
+    return run("import mmap, os, sys, time; time.sleep(0.3)").peak_bytes

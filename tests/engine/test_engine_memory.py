@@ -17,12 +17,6 @@ def take(mib):
 """
 
 
-@pytest.fixture(scope="module")
-def bare_peak(run):
-    """Bytes of an interpreter that does nothing."""
-    return run("import mmap, os, sys, time; time.sleep(0.3)").peak_bytes
-
-
 @pytest.fixture
 def peak_is(bare_peak):
     """Asserts that a run's peak is what the program took, the interpreter beside it."""
