@@ -18,6 +18,7 @@ from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.sweep import OWNER_LABEL
 
 OWN_TEST = "def test_own():\n    assert True\n"
+CI = ("CI", "BUILD_NUMBER")
 OURS = ("COV_", "PYTEST_", "TFDOCKER_")
 """Beginnings of variables that would change what a user's pytest does."""
 
@@ -71,7 +72,8 @@ class UserProject:
 
     def __init__(self, folder: Path, client: docker.DockerClient):
         self.folder, self.client = folder, client
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+        # In CI pytest shortens no line of its summary
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith((*OURS, *CI))}
         folder.mkdir(parents=True, exist_ok=True)
 
     @property

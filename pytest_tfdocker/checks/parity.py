@@ -211,8 +211,9 @@ def _mended(one: Difference) -> str:
     place = f"{printable(source.file)}:{source.line}"
     name, wanted = one.requirement.name, printable(one.wanted)
     if one.found is None:
-        return f"install {name}, or delete {place}"
-    written = f"write {name}=={printable(one.found.version)} at {place}"
+        return f"install {name}, or {'lock without it' if source.is_lock else f'delete {place}'}"
+    version = printable(one.found.version)
+    written = f"lock {name} {version}" if source.is_lock else f"write {name}=={version} at {place}"
     if one.replaced_by:
         return f"{written}, or delete {printable(str(one.replaced_by.source))}"
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version

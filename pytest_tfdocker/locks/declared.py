@@ -11,6 +11,12 @@ class Source(msgspec.Struct, frozen=True):
     installed_by: str | None = None
     """The instruction that installs it, "Dockerfile:10 pip install -r"."""
 
+    @property
+    def is_lock(self) -> bool:
+        """Whether a tool writes the file: nobody edits it by hand."""
+        name = self.file.rpartition("/")[2]
+        return name.endswith(".lock") or (name.startswith("pylock.") and name.endswith(".toml"))
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}"
         return f"{place} ({self.installed_by})" if self.installed_by else place

@@ -101,6 +101,22 @@ def test_what_is_missing_fails(given):
     )
 
 
+@pytest.mark.parametrize(
+    ("installed", "mend"),
+    [
+        ("torch 2.8.0", "install torch 2.9.0, or lock torch 2.8.0"),
+        ("numpy 2.4.6", "install torch, or lock without it"),
+    ],
+)
+def test_nobody_is_told_to_edit_a_lock(given, installed, mend):
+    facts = given(["torch==2.9.0"], installed)
+    (one,) = facts.declared.requirements
+    in_lock = msgspec.structs.replace(one, source=Source("uv.lock", 9))
+    declared = msgspec.structs.replace(facts.declared, requirements=(in_lock,))
+    verdict = CHECK.judge(msgspec.structs.replace(facts, declared=declared), None)
+    assert f"  mend: {mend}\n" in verdict.text + "\n"
+
+
 def test_a_pin_that_another_line_overrides_is_told_with_that_line(given):
     verdict = CHECK.judge(given(["torch==2.9.0", "torch==2.8.0"], "torch 2.8.0"), None)
     assert verdict.text == (
