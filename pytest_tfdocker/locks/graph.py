@@ -1,7 +1,7 @@
 """Which packages of a lock a project needs, and by which markers they are reached."""
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from packaging.markers import Marker
 
@@ -16,15 +16,15 @@ MOST_WAYS = 64
 """By which one package is reached; real locks have a handful."""
 
 
-class Edge(NamedTuple):
+class Edge(NamedTuple, Generic[Node]):
     """What leads to another package."""
 
-    to: Hashable
+    to: Node
     marker: str | None = None
 
 
 def reach(
-    roots: Iterable[Node], edges: Callable[[Node], Iterable[Edge]]
+    roots: Iterable[Node], edges: Callable[[Node], Iterable[Edge[Node]]]
 ) -> tuple[dict[Node, Ways], list[Node]]:
     """Each node → the ways that lead to it, of which one is enough; the nodes with too many."""
     reached: dict[Node, Ways] = {}
@@ -44,7 +44,7 @@ def reach(
             onward = joined
             if edge.marker is not None:
                 onward = frozenset(way | {edge.marker} for way in joined)
-            waiting.append((edge.to, onward))  # type: ignore[arg-type]
+            waiting.append((edge.to, onward))
     return {node: ways for node, ways in reached.items() if node not in lost}, list(lost)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement as Named
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Edge, Ways, least, marker_of, reach
@@ -21,7 +21,10 @@ from pytest_tfdocker.settings.toml_lines import find_lines
 MAIN = "main"
 BROKEN = (TypeError, ValueError, AttributeError, LookupError)
 """What is raised of what is not as Poetry writes it."""
-NO_PROJECT = "which packages are for development, pyproject.toml tells, which is not beside it"
+NO_PROJECT = (
+    "a lock of before Poetry 2.1 needs the pyproject.toml, which is not beside it: "
+    "it tells what is for development"
+)
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']*)["']""")
 
 
@@ -107,6 +110,8 @@ class _Graph:
     def __init__(self, packages: Sequence[Any], project: Mapping[str, Any]) -> None:
         self.problems: list[str] = []
         self._packages, self._project = packages, project
+        self._untold: dict[str, str] = {}
+        """Of several versions of a name: a constraint that doesn't tell them apart."""
         self._by_name: dict[str, list[int]] = {}
         for at, one in enumerate(packages):
             self._by_name.setdefault(str(canonicalize_name(one["name"])), []).append(at)
@@ -120,9 +125,14 @@ class _Graph:
         for node, ways in nodes.items():
             if node != ROOT:
                 found[node.at] = least(found.get(node.at, frozenset()) | ways)
+        self.problems += [
+            f"which {name} is meant by {constraint!r} can't be told"
+            for name, constraint in self._untold.items()
+            if not found.keys() >= set(self._by_name[name])
+        ]
         return found
 
-    def _edges(self, node: _Node) -> Iterator[Edge]:
+    def _edges(self, node: _Node) -> Iterator[Edge[_Node]]:
         told = self._packages[node.at] if node != ROOT else {}
         needed = _of_project(self._project) if node == ROOT else _of_table(told.get("dependencies"))
         for one in needed:
@@ -138,19 +148,47 @@ class _Graph:
                     yield Edge(_Node(at, extra), marker)
 
     def _meant(self, one: _Needed) -> list[int]:
-        """Of several of one name those whose version is within the constraint."""
+        """Of several of one name the one whose version is within the constraint.
+
+        Where that is true of several, the markers of other ways to them tell which it is.
+        """
         places = self._by_name.get(one.name, [])
-        if len(places) < 2:  # noqa: PLR2004
-            if not places:
-                self.problems.append(f"{one.name} is not in it")
+        if not places:
+            self.problems.append(f"{one.name} is not in it")
+        if not places[1:]:
             return places
+        within = self._within(places, one.version)
+        if len(within) == 1:
+            return within
+        self._untold[one.name] = one.version
+        return []
+
+    def _within(self, places: list[int], constraint: str) -> list[int]:
+        """None of a constraint that can't be read, as "^1 || ^3"."""
+        parts = constraint.replace(" ", "").split(",")
         try:
-            allowed = SpecifierSet(one.version.replace(" ", ""))
-            versions = {at: Version(self._packages[at]["version"]) for at in places}
-        except ValueError:
-            self.problems.append(f"which {one.name} is meant by {one.version!r} can't be told")
+            allowed = SpecifierSet(",".join(map(_standard, parts)))
+        except (InvalidSpecifier, InvalidVersion):
             return []
+        versions = {at: Version(self._packages[at]["version"]) for at in places}
         return [at for at in places if allowed.contains(versions[at], prereleases=True)]
+
+
+def _standard(constraint: str) -> str:
+    """Poetry's own forms as PEP 440 has them: "^1.2" is ">=1.2,<2", "~1.2" is ">=1.2,<1.3".
+
+    A caret leaves the first number that is not 0, a tilde the first two.
+    """
+    sign, version = constraint[:1], constraint[1:]
+    if sign.isdigit():
+        return f"=={constraint}"
+    if sign not in ("^", "~") or version.startswith("="):
+        return constraint
+    release = Version(version).release
+    first = next((at for at, number in enumerate(release) if number), len(release) - 1)
+    last = first if sign == "^" else min(1, len(release) - 1)
+    above = ".".join(map(str, (*release[:last], release[last] + 1)))
+    return f">={version},<{above}"
 
 
 def _of_project(project: Mapping[str, Any]) -> Iterator[_Needed]:
@@ -176,7 +214,7 @@ def _of_table(table: Mapping[str, Any] | None) -> Iterator[_Needed]:
             told = {"version": one} if isinstance(one, str) else one
             yield _Needed(
                 name=str(canonicalize_name(key)),
-                version=str(told.get("version", "")).replace("*", "") if told else "",
+                version="" if told.get("version") == "*" else str(told.get("version", "")),
                 marker=told.get("markers"),
                 extras=tuple(told.get("extras", ())),
                 optional=bool(told.get("optional")),

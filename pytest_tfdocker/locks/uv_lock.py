@@ -42,7 +42,9 @@ def read_uv_lock(path: Path, name: str) -> Contents:
         return read
     text, told = read
     if told.get("version") != VERSION:
-        return unread(name, 1, f"version {told.get('version')!r}: {VERSION} is read")
+        reason = f"its format is version {told.get('version')!r}, and {VERSION} is read: "
+        mend = "name another file in dependencies.files, as `uv export -o requirements.txt` writes"
+        return unread(name, 1, reason + mend)
     packages = told.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
         return unread(name, 1, "package is no list of tables")
@@ -101,7 +103,7 @@ class _Graph:
                 found[node.at] = least(found.get(node.at, frozenset()) | ways)
         return found
 
-    def _edges(self, node: "_Node") -> Iterator[Edge]:
+    def _edges(self, node: "_Node") -> Iterator[Edge[_Node]]:
         told = self._packages[node.at]
         table = told.get("optional-dependencies") if node.extra else told
         edges = table.get(node.extra or "dependencies", []) if isinstance(table, Mapping) else []

@@ -104,6 +104,42 @@ def test_of_several_versions_the_constraint_tells(read):
     }
 
 
+@pytest.mark.parametrize(
+    ("constraint", "meant"),
+    [
+        ("^1.2", "1.9"),
+        ("^2", "2.5"),
+        ("^0.2", "0.2.9"),
+        ("^0.0.3", "0.0.3"),
+        ("~1.9", "1.9"),
+        ("~2", "2.5"),
+        ("~=1.5", "1.9"),
+        ("1.9", "1.9"),
+        ("2.*", "2.5"),
+        (">=1, <2", "1.9"),
+    ],
+)
+def test_poetrys_own_constraints_tell_too(read, constraint, meant):
+    found = read(
+        *(package("n", version) for version in ("0.0.3", "0.2.9", "1.9", "2.5")),
+        project=f"{PROJECT}n = '{constraint}'\n",
+    )
+    assert list(pins(found)) == [f"n=={meant}"]
+
+
+def test_a_loose_constraint_does_not_take_away_what_others_tell(read):
+    project = PROJECT + "p = '*'\nn = [{ version = '<2', markers = \"os_name == 'nt'\" }, "
+    project += "{ version = '>=2', markers = \"os_name != 'nt'\" }]\n"
+    loose = package("p", "1", "[package.dependencies]", 'n = ">=1"')
+    assert pins(read(loose, package("n", "1.5"), package("n", "2.5"), project=project)) == {
+        "p==1": None,
+        "n==1.5": 'os_name == "nt"',
+        "n==2.5": 'os_name != "nt"',
+    }
+    alone = read(loose, package("n", "1.5"), package("n", "2.5"), project=PROJECT + "p = '*'\n")
+    assert [one.reason for one in alone.problems] == ["which n is meant by '>=1' can't be told"]
+
+
 def test_hashes_stand_with_the_package_or_apart(read):
     beside = read(of_main("a", 'files = [{ file = "a", hash = "sha256:1" }]'))
     assert beside.requirements[0].hashes == ("sha256:1",)
@@ -145,7 +181,12 @@ def test_what_no_index_has_is_a_url(read, lines, url, editable):
         ([package("a")], None, 1, NO_PROJECT),
         ([package("a")], "[", 1, "it is not as Poetry writes it"),
         ([package("b")], PROJECT + "a = '*'\n", 1, "a is not in it"),
-        ([package("a"), package("a", "2")], PROJECT + "a = '^1'\n", 1, "which a is meant by '^1'"),
+        (
+            [package("a"), package("a", "2")],
+            PROJECT + "a = '^1 || ^2'\n",
+            1,
+            "which a is meant by '^1 ||",
+        ),
         ([of_main("a"), of_main("b", version="what")], None, 9, "Invalid version"),
         ([of_main("a"), '[[package]]\nname = "b'], None, 8, "Unterminated string"),
         (["package = 1\n"], None, 1, "package is no list of tables"),

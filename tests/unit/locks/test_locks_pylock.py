@@ -212,7 +212,7 @@ def test_any_text_gives_requirements_or_problems_on_its_own_lines(read, data):
     assert all(1 <= one.source.line <= last for one in told)
 
 
-def test_a_lock_of_500_packages_takes_a_moment(read):
+def test_a_lock_of_500_packages_is_read_whole(read):
     names = [f"a{number}" for number in range(500)]
     text = HEAD + "".join(package(one, 'version = "1"') + wheel(one) + sdist(one) for one in names)
     found = read(text)
