@@ -38,6 +38,7 @@ LABEL = "org.pytest-tfdocker.run"
 """On every container and network of ours; its value is the id of the run."""
 API_SECONDS = 120
 SETTLE_SECONDS = 20
+"""For a start and a removal; an engine that takes longer is not waited for at the end."""
 PIECE_BYTES = 1 << 20
 IN_USE_TRIES, IN_USE_SECONDS = 10, 2
 FAILURES = (
