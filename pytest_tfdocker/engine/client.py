@@ -13,7 +13,9 @@ from typing import Any, Self, TypeVar
 import docker
 import requests
 import urllib3
+from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.errors import APIError, DockerException, ImageNotFound
+from docker.utils import version_lt
 
 from pytest_tfdocker.engine.errors import (
     EngineError,
@@ -68,7 +70,7 @@ class Engine:
         self.client = client
         self.api: Any = client.api
         _ask_the_environment_once(self.api)
-        self.version: dict[str, Any] = client.version()
+        self.version: dict[str, Any] = _agree(self.api)
         self.info: dict[str, Any] = client.info()
         self._at_work: list[Thread] = []
 
@@ -80,8 +82,9 @@ class Engine:
         """
         client = None
         try:
-            _try_socket()
-            client = docker.from_env(timeout=API_SECONDS)
+            # with a version given, docker-py doesn't ask for one: `_agree` does, once for both
+            client = docker.from_env(version=MINIMUM_DOCKER_API_VERSION, timeout=API_SECONDS)
+            _try_socket(client)
             return cls(client)
         except (*FAILURES, ValueError) as error:
             if client is not None:
@@ -200,16 +203,22 @@ def explain(error: BaseException) -> str:
     return " ".join(str(error).split())[:400]
 
 
-def _try_socket() -> None:
+def _agree(api: Any) -> dict[str, Any]:
+    """The engine's own account of its version; the client speaks that version from here on."""
+    told: dict[str, Any] = api.version(api_version=False)
+    version = str(told["ApiVersion"])
+    if version_lt(version, MINIMUM_DOCKER_API_VERSION):
+        raise DockerException(f"the engine speaks API {version}: too old for docker-py")
+    api._version = version  # noqa: SLF001  docker-py has no other way
+    return told
+
+
+def _try_socket(client: docker.DockerClient) -> None:
     """Raises OSError where a socket file does not answer: docker-py would leak its own socket."""
-    unconnected = docker.from_env(version="1.44")
-    try:
-        path = getattr(getattr(unconnected.api, "_custom_adapter", None), "socket_path", None)
-        if path is not None:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
-                trial.connect(str(path))
-    finally:
-        unconnected.close()
+    path = getattr(getattr(client.api, "_custom_adapter", None), "socket_path", None)
+    if path is not None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+            trial.connect(str(path))
 
 
 def _why_unavailable(error: BaseException) -> str:
