@@ -1,5 +1,6 @@
 """Which packages of a lock a project needs, and by which markers they are reached."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -7,6 +8,7 @@ from packaging.markers import Marker
 
 HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
 """Markers in place of what is known already, whatever the environment."""
+_EXTRA = re.compile(r"""\bextra\s*(==|!=)\s*["']([^"']*)["']""")
 Node = TypeVar("Node", bound=Hashable)
 Way = frozenset[str]
 """Markers that must all hold."""
@@ -59,3 +61,17 @@ def marker_of(ways: Ways) -> str | None:
         return None
     alternatives = sorted(" and ".join(f"({one})" for one in sorted(way)) for way in ways)
     return str(Marker(" or ".join(f"({one})" for one in alternatives)))
+
+
+def extras_in(marker: str | None) -> list[str]:
+    """The extras that a marker asks about, as written."""
+    return [found[1] for found in _EXTRA.findall(marker or "")]
+
+
+def settled(marker: str, asked: Callable[[str], bool]) -> str:
+    """The marker with its extras answered: the image can't say which were asked for."""
+
+    def answer(found: re.Match[str]) -> str:
+        return HOLDS if asked(found[2]) == (found[1] == "==") else FAILS
+
+    return _EXTRA.sub(answer, marker)

@@ -1,6 +1,7 @@
-"""uv.lock: what `uv sync` installs of the project itself, without extras and groups."""
+"""uv.lock: what `uv sync` installs of the project, with the extras and groups asked for."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,16 +10,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.graph import (
-    Edge,
-    Ways,
-    least,
-    marker_of,
-    reach,
-)
+from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach, settled
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 VERSION = 1
@@ -32,10 +28,13 @@ class _Package(NamedTuple):
     told: Mapping[str, Any]
 
 
-def read_uv_lock(path: Path, name: str) -> Contents:
+def read_uv_lock(
+    path: Path, name: str, selection: Selection = PLAIN, installed_by: str | None = None
+) -> Contents:
     """Each package that the project needs, at its line, with the markers that lead to it.
 
-    `name`: the file's, as the user has it. One that can't be read is a problem.
+    `name`: the file's, as the user has it. One that can't be read is a problem. Which groups are
+    the default stands in the pyproject.toml beside it.
     """
     read = read_toml(path, name)
     if isinstance(read, Contents):
@@ -48,14 +47,16 @@ def read_uv_lock(path: Path, name: str) -> Contents:
     packages = told.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
         return unread(name, 1, "package is no list of tables")
-    graph = _Graph(packages)
+    graph = _Graph(told, packages, path.parent, selection)
     if packages and not graph.roots:
-        return unread(name, 1, "no package of it is the project's own")
+        absent = ", ".join(sorted(selection.packages))
+        what = f"is {absent}" if absent else "is the project's own"
+        return unread(name, 1, f"no package of it {what}")
     lines = find_lines(text)
     found = [Contents(sources=(name,))]
     for at, ways in sorted(graph.reached().items()):
         line = lines.get(("package", at, "name")) or lines.get(("package", at)) or 1
-        found.append(_contents(packages[at], ways, Source(name, line)))
+        found.append(_contents(packages[at], ways, Source(name, line, installed_by)))
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),))
         for one in dict.fromkeys(graph.problems)
@@ -72,53 +73,121 @@ def _contents(package: Mapping[str, Any], ways: Ways, source: Source) -> Content
 
 
 class _Node(NamedTuple):
-    """A package, or what one of its extras brings."""
+    """A package, or what one of its extras brings, or one of its groups."""
 
     at: int
-    extra: str
+    extra: str = ""
+    group: str = ""
+
+
+WORKSPACE = _Node(-1)
+"""A root without a project: its groups stand apart from the packages."""
 
 
 class _Graph:
     """Packages and what leads from one to the other."""
 
-    def __init__(self, packages: list[Any]) -> None:
+    def __init__(
+        self, lock: Mapping[str, Any], packages: list[Any], folder: Path, selection: Selection
+    ) -> None:
         self.problems: list[str] = []
-        self._packages = packages
+        self._packages, self._selection = packages, selection
         self._by_name: dict[str, list[_Package]] = {}
         for at, told in enumerate(packages):
             self._by_name.setdefault(str(told.get("name")), []).append(_Package(at, told))
+        manifest = lock.get("manifest")
+        self._manifest = manifest if isinstance(manifest, Mapping) else {}
+        self.roots = self._asked_for()
+        self._default = {
+            one.at: default_groups(folder / (_folder(one) or "")) for one in self.roots
+        } | {WORKSPACE.at: default_groups(folder)}
+        self._active = {extra for one in self.roots for extra in self._choices(one)}
+
+    def _asked_for(self) -> list[_Package]:
+        """The project; of a workspace without one all its members; or those that are named."""
         own = [one for some in self._by_name.values() for one in some if _folder(one) is not None]
+        if self._selection.packages:
+            named = self._selection.packages
+            return [one for one in own if canonical(str(one.told.get("name"))) in named]
         first = [one for one in own if _folder(one) == "."]
-        self.roots = first or own
-        """The project; of a workspace without one all its members."""
+        members = _members(self._manifest)
+        if not first or self._selection.all_packages:
+            return [one for one in own if str(one.told.get("name")) in members] or own
+        return first
 
     def reached(self) -> dict[int, Ways]:
         """Place → the ways that lead to it; not the roots, which are the project."""
-        nodes, lost = reach([_Node(one.at, "") for one in self.roots], self._edges)
+        nodes, lost = reach(self._beginnings(), self._edges)
         names = [str(self._packages[node.at].get("name")) for node in lost]
         self.problems += [f"too many markers lead to {name}" for name in names]
-        own, found = {one.at for one in self.roots}, dict[int, Ways]()
+        own, found = {one.at for one in self.roots} | {WORKSPACE.at}, dict[int, Ways]()
         for node, ways in nodes.items():
             if node.at not in own:
                 found[node.at] = least(found.get(node.at, frozenset()) | ways)
         return found
 
-    def _edges(self, node: "_Node") -> Iterator[Edge[_Node]]:
-        told = self._packages[node.at]
-        table = told.get("optional-dependencies") if node.extra else told
-        edges = table.get(node.extra or "dependencies", []) if isinstance(table, Mapping) else []
-        for edge in edges if isinstance(edges, list) else [edges]:
+    def _beginnings(self) -> Iterator[_Node]:
+        for one in self.roots:
+            if self._selection.project:
+                yield _Node(one.at)
+                yield from (_Node(one.at, extra) for extra in self._extras(one))
+            yield from (_Node(one.at, group=group) for group in self._groups(one))
+        yield from (
+            WORKSPACE._replace(group=group)
+            for group in _table(self._manifest, "dependency-groups")
+            if self._takes(WORKSPACE.at, group)
+        )
+
+    def _extras(self, one: _Package) -> list[str]:
+        extras = _table(one.told, "optional-dependencies")
+        return [extra for extra in extras if self._selection.takes_extra(extra)]
+
+    def _groups(self, one: _Package) -> list[str]:
+        groups = _table(one.told, "dev-dependencies")
+        return [group for group in groups if self._takes(one.at, group)]
+
+    def _takes(self, at: int, group: str) -> bool:
+        default = self._default[at]
+        return self._selection.takes_group(group, default=default is None or group in default)
+
+    def _choices(self, one: _Package) -> Iterator[str]:
+        """How markers of a lock with `tool.uv.conflicts` name what is asked for of a package."""
+        name = str(one.told.get("name"))
+        coded = f"{len(name)}-{name}"
+        if self._selection.project:
+            yield f"project-{coded}"
+            yield from (f"extra-{coded}-{extra}" for extra in self._extras(one))
+        yield from (f"group-{coded}-{group}" for group in self._groups(one))
+
+    def _edges(self, node: _Node) -> Iterator[Edge[_Node]]:
+        told = self._packages[node.at] if node.at != WORKSPACE.at else {}
+        for edge in self._listed(node):
             if not isinstance(edge, Mapping):
                 self.problems.append(f"{told.get('name')}: a dependency is no table")
                 continue
-            extras, marker = edge.get("extra", []), edge.get("marker")
+            extras, marker = edge.get("extra", edge.get("extras", [])), edge.get("marker")
             others = self._meant(edge)
             if not others:
                 self.problems.append(f"{edge.get('name')}, of {told.get('name')}, is not in it")
             for other in others:
                 for wanted in ("", *(extras if isinstance(extras, list) else [extras])):
                     to = _Node(other.at, str(wanted))
-                    yield Edge(to, None if marker is None else str(marker))
+                    yield Edge(to, None if marker is None else self._settled(str(marker)))
+
+    def _listed(self, node: _Node) -> list[Any]:
+        told = self._packages[node.at] if node.at != WORKSPACE.at else self._manifest
+        if node.at == WORKSPACE.at:
+            found = _table(told, "dependency-groups").get(node.group, [])
+        elif node.group:
+            found = _table(told, "dev-dependencies").get(node.group, [])
+        elif node.extra:
+            found = _table(told, "optional-dependencies").get(node.extra, [])
+        else:
+            found = told.get("dependencies", [])
+        return found if isinstance(found, list) else [found]
+
+    def _settled(self, marker: str) -> str:
+        return settled(marker, self._active.__contains__)
 
     def _meant(self, edge: Mapping[str, Any]) -> list[_Package]:
         """Of several of one name that of the version and source that the edge tells."""
@@ -130,6 +199,26 @@ class _Graph:
 
 
 _APART = ("version", "source")
+
+
+def default_groups(folder: Path) -> frozenset[str] | None:
+    """Those that `uv sync` takes by itself, "dev" unless the project says others; None: all."""
+    try:
+        told = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+        groups = told["tool"]["uv"]["default-groups"]
+        return None if groups == "all" else frozenset(map(str, groups))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return frozenset({"dev"})
+
+
+def _table(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = told.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _members(manifest: Mapping[str, Any]) -> list[Any]:
+    found = manifest.get("members")
+    return found if isinstance(found, list) else []
 
 
 def _folder(package: _Package) -> str | None:
