@@ -1,19 +1,16 @@
 """Where what is declared for an image stands."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from pytest_tfdocker.dockerfile import parse
-from pytest_tfdocker.locks import pylock
-from pytest_tfdocker.locks.declared import Declared, Requirement, Source
+from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.locks.installs import read_installs
-from pytest_tfdocker.locks.lines import Skipped, is_archive, is_path, problem, requirement
-from pytest_tfdocker.locks.lock_file import reason_of, unread
-from pytest_tfdocker.locks.pipfile import read_pipfile_lock
-from pytest_tfdocker.locks.poetry_lock import read_poetry_lock
+from pytest_tfdocker.locks.lines import is_archive, is_path
+from pytest_tfdocker.locks.lock_file import unread
+from pytest_tfdocker.locks.readers import reader_of
 from pytest_tfdocker.locks.requirements import (
     Contents,
     constrain,
@@ -21,7 +18,6 @@ from pytest_tfdocker.locks.requirements import (
     read_requirements,
     shown_path,
 )
-from pytest_tfdocker.locks.uv_lock import read_uv_lock
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
@@ -30,11 +26,6 @@ BESIDE = (
     "pyproject.toml",
 )
 """In this order; the first that is there is taken."""
-LOCKS = {
-    "uv.lock": read_uv_lock,
-    "poetry.lock": read_poetry_lock,
-    "Pipfile.lock": read_pipfile_lock,
-}
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
 """A Dockerfile that installs these alone declares its dependencies elsewhere."""
 
@@ -74,13 +65,10 @@ def read_files(
 
 def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
     name = shown_path(path, root)
-    if path.name == "pyproject.toml":
-        return _project(path, name)
-    if pylock.NAME.fullmatch(path.name):
-        return pylock.read_pylock(path, name)
-    if path.name in LOCKS:
-        return LOCKS[path.name](path, name)
-    if path.suffix in {".toml", ".lock"} or path.name == "Pipfile":
+    read = reader_of(path.name)
+    if read is not None:
+        return read(path, name)
+    if path.suffix in {".toml", ".lock"}:
         return unread(name, 1, f"not read by this version: {path.name}")
     return read_requirements(path, root, variables=variables)
 
@@ -121,36 +109,6 @@ def _beside(image: Image, installed: Contents) -> Declared:
     if installed.requirements:
         return _declared(installed, "the Dockerfile installs it")
     return Declared(reason="nothing is declared", notes=installed.notes)
-
-
-def _project(path: Path, name: str) -> Contents:
-    """`[project] dependencies`; each is found at the line that holds its text."""
-    try:
-        text = path.read_text("utf-8")
-        dependencies = tomllib.loads(text).get("project", {}).get("dependencies", [])
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        return unread(name, 1, reason_of(error))
-    if not isinstance(dependencies, list):
-        return unread(name, 1, "[project] dependencies is no list")
-    lines = text.splitlines()
-    found = (_dependency(str(one), Source(name, _line_of(str(one), lines))) for one in dependencies)
-    return merged([Contents(sources=(name,) if dependencies else ()), *found])
-
-
-def _dependency(text: str, source: Source) -> Contents:
-    try:
-        found = requirement(text, source)
-    except Exception as error:  # noqa: BLE001  packaging raises more than it documents
-        return Contents(problems=(problem(source, text, str(error)),))
-    return Contents() if isinstance(found, Skipped) else Contents(requirements=(found,))
-
-
-def _line_of(text: str, lines: Sequence[str]) -> int:
-    quoted = (f'"{text}"', f"'{text}'")
-    return next(
-        (at for at, line in enumerate(lines, 1) if any(one in line for one in quoted)),
-        next((at for at, line in enumerate(lines, 1) if "dependencies" in line), 1),
-    )
 
 
 def _declared(found: Contents, reason: str) -> Declared:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
     return getattr(error, "strerror", None) or str(error)
+
+
+def table(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A table in another; empty where it is absent, or no table."""
+    found = told.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _line(error: Exception, text: str) -> int:

@@ -1,4 +1,4 @@
-"""Pipfile.lock: what `pipenv sync` installs, which is its `default` section."""
+"""Pipfile.lock and Pipfile: what `pipenv sync` installs, by categories."""
 
 import json
 import re
@@ -12,38 +12,100 @@ from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import reason_of, unread
+from pytest_tfdocker.locks.lock_file import read_toml, reason_of, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.selection import PLAIN, Selection
+from pytest_tfdocker.settings.toml_lines import find_lines, line_of
 
 SECTION = "default"
+NOT_CATEGORIES = frozenset({"_meta", SECTION})
+IN_PIPFILE = {"packages": SECTION, "dev-packages": "develop"}
+"""A Pipfile's own names for two categories; of any other both files have the same."""
+NOT_IN_PIPFILE = frozenset({"source", "requires", "scripts", "pipenv", "pipfile"})
+MARKERS = frozenset(
+    """os_name sys_platform platform_machine platform_python_implementation platform_release
+    platform_system platform_version python_version python_full_version implementation_name
+    implementation_version""".split()  # noqa: SIM905
+)
+"""A Pipfile may have these as keys of an entry: `sys_platform = "== 'win32'"`."""
 VCS = ("git", "hg", "svn", "bzr")
 _KEY = re.compile(r'^\s*("(?:[^"\\]|\\.)*")\s*:\s*\{')
 """A key that opens a table, one a line, as pipenv writes it."""
 
 
-def read_pipfile_lock(path: Path, name: str) -> Contents:
-    """Each entry at its line; one that can't be read is a problem, and the others are read.
+def read_pipfile_lock(
+    path: Path, name: str, selection: Selection = PLAIN, installed_by: str | None = None
+) -> Contents:
+    """Each entry that is asked for, at its line; one that can't be read is a problem.
 
-    `name`: the file's, as the user has it.
+    `name`: the file's, as the user has it. Categories other than `default` are groups.
     """
     text = ""
     try:
         text = path.read_text("utf-8")
         told = json.loads(text)
-        entries = told[SECTION]
-        pairs = list(entries.items())
+        default = list(told[SECTION].items())
     except (OSError, ValueError, RecursionError) as error:
         return unread(name, getattr(error, "lineno", 1), reason_of(error))
     except (LookupError, TypeError, AttributeError):
         return unread(name, 1, f"it has no table {SECTION!r}")
-    lines = _lines(text)
+    lines = _lines(text, told)
+    sections = {SECTION: default} if selection.project else {}
+    for key, entries in told.items():
+        if key not in NOT_CATEGORIES and selection.takes_group(key) and isinstance(entries, dict):
+            sections[key] = list(entries.items())
+    return _contents(sections, lines, name, installed_by)
+
+
+def read_pipfile(
+    path: Path, name: str, selection: Selection = PLAIN, installed_by: str | None = None
+) -> Contents:
+    """What a Pipfile itself declares: most of it is no pin. As `read_pipfile_lock`."""
+    read = read_toml(path, name)
+    if isinstance(read, Contents):
+        return read
+    text, told = read
+    sections = {}
+    for key, entries in told.items():
+        if key in NOT_IN_PIPFILE or not isinstance(entries, dict):
+            continue
+        category = IN_PIPFILE.get(key, key)
+        if selection.project if category == SECTION else selection.takes_group(category):
+            sections[key] = [(one, _told(entry)) for one, entry in entries.items()]
+    found = find_lines(text)
+    lines = {
+        (section, one): line_of(found, (section, one)) or 1
+        for section, entries in sections.items()
+        for one, _ in entries
+    }
+    return _contents(sections, lines, name, installed_by)
+
+
+def _told(entry: object) -> object:
+    """As a lock has it: a text is a version, markers stand under one key."""
+    if isinstance(entry, str):
+        return {"version": entry}
+    if not isinstance(entry, dict):
+        return entry
+    markers = [f"{key} {value}" for key, value in entry.items() if key in MARKERS]
+    markers += [f"({entry['markers']})"] if "markers" in entry else []
+    return {**entry, "markers": " and ".join(markers)} if markers else entry
+
+
+def _contents(
+    sections: Mapping[str, list[tuple[str, Any]]],
+    lines: Mapping[tuple[str, str], int],
+    name: str,
+    installed_by: str | None,
+) -> Contents:
     found = [Contents(sources=(name,))]
-    for key, entry in pairs:
-        source = Source(name, lines.get(key, 1))
-        try:
-            found.append(Contents(requirements=(_requirement(key, entry, source),)))
-        except (TypeError, ValueError) as error:
-            found.append(Contents(problems=(problem(source, key, str(error)),)))
+    for section, entries in sections.items():
+        for key, entry in entries:
+            source = Source(name, lines.get((section, key), 1), installed_by)
+            try:
+                found.append(Contents(requirements=(_requirement(key, entry, source),)))
+            except (TypeError, ValueError) as error:
+                found.append(Contents(problems=(problem(source, key, str(error)),)))
     return merged(found)
 
 
@@ -90,14 +152,18 @@ def _texts(entry: Mapping[str, Any], key: str) -> list[str]:
     return value
 
 
-def _lines(text: str) -> dict[str, int]:
-    """Of each key of the section; it stands before those of the same name in later sections."""
-    lines: dict[str, int] = {}
-    begun = False
+def _lines(text: str, told: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """Of each key of each section, which follow each other as in the file."""
+    lines: dict[tuple[str, str], int] = {}
+    section = ""
     for number, line in enumerate(text.split("\n"), 1):
         found = _KEY.match(line)
-        key = json.loads(found[1]) if found else None
-        if begun and key is not None:
-            lines.setdefault(key, number)
-        begun = begun or key == SECTION
+        if found is None:
+            continue
+        key = str(json.loads(found[1]))
+        entries = told.get(section)
+        if isinstance(entries, dict) and key in entries:
+            lines.setdefault((section, key), number)
+        elif key in told:
+            section = key
     return lines

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
@@ -12,6 +13,7 @@ from pytest_tfdocker.locks.graph import FAILS, HOLDS
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.selection import PLAIN, Selection
 from pytest_tfdocker.settings.toml_lines import find_lines
 
 NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
@@ -20,13 +22,16 @@ _CHOICE = re.compile(
     r"""(?P<quote>["'])(?P<name>[^"']*)(?P=quote)\s+(?P<no>not\s+)?in\s+"""
     r"(?P<of>extras|dependency_groups)\b"
 )
-"""What an installer is asked for: no extra, and the groups that are the default."""
+"""What an installer is asked for, which no image can tell."""
 
 
-def read_pylock(path: Path, name: str) -> Contents:
+def read_pylock(
+    path: Path, name: str, selection: Selection = PLAIN, installed_by: str | None = None
+) -> Contents:
     """Each package at its line; one that can't be read is a problem, and the others are read.
 
-    `name`: the file's, as the user has it.
+    `name`: the file's, as the user has it. The lock's own default groups are always asked for,
+    as far as the selection does not take them out.
     """
     read = read_toml(path, name)
     if isinstance(read, Contents):
@@ -40,6 +45,7 @@ def read_pylock(path: Path, name: str) -> Contents:
     head = {key: value for key, value in told.items() if key != "packages"}
     groups = told.get("default-groups")
     default = {str(one) for one in groups} if isinstance(groups, list) else set[str]()
+    asked = _Asked(msgspec.structs.replace(selection, default_groups=True), default)
     try:
         Pylock.from_dict({**head, "packages": []})
     except Exception as error:  # noqa: BLE001  of what is no TOML of a lock it raises anything
@@ -49,10 +55,10 @@ def read_pylock(path: Path, name: str) -> Contents:
     found = [Contents(sources=(name,))]
     for at, one in enumerate(packages):
         line = next(filter(None, map(lines.get, _paths(at))), 1)
-        source = Source(name, line)
+        source = Source(name, line, installed_by)
         try:
             (package,) = Pylock.from_dict({**head, "packages": [_normalized(one)]}).packages
-            found.append(Contents(requirements=(_requirement(package, source, default),)))
+            found.append(Contents(requirements=(_requirement(package, source, asked),)))
         except Exception as error:  # noqa: BLE001
             text = str(one.get("name", name)) if isinstance(one, Mapping) else name
             reason = str(error).replace("packages[0]", f"packages[{at}]")
@@ -70,14 +76,14 @@ def _paths(at: int) -> tuple[tuple[str | int, ...], ...]:
     return ("packages", at, "name"), ("packages", at), ("packages",)
 
 
-def _requirement(package: Any, source: Source, default: set[str]) -> Requirement:
+def _requirement(package: Any, source: Source, asked: "_Asked") -> Requirement:
     """`package`: of packaging.pylock."""
     artifacts = [*(package.wheels or ()), *filter(None, (package.sdist, package.archive))]
     return Requirement(
         name=str(canonicalize_name(package.name)),
         source=source,
         specifier="" if package.version is None else f"=={package.version}",
-        marker=_marker(package.marker, default),
+        marker=asked.settled(package.marker),
         url=_url(package),
         editable=bool(package.directory and package.directory.editable),
         hashes=tuple(
@@ -99,13 +105,20 @@ def _url(package: Any) -> str | None:
     return None if folder is None else str(folder.path)
 
 
-def _marker(marker: object, default: set[str]) -> str | None:
-    """With what an installer is asked for in place: that is not the image's to say."""
-    if marker is None:
-        return None
+class _Asked(NamedTuple):
+    """Answers what a marker asks of extras and groups."""
 
-    def settled(found: re.Match[str]) -> str:
-        asked = found["of"] == "dependency_groups" and found["name"] in default
-        return HOLDS if asked != bool(found["no"]) else FAILS
+    selection: Selection
+    default: set[str]
 
-    return _CHOICE.sub(settled, str(marker))
+    def settled(self, marker: object) -> str | None:
+        """The marker with the answers in place."""
+        return None if marker is None else _CHOICE.sub(self._answer, str(marker))
+
+    def _answer(self, found: re.Match[str]) -> str:
+        name = found["name"]
+        if found["of"] == "extras":
+            taken = self.selection.takes_extra(name)
+        else:
+            taken = self.selection.takes_group(name, default=name in self.default)
+        return HOLDS if taken != bool(found["no"]) else FAILS

@@ -12,7 +12,8 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach, settled
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import read_toml, unread
+from pytest_tfdocker.locks.lock_file import read_toml, table, unread
+from pytest_tfdocker.locks.pyproject import uv_default_groups
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
 from pytest_tfdocker.settings.toml_lines import find_lines
@@ -99,8 +100,8 @@ class _Graph:
         self._manifest = manifest if isinstance(manifest, Mapping) else {}
         self.roots = self._asked_for()
         self._default = {
-            one.at: default_groups(folder / (_folder(one) or "")) for one in self.roots
-        } | {WORKSPACE.at: default_groups(folder)}
+            one.at: _default_groups(folder / (_folder(one) or "")) for one in self.roots
+        } | {WORKSPACE.at: _default_groups(folder)}
         self._active = {extra for one in self.roots for extra in self._choices(one)}
 
     def _asked_for(self) -> list[_Package]:
@@ -134,16 +135,16 @@ class _Graph:
             yield from (_Node(one.at, group=group) for group in self._groups(one))
         yield from (
             WORKSPACE._replace(group=group)
-            for group in _table(self._manifest, "dependency-groups")
+            for group in table(self._manifest, "dependency-groups")
             if self._takes(WORKSPACE.at, group)
         )
 
     def _extras(self, one: _Package) -> list[str]:
-        extras = _table(one.told, "optional-dependencies")
+        extras = table(one.told, "optional-dependencies")
         return [extra for extra in extras if self._selection.takes_extra(extra)]
 
     def _groups(self, one: _Package) -> list[str]:
-        groups = _table(one.told, "dev-dependencies")
+        groups = table(one.told, "dev-dependencies")
         return [group for group in groups if self._takes(one.at, group)]
 
     def _takes(self, at: int, group: str) -> bool:
@@ -177,11 +178,11 @@ class _Graph:
     def _listed(self, node: _Node) -> list[Any]:
         told = self._packages[node.at] if node.at != WORKSPACE.at else self._manifest
         if node.at == WORKSPACE.at:
-            found = _table(told, "dependency-groups").get(node.group, [])
+            found = table(told, "dependency-groups").get(node.group, [])
         elif node.group:
-            found = _table(told, "dev-dependencies").get(node.group, [])
+            found = table(told, "dev-dependencies").get(node.group, [])
         elif node.extra:
-            found = _table(told, "optional-dependencies").get(node.extra, [])
+            found = table(told, "optional-dependencies").get(node.extra, [])
         else:
             found = told.get("dependencies", [])
         return found if isinstance(found, list) else [found]
@@ -201,19 +202,12 @@ class _Graph:
 _APART = ("version", "source")
 
 
-def default_groups(folder: Path) -> frozenset[str] | None:
-    """Those that `uv sync` takes by itself, "dev" unless the project says others; None: all."""
+def _default_groups(folder: Path) -> frozenset[str] | None:
+    """As `uv_default_groups`, of the project in a folder; a lock alone has that of any."""
     try:
-        told = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-        groups = told["tool"]["uv"]["default-groups"]
-        return None if groups == "all" else frozenset(map(str, groups))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return frozenset({"dev"})
-
-
-def _table(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = told.get(key)
-    return found if isinstance(found, Mapping) else {}
+        return uv_default_groups(tomllib.loads((folder / "pyproject.toml").read_text("utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return uv_default_groups({})
 
 
 def _members(manifest: Mapping[str, Any]) -> list[Any]:

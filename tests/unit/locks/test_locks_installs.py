@@ -113,18 +113,18 @@ def test_constraints_of_one_file_hold_for_the_others(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "line", "reason"),
     [
-        ("[project\n", "Expected ']' at the end of a table declaration (at line 1, column 9)"),
-        ("[project]\ndependencies = 'torch'\n", "[project] dependencies is no list"),
-        ("project = 1\n", "'int' object has no attribute 'get'"),
+        ("[project\n", 1, "Expected ']' at the end of a table declaration (at line 1, column 9)"),
+        ("[project]\ndependencies = 'torch'\n", 2, "[project] dependencies is no list"),
+        ("project = 1\n", 1, "it is no table"),
     ],
 )
-def test_a_broken_pyproject_is_one_problem(tmp_path, text, reason):
+def test_a_broken_pyproject_is_one_problem(tmp_path, text, line, reason):
     (tmp_path / "pyproject.toml").write_text(text)
     declared = read_files([tmp_path / "pyproject.toml"], tmp_path)
     assert [(str(one.source), one.reason) for one in declared.problems] == [
-        ("pyproject.toml:1", reason)
+        (f"pyproject.toml:{line}", reason)
     ]
 
 
