@@ -14,6 +14,8 @@ from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.found import Changed, Found
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement, split_extras
 from pytest_tfdocker.locks.pip_command import PipCommand
+from pytest_tfdocker.locks.pyproject import read_project
+from pytest_tfdocker.locks.readers import reader_of
 from pytest_tfdocker.locks.requirements import (
     NOT_COPIED,
     Contents,
@@ -22,7 +24,9 @@ from pytest_tfdocker.locks.requirements import (
     constrain,
     merged,
     read_requirements,
+    shown_path,
 )
+from pytest_tfdocker.locks.selection import Selection, canonicals
 from pytest_tfdocker.locks.wheels import Wheels, project_name
 
 
@@ -82,11 +86,7 @@ class Asked(Here):
                 *(self._file(arg, f"{shown} -c", constraint=True) for arg in limits),
                 *(self._named(arg, editable=False) for arg in pip.names),
                 *(self._named(arg, editable=True) for arg in pip.editables),
-                *(
-                    self.note(f"{shown} {option}: not read by this version")
-                    for option in ("--group", "--extra")
-                    if option in pip.options
-                ),
+                *(self._group(arg) for arg in pip.groups),
             ]
         )
         pinned = constrain(found.requirements, found.constraints)
@@ -114,7 +114,8 @@ class Asked(Here):
         if isinstance(found, Skipped):
             built = self.pip.action in {"wheel", "download"} and not found.note
             notes = (found.note,) if found.note else ()
-            return self._own(arg) if built else Contents(notes=notes)
+            extras = tuple(split_extras(arg.text.partition(";")[0].strip())[1].split(","))
+            return self._own(arg) if built else Contents(notes=notes, own_extras=extras)
         named = msgspec.structs.replace(found, inline=True)
         return Contents(requirements=(named,), sources=(str(source),))
 
@@ -148,8 +149,6 @@ class Asked(Here):
     def _file(self, arg: Arg, shown: str, *, constraint: bool) -> Contents:
         if arg.unknown:
             return self.note(f"{arg.text}: {_unknown(arg)}", arg)
-        if arg.text.endswith(".toml"):
-            return self.note(f"{arg.text}: not read by this version", arg)
         source = self.source(arg)
         if "://" in arg.text:
             reason = "stands on the network, and is not read"
@@ -157,6 +156,10 @@ class Asked(Here):
         found = self.find(self.path(arg.text))
         if found is None or isinstance(found, Changed):
             return self.note(f"{arg.text}: {self.reason(found)}", arg)
+        read = reader_of(found.name) if isinstance(found, Path) else None
+        if read is not None and isinstance(found, Path):
+            name = shown_path(found, self.build.root)
+            return read(found, name, self.pip.selection, f"{source} {shown}")
         return read_requirements(
             found,
             self.build.root,
@@ -167,6 +170,19 @@ class Asked(Here):
             asked_by=source,
             dockerfile=self.build.name,
         )
+
+    def _group(self, arg: Arg) -> Contents:
+        """`--group dev`, `--group ./other/pyproject.toml:dev`."""
+        if arg.unknown:
+            return self.note(f"{arg.text}: {_unknown(arg)}", arg)
+        path, _, name = arg.text.rpartition(":")
+        found = self.find(self.path(path or "pyproject.toml"))
+        if not isinstance(found, Path):
+            reason = self.reason(found) if isinstance(found, Changed) else NOT_COPIED
+            return self.note(f"{path or 'pyproject.toml'}: {reason}", arg)
+        asked = Selection(project=False, groups=canonicals([name]))
+        by = f"{self.source(arg)} {self.pip.shown} --group"
+        return read_project(found, shown_path(found, self.build.root), asked, by)
 
     def reason(self, found: Changed | None) -> str:
         """Why a file is not read; one that is changed is remembered."""

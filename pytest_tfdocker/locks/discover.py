@@ -1,6 +1,6 @@
 """Where what is declared for an image stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from pytest_tfdocker.locks.requirements import (
     read_requirements,
     shown_path,
 )
+from pytest_tfdocker.locks.selection import PLAIN, Selection, canonicals
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
@@ -63,11 +64,13 @@ def read_files(
     return declared
 
 
-def _file(path: Path, root: Path, variables: Mapping[str, str]) -> Contents:
+def _file(
+    path: Path, root: Path, variables: Mapping[str, str], selection: Selection = PLAIN
+) -> Contents:
     name = shown_path(path, root)
     read = reader_of(path.name)
     if read is not None:
-        return read(path, name)
+        return read(path, name, selection)
     if path.suffix in {".toml", ".lock"}:
         return unread(name, 1, f"not read by this version: {path.name}")
     return read_requirements(path, root, variables=variables)
@@ -103,7 +106,8 @@ def _beside(image: Image, installed: Contents) -> Declared:
             path = folder / name
             if not path.is_file():
                 continue
-            found = _file(path, image.root, image.settings.build.args)
+            asked = Selection(extras=canonicals(filter(None, installed.own_extras)))
+            found = _file(path, image.root, image.settings.build.args, asked)
             if found.requirements or found.problems or name != "pyproject.toml":
                 return _declared(merged([installed, found]), "beside the Dockerfile")
     if installed.requirements:
@@ -113,12 +117,23 @@ def _beside(image: Image, installed: Contents) -> Declared:
 
 def _declared(found: Contents, reason: str) -> Declared:
     return Declared(
-        requirements=constrain(found.requirements, found.constraints),
+        requirements=tuple(_distinct(constrain(found.requirements, found.constraints))),
         problems=found.problems,
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,
         notes=_once(found.notes),
     )
+
+
+def _distinct(requirements: Iterable[Requirement]) -> Iterator[Requirement]:
+    """A lock that two commands install from, each a part or all of it, is declared once."""
+    seen: set[Requirement] = set()
+    for one in requirements:
+        source = msgspec.structs.replace(one.source, installed_by=None)
+        plain = msgspec.structs.replace(one, source=source)
+        if plain not in seen:
+            seen.add(plain)
+            yield one
 
 
 def _once(notes: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from packaging.markers import Marker
 HOLDS, FAILS = 'python_version >= "0"', 'python_version < "0"'
 """Markers in place of what is known already, whatever the environment."""
 _EXTRA = re.compile(r"""\bextra\s*(==|!=)\s*["']([^"']*)["']""")
+_JOINED = re.compile(r"(?:\s|\(|\)|\band\b|\bor\b)*")
 Node = TypeVar("Node", bound=Hashable)
 Way = frozenset[str]
 """Markers that must all hold."""
@@ -44,8 +45,10 @@ def reach(
         reached[node] = joined
         for edge in edges(node):
             onward = joined
-            if edge.marker is not None:
-                onward = frozenset(way | {edge.marker} for way in joined)
+            if edge.marker == FAILS:
+                continue
+            if edge.marker not in {None, HOLDS}:
+                onward = frozenset(way | {str(edge.marker)} for way in joined)
             waiting.append((edge.to, onward))
     return {node: ways for node, ways in reached.items() if node not in lost}, list(lost)
 
@@ -69,9 +72,20 @@ def extras_in(marker: str | None) -> list[str]:
 
 
 def settled(marker: str, asked: Callable[[str], bool]) -> str:
-    """The marker with its extras answered: the image can't say which were asked for."""
+    """The marker with its extras answered: the image can't say which were asked for.
+
+    HOLDS or FAILS where that leaves nothing to ask the image.
+    """
 
     def answer(found: re.Match[str]) -> str:
         return HOLDS if asked(found[2]) == (found[1] == "==") else FAILS
 
-    return _EXTRA.sub(answer, marker)
+    return known(_EXTRA.sub(answer, marker))
+
+
+def known(marker: str) -> str:
+    """HOLDS or FAILS instead of a marker that is made of these alone."""
+    rest = marker.replace(HOLDS, "").replace(FAILS, "")
+    if rest == marker or not _JOINED.fullmatch(rest):
+        return marker
+    return HOLDS if Marker(marker).evaluate() else FAILS

@@ -1,7 +1,8 @@
-"""What the Dockerfile itself pip-installs, in the target's stages and those it copies from."""
+"""What the Dockerfile itself installs, in the target's stages and those it copies from."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,10 +13,17 @@ from pytest_tfdocker.locks.contents import Asked, Build, Here
 from pytest_tfdocker.locks.copied import CopiedFiles
 from pytest_tfdocker.locks.lost import Lost
 from pytest_tfdocker.locks.pip_command import PipCommand, Unread, pip_command
-from pytest_tfdocker.locks.places import Place, environment_made, places
+from pytest_tfdocker.locks.places import (
+    Place,
+    environment_made,
+    places,
+)
+from pytest_tfdocker.locks.project_command import ProjectCommand, project_command
+from pytest_tfdocker.locks.project_places import poetry_settings, project_places
 from pytest_tfdocker.locks.reach import Reach
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.scripts import script_note
+from pytest_tfdocker.locks.synced import Synced
 from pytest_tfdocker.locks.uninstalls import Part, Uninstalls
 from pytest_tfdocker.locks.wheels import Wheels
 from pytest_tfdocker.locks.written import writes
@@ -53,8 +61,17 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
 
     stage: Stage
     call: Call
-    installer: PipCommand | Unread | None
+    installer: PipCommand | ProjectCommand | Unread | None
     places: tuple[Place, ...] = ()
+
+
+class _Surroundings(NamedTuple):
+    """What later commands find."""
+
+    made: tuple[str, ...]
+    """Environments."""
+    poetry: Mapping[str, str]
+    """As `poetry_settings`."""
 
 
 class _Installs:
@@ -65,8 +82,8 @@ class _Installs:
         self.reach = reach
         self.lost = Lost(build.dockerfile, build.files, reach)
         self.uninstalls = Uninstalls(build, reach)
-        self.made: dict[int, list[str]] = {}
-        """By stage: the environments that it and its base have in the end."""
+        self.surroundings: dict[int, _Surroundings] = {}
+        """By stage: what it and its base have in the end."""
 
     def read(self, stages: Iterable[Stage]) -> Contents:
         steps = [step for stage in stages for step in self._steps(stage)]
@@ -75,26 +92,44 @@ class _Installs:
             self._take_in(step)
         parts: list[Part] = []
         for step in steps:
-            parts.append(Part(step.stage.index, step.places, self._follow(step, parts)))
+            contents = self._follow(step, parts)
+            of_project = isinstance(step.installer, ProjectCommand)
+            parts.append(Part(step.stage.index, step.places, contents, of_project))
         return merged(part.contents for part in parts)
 
     def _steps(self, stage: Stage) -> Iterator[_Step]:
         """PATH may name an environment that only a later command makes."""
-        waiting = list(self._calls(stage))
-        later = [one for call in waiting if (one := environment_made(call))]
+        waiting = [(call, _installer(call)) for call in self._calls(stage)]
         chain = stage_chain(self.build.dockerfile, str(stage.index), self.build.args)
-        made = [one for base in chain[1:2] for one in self.made.get(base.index, [])]
-        for call in waiting:
-            if environment_made(call):
-                made.append(later.pop(0))
-            installer = pip_command(call.args)
+        known = [
+            self.surroundings[one.index] for one in chain[1:2] if one.index in self.surroundings
+        ]
+        made = [path for one in known for path in one.made]
+        settings = {name: value for one in known for name, value in one.poetry.items()}
+        makes = [self._makes(stage, call, installer, settings) for call, installer in waiting]
+        for at, (call, installer) in enumerate(waiting):
+            made += [path] if (path := makes[at]) else []
+            settings |= poetry_settings(call)
             found: tuple[Place, ...] = ()
             if isinstance(installer, PipCommand):
-                absent = set(later) - set(made)
+                absent = set(filter(None, makes[at + 1 :])) - set(made)
                 told = places(installer, call, made)
                 found = tuple(None if one in absent else one for one in told)
+            elif isinstance(installer, ProjectCommand):
+                root = Synced(self.build, stage, call, installer).root
+                found = project_places(installer, call, root, made, settings)
             yield _Step(stage=stage, call=call, installer=installer, places=found)
-        self.made[stage.index] = made
+        self.surroundings[stage.index] = _Surroundings(tuple(made), settings)
+
+    def _makes(
+        self, stage: Stage, call: Call, installer: object, settings: Mapping[str, str]
+    ) -> str | None:
+        """The environment that a command makes, as far as it is the project's own folder."""
+        if not isinstance(installer, ProjectCommand):
+            return environment_made(call)
+        root = Synced(self.build, stage, call, installer).root
+        (place, *others) = project_places(installer, call, root, (), settings)
+        return None if others or place is None or place.endswith("*") else place
 
     def _calls(self, stage: Stage) -> Iterator[Call]:
         known = surroundings(self.build.dockerfile, stage, self.build.args)
@@ -106,6 +141,8 @@ class _Installs:
     def _take_in(self, step: _Step) -> None:
         if isinstance(step.installer, Unread):
             self.lost.leave_unread(step.stage.index)
+        elif isinstance(step.installer, ProjectCommand):
+            self.lost.fill(step.stage.index, step.places)
         elif step.installer and step.installer.action in {"wheel", "download"}:
             self.lost.fill(step.stage.index, [_wheel_folder(step.call, step.installer)])
         elif step.installer and step.installer.action != "uninstall":
@@ -120,7 +157,21 @@ class _Installs:
             return here.note(f"{step.installer.shown}: not read by this version")
         if step.call.command.condition:
             return here.note(f"{step.installer.shown}: {step.call.command.condition}")
+        if isinstance(step.installer, ProjectCommand):
+            return self._project(step, step.installer, parts)
         return self._pip(step, step.installer, parts)
+
+    def _project(self, step: _Step, command: ProjectCommand, parts: list[Part]) -> Contents:
+        """The lock in its place: a tool that takes away what isn't asked for begins anew."""
+        asked = Synced(self.build, step.stage, step.call, command)
+        if not self.reach.holds(step.stage.index, step.places):
+            return self._copied(step, asked, command.shown)
+        chain = stage_chain(self.build.dockerfile, str(step.stage.index), self.build.args)
+        within = {stage.index for stage in chain}
+        for part in parts if command.exact else ():
+            if part.of_project and part.places == step.places and part.index in within:
+                part.contents = Contents()
+        return asked.read()
 
     def _pip(self, step: _Step, pip: PipCommand, parts: list[Part]) -> Contents:
         asked = Asked(self.build, step.stage, step.call, pip)
@@ -134,11 +185,19 @@ class _Installs:
             return Contents()
         if self.reach.holds(step.stage.index, step.places):
             return asked.read()
+        return self._copied(step, asked, pip.shown)
+
+    def _copied(self, step: _Step, asked: Here, shown: str) -> Contents:
+        """A note of what may get into the image all the same."""
         copy = self.lost.copy_of(step.stage.index, step.places)
         if copy is None:
             return Contents()
         place = f"{copy.source}, copied at {self.build.name}:{copy.line},"
-        return asked.note(f"{pip.shown}: whether {place} holds it can't be told")
+        return asked.note(f"{shown}: whether {place} holds it can't be told")
+
+
+def _installer(call: Call) -> PipCommand | ProjectCommand | Unread | None:
+    return project_command(call.args, call.variables) or pip_command(call.args)
 
 
 def _wheel_folder(call: Call, pip: PipCommand) -> str:

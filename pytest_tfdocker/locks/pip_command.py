@@ -8,6 +8,8 @@ import msgspec
 
 from pytest_tfdocker.dockerfile.shell import Arg
 from pytest_tfdocker.locks.launchers import past_options
+from pytest_tfdocker.locks.options import Options, sort
+from pytest_tfdocker.locks.selection import PLAIN, Selection, canonicals
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _PIP = re.compile(r"pip[\d.]*")
@@ -53,11 +55,12 @@ _SAME = {
     "--destination-dir": "--dest",
     "--destination-directory": "--dest",
 }
+OPTIONS = Options(values=_VALUES, short=_SHORT_VALUES, same=_SAME)
 _CONDA_VERBS = frozenset({"install", "create", "env", "update", "upgrade"})
 _UNREAD: dict[str, frozenset[str]] = {
-    "uv": frozenset({"sync", "add"}),
-    "poetry": frozenset({"install", "add", "sync", "update"}),
-    "pipenv": frozenset({"install", "sync", "update"}),
+    "uv": frozenset({"add"}),
+    "poetry": frozenset({"add", "update"}),
+    "pipenv": frozenset({"update", "upgrade"}),
     "pdm": frozenset({"install", "sync", "add", "update"}),
     "pixi": frozenset({"install", "add", "update"}),
     "rye": frozenset({"sync", "add"}),
@@ -83,7 +86,12 @@ class PipCommand(msgspec.Struct, frozen=True, kw_only=True):
     editables: tuple[Arg, ...] = ()
     files: tuple[Arg, ...] = ()
     constraints: tuple[Arg, ...] = ()
+    groups: tuple[Arg, ...] = ()
+    """Of a pyproject.toml, "dev" or "PATH:dev"."""
     options: dict[str, str] = {}
+
+    selection: Selection = PLAIN
+    """Of the projects among `files`: uv's --extra and --all-extras."""
 
     @property
     def is_uv(self) -> bool:
@@ -137,7 +145,7 @@ def _other(name: str, shown: str, args: Sequence[Arg]) -> Unread | None:
 
 def _pip_sync(program: str, args: Sequence[Arg]) -> PipCommand:
     """pip-tools' own: the files are its words, requirements.txt where there are none."""
-    found = _sorted([Arg("sync", 0), *args])
+    found = sort([Arg("sync", 0), *args], OPTIONS)
     dry = {"--dry-run": ""} if found.options.keys() & {"-n", "--dry-run"} else {}
     offset = args[0].offset if args else 0
     return PipCommand(
@@ -150,7 +158,7 @@ def _pip_sync(program: str, args: Sequence[Arg]) -> PipCommand:
 
 
 def _pip(shown: str, program: str, args: Sequence[Arg]) -> PipCommand | None:
-    found = _sorted(args)
+    found = sort(args, OPTIONS)
     action = found.action
     if action not in {"install", "uninstall", "wheel", "download", "sync"}:
         return None
@@ -164,52 +172,10 @@ def _pip(shown: str, program: str, args: Sequence[Arg]) -> PipCommand | None:
             found.lists.get("--requirement", []) + (found.names if action == "sync" else [])
         ),
         constraints=tuple(found.lists.get("--constraint", [])),
+        groups=tuple(found.lists.get("--group", [])),
+        selection=Selection(
+            extras=canonicals(one.text for one in found.lists.get("--extra", [])),
+            all_extras="--all-extras" in found.options,
+        ),
         options=found.options,
     )
-
-
-class _Sorted:
-    def __init__(self) -> None:
-        self.action = ""
-        self.names: list[Arg] = []
-        self.lists: dict[str, list[Arg]] = {}
-        self.options: dict[str, str] = {}
-
-    def option(self, name: str, value: Arg) -> None:
-        name = _SAME.get(name, name)
-        self.lists.setdefault(name, []).append(value)
-        self.options[name] = value.text
-
-
-def _sorted(args: Sequence[Arg]) -> _Sorted:
-    """Options apart from names; `-r x`, `-rx`, `-qr x`, `--requirement=x` are one."""
-    found, waiting = _Sorted(), list(args)
-    while waiting:
-        arg = waiting.pop(0)
-        name, inline = _option(arg)
-        if name is None:
-            if found.action:
-                found.names.append(arg)
-            else:
-                found.action = arg.text
-        elif inline is not None:
-            found.option(name, Arg(inline, arg.offset, arg.unknown))
-        elif name in _VALUES and waiting:
-            found.option(name, waiting.pop(0))
-        else:
-            found.options[name] = ""
-    return found
-
-
-def _option(arg: Arg) -> tuple[str | None, str | None]:
-    """The option's long name and the value in the same word."""
-    text = arg.text
-    if text.startswith("--"):
-        name, equals, value = text.partition("=")
-        return name, value if equals else None
-    if not text.startswith("-") or text == "-":
-        return None, None
-    for at, letter in enumerate(text[1:], 1):
-        if letter in _SHORT_VALUES:
-            return _SHORT_VALUES[letter], text[at + 1 :].removeprefix("=") or None
-    return text, None

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from pytest_tfdocker.locks.calls import Call
 from pytest_tfdocker.locks.launchers import past_options
 from pytest_tfdocker.locks.pip_command import PipCommand
+from pytest_tfdocker.locks.project_command import OFF
 
 Place = str | None
 """An absolute folder; None: the interpreter's own site-packages."""
 
 _CONDA_ROOTS = ("/opt/conda", "/opt/miniconda3", "/opt/miniforge3", "/root/miniconda3")
 _CONDA_VARIABLES = ("MAMBA_ROOT_PREFIX", "CONDA_DIR", "CONDA_ROOT")
-_OFF = frozenset({"", "0", "no", "off", "false", "n", "f"})
 _VENV_VALUES = frozenset({"--prompt", "--python", "-p", "--cache-dir", "--app-data", "--seeder"})
 
 
@@ -26,7 +26,7 @@ def places(pip: PipCommand, call: Call, made: Collection[str] = ()) -> tuple[Pla
         return (call.path(asked),)
     if _is_set(pip, call, "user"):
         return tuple(f"{home}/.local" for home in _home(call))
-    if _is_set(pip, call, "system") or call.variables.get("UV_SYSTEM_PYTHON", "") not in _OFF:
+    if _is_set(pip, call, "system") or call.variables.get("UV_SYSTEM_PYTHON", "") not in OFF:
         return (None,)
     python = pip.options.get("--python") or _variable(pip, call, "python") or _program(pip)
     if "/" in python:
@@ -34,7 +34,7 @@ def places(pip: PipCommand, call: Call, made: Collection[str] = ()) -> tuple[Pla
     conda = call.conda or call.variables.get("CONDA_DEFAULT_ENV")
     if conda:
         return tuple(_of_conda(conda, call))
-    return _of_surroundings(pip, call, made)
+    return of_surroundings(call, made, is_uv=pip.is_uv)
 
 
 def environment_made(call: Call) -> str | None:
@@ -69,20 +69,23 @@ def _program(pip: PipCommand) -> str:
 
 
 def _is_set(pip: PipCommand, call: Call, name: str) -> bool:
-    return f"--{name}" in pip.options or _variable(pip, call, name).lower() not in _OFF
+    return f"--{name}" in pip.options or _variable(pip, call, name).lower() not in OFF
 
 
-def _home(call: Call) -> Iterator[str]:
-    """PYTHONUSERBASE aside, which names .local itself; a number says nothing of a home."""
-    base = call.variables.get("PYTHONUSERBASE", "")
-    if base:
-        yield base.removesuffix("/.local")
-    elif call.variables.get("HOME"):
+def homes(call: Call) -> Iterator[str]:
+    """Of the user that it runs as; a number says nothing of one."""
+    if call.variables.get("HOME"):
         yield call.variables["HOME"]
     elif call.user in {"root", "0", ""}:
         yield "/root"
     elif not call.user.isdigit():
         yield f"/home/{call.user}"
+
+
+def _home(call: Call) -> Iterator[str]:
+    """As `homes`, but for PYTHONUSERBASE, which names .local itself."""
+    base = call.variables.get("PYTHONUSERBASE", "")
+    yield from [base.removesuffix("/.local")] if base else homes(call)
 
 
 def _of_interpreter(path: str) -> Place:
@@ -103,12 +106,12 @@ def _of_conda(name: str, call: Call) -> Iterator[Place]:
         yield from (f"{root}/envs/{name}" for root in dict.fromkeys([*told, *_CONDA_ROOTS]))
 
 
-def _of_surroundings(pip: PipCommand, call: Call, made: Collection[str]) -> tuple[Place, ...]:
+def of_surroundings(call: Call, made: Collection[str], *, is_uv: bool) -> tuple[Place, ...]:
     """The environment that is active or nearest; where none is, the interpreter's own folder."""
     near = [posixpath.join(folder, ".venv") for folder in _upwards(call.folder)]
     if call.variables.get("VIRTUAL_ENV"):
         return (call.variables["VIRTUAL_ENV"],)
-    if pip.is_uv and (there := [one for one in near if one in made]):
+    if is_uv and (there := [one for one in near if one in made]):
         return (there[0],)
     on_path = [
         one
@@ -117,8 +120,8 @@ def _of_surroundings(pip: PipCommand, call: Call, made: Collection[str]) -> tupl
     ]
     if there := [one for one in on_path if one in made]:
         return (there[0],)
-    others: list[Place] = [*on_path[:1], None, *(near if pip.is_uv else [])]
-    if call.user not in {"root", "0", ""} and not pip.is_uv:
+    others: list[Place] = [*on_path[:1], None, *(near if is_uv else [])]
+    if call.user not in {"root", "0", ""} and not is_uv:
         # pip installs for the user where the interpreter's own folder can't be written
         others += [f"{home}/.local" for home in _home(call)]
     return tuple(others)

@@ -9,17 +9,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.graph import Ways, marker_of, settled
+from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
-from pytest_tfdocker.locks.poetry_project import MAIN, optional_groups
+from pytest_tfdocker.locks.poetry_project import BROKEN, MAIN, optional_groups
 from pytest_tfdocker.locks.poetry_walk import Walk
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection
 from pytest_tfdocker.settings.toml_lines import find_lines
 
-BROKEN = (TypeError, ValueError, AttributeError, LookupError)
-"""What is raised of what is not as Poetry writes it."""
 NO_PROJECT = (
     "a lock of before Poetry 2.1 needs the pyproject.toml, which is not beside it: "
     "it tells what is for development"
@@ -87,8 +85,9 @@ def _told(package: Mapping[str, Any], selection: Selection, optional: frozenset[
         taken = selection.takes_group(group, default=group not in optional)
         if selection.project if group == MAIN else taken:
             marker = markers.get(group) if isinstance(markers, Mapping) else markers
-            text = settled(str(marker), selection.takes_extra) if marker else None
-            ways.add(frozenset([text] if text else []))
+            text = settled(str(marker), selection.takes_extra) if marker else HOLDS
+            if text != FAILS:
+                ways.add(frozenset([text]) - {HOLDS})
     return frozenset(ways)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.graph import FAILS, HOLDS
+from pytest_tfdocker.locks.graph import FAILS, HOLDS, known
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
@@ -113,7 +113,10 @@ class _Asked(NamedTuple):
 
     def settled(self, marker: object) -> str | None:
         """The marker with the answers in place."""
-        return None if marker is None else _CHOICE.sub(self._answer, str(marker))
+        if marker is None:
+            return None
+        answered = known(_CHOICE.sub(self._answer, str(marker)))
+        return None if answered == HOLDS else answered
 
     def _answer(self, found: re.Match[str]) -> str:
         name = found["name"]

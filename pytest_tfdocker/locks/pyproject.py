@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement
 from pytest_tfdocker.locks.lock_file import read_toml, table
+from pytest_tfdocker.locks.poetry_project import poetry_table
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical, canonicals
 from pytest_tfdocker.settings.toml_lines import Path as Keys
@@ -29,7 +30,8 @@ def read_project(
 ) -> Contents:
     """Dependencies, extras and groups that are asked for; `name`: the file's, as the user has it.
 
-    One that can't be read is a problem. What includes another is followed, once.
+    Poetry's own tables are read with those of the standards. One that can't be read is a problem.
+    What includes another is followed, once.
     """
     read = read_toml(path, name)
     if isinstance(read, Contents):
@@ -41,6 +43,7 @@ def read_project(
     for one in texts:
         source = Source(name, lines.find(one), installed_by)
         found.append(_contents(one.text, source, tables.name))
+    found.append(poetry_table(told, selection, name, lines.of_key, installed_by))
     for at, reason in tables.problems.items():
         source = Source(name, lines.of_key(at), installed_by)
         found.append(Contents(problems=(problem(source, _shown(at), reason),)))

@@ -44,6 +44,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     changed: tuple[Path, ...] = ()
     """Files of the build context that the build writes before it reads them."""
+    own_extras: tuple[str, ...] = ()
+    """Of the project itself, where it is installed from its folder: `pip install .[gpu]`."""
 
 
 def merged(parts: Iterable[Contents]) -> Contents:
@@ -56,6 +58,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),
         changed=tuple(one for part in every for one in part.changed),
+        own_extras=tuple(one for part in every for one in part.own_extras),
     )
 
 

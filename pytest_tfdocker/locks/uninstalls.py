@@ -16,6 +16,8 @@ class Part(msgspec.Struct):
     index: int
     places: tuple[Place, ...]
     contents: Contents
+    of_project: bool = False
+    """Whether a tool such as `uv sync` installs it from a lock."""
 
 
 class Uninstalls:

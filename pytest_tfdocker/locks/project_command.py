@@ -1,0 +1,197 @@
+"""The command lines of `uv sync`, `poetry install` and `pipenv sync`."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from pytest_tfdocker.dockerfile.shell import Arg
+from pytest_tfdocker.locks.options import Options, Sorted, sort
+from pytest_tfdocker.locks.selection import Selection, canonicals
+
+OFF = frozenset({"", "0", "no", "off", "false", "n", "f"})
+"""Values of an environment variable that leave an option out."""
+# uv 0.5 to 0.13: `uv sync --help`
+_UV = Options(
+    values=frozenset(
+        """--allow-insecure-host --cache-dir --color --config-file --config-setting
+        --config-settings-package --default-index --directory --exclude-newer
+        --exclude-newer-package --extra --extra-index-url --find-links --fork-strategy --group
+        --index --index-strategy --index-url --keyring-provider --link-mode --no-binary-package
+        --no-build-isolation-package --no-build-package --no-editable-package --no-extra
+        --no-group --no-install-package --no-sources-package --only-group --output-format
+        --package --prerelease --prerelease-package --project --python --python-platform
+        --refresh-package --reinstall-package --resolution --script --upgrade-group
+        --upgrade-package""".split()  # noqa: SIM905
+    ),
+    short={
+        "C": "--config-setting",
+        "P": "--upgrade-package",
+        "f": "--find-links",
+        "i": "--index-url",
+        "p": "--python",
+    },
+)
+# Poetry 1.0 to 2.5: `poetry install --help`
+_POETRY = Options(
+    values=frozenset({"--without", "--with", "--only", "--extras", "--project", "--directory"}),
+    short={"E": "--extras", "P": "--project", "C": "--directory"},
+)
+# pipenv 2018 to 2026: `pipenv install --help`, `pipenv sync --help`
+_PIPENV = Options(
+    values=frozenset(
+        """--categories --config-settings --editable --extra-pip-args --extras --index
+        --pypi-mirror --python --requirements --resolver""".split()  # noqa: SIM905
+    ),
+    short={"e": "--editable", "i": "--index", "r": "--requirements"},
+    same={"--requirement": "--requirements"},
+)
+_TOOLS: Mapping[str, tuple[Options, frozenset[str]]] = {
+    "uv": (_UV, frozenset({"sync"})),
+    "poetry": (_POETRY, frozenset({"install", "sync"})),
+    "pipenv": (_PIPENV, frozenset({"install", "sync"})),
+}
+"""And the verbs that install what a project's lock has."""
+_CHOOSING = frozenset(
+    """--extra --no-extra --group --no-group --only-group --package --no-install-package --without
+    --with --only --extras --categories""".split()  # noqa: SIM905
+)
+
+
+class ProjectCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a tool that installs a project from its lock."""
+
+    tool: str
+    """"uv", "poetry" or "pipenv"."""
+    shown: str
+    """"uv sync", for people."""
+    selection: Selection
+    exact: bool
+    """Whether it takes away what is not asked for."""
+    without: frozenset[str] = frozenset()
+    """Distributions that are left out, by canonical name."""
+    names: tuple[Arg, ...] = ()
+    editables: tuple[Arg, ...] = ()
+    files: tuple[Arg, ...] = ()
+    """Requirement files that pipenv takes in."""
+    options: dict[str, str] = {}
+    unknown: Arg | None = None
+    """A value that chooses what is installed, and isn't known here."""
+
+
+def project_command(args: Sequence[Arg], variables: Mapping[str, str]) -> ProjectCommand | None:
+    """What a command without its launchers installs of a project; None where it is none of these.
+
+    `variables`: what it sees.
+    """
+    tool, rest = _tool(args)
+    if tool is None:
+        return None
+    options, verbs = _TOOLS[tool]
+    found = sort(rest, options)
+    if found.action not in verbs:
+        return None
+    chosen = [one for name in _CHOOSING for one in found.lists.get(name, [])]
+    return ProjectCommand(
+        tool=tool,
+        shown=f"{tool} {found.action}",
+        selection=_SELECTED[tool](found, variables),
+        exact=_is_exact(tool, found),
+        without=canonicals(_values(found, "--no-install-package")),
+        names=tuple(found.names),
+        editables=tuple(found.lists.get("--editable", [])),
+        files=tuple(found.lists.get("--requirements", [])),
+        options=found.options,
+        unknown=next((one for one in chosen if one.unknown), None),
+    )
+
+
+def is_set(variables: Mapping[str, str], name: str) -> bool:
+    """Whether a variable of the environment turns something on."""
+    return variables.get(name, "").lower() not in OFF
+
+
+def _tool(args: Sequence[Arg]) -> tuple[str | None, Sequence[Arg]]:
+    """By its name, or as a module of Python's."""
+    if not args:
+        return None, args
+    name, words = posixpath.basename(args[0].text), [arg.text for arg in args]
+    if re.fullmatch(r"python[\d.]*", name) and "-m" in words[1:-1]:
+        at = words.index("-m", 1) + 1
+        return (words[at], args[at + 1 :]) if words[at] in _TOOLS else (None, args)
+    return (name, args[1:]) if name in _TOOLS else (None, args)
+
+
+def _is_exact(tool: str, found: Sorted) -> bool:
+    if tool == "uv":
+        return "--inexact" not in found.options
+    if tool == "poetry":
+        return found.action == "sync" or "--sync" in found.options
+    return "--clean" in found.options
+
+
+def _uv(found: Sorted, variables: Mapping[str, str]) -> Selection:
+    only = [*_values(found, "--only-group"), *(["dev"] if "--only-dev" in found.options else [])]
+    no_default = "--no-default-groups" in found.options or is_set(variables, "UV_NO_DEFAULT_GROUPS")
+    no_dev = "--no-dev" in found.options or is_set(variables, "UV_NO_DEV")
+    dev = ["dev"] if "--dev" in found.options else []
+    return Selection(
+        project=not only,
+        extras=canonicals(_values(found, "--extra")),
+        all_extras="--all-extras" in found.options,
+        without_extras=canonicals(_values(found, "--no-extra")),
+        groups=canonicals([*only, *dev, *_values(found, "--group")]),
+        all_groups="--all-groups" in found.options,
+        default_groups=not (only or no_default),
+        without_groups=canonicals([*_values(found, "--no-group"), *(["dev"] if no_dev else [])]),
+        packages=canonicals(_values(found, "--package")),
+        all_packages="--all-packages" in found.options,
+    )
+
+
+def _poetry(found: Sorted, _variables: Mapping[str, str]) -> Selection:
+    only = _split(found, "--only")
+    without = _split(found, "--without") + (["dev"] if "--no-dev" in found.options else [])
+    if "--only-root" in found.options:
+        return Selection(project=False)
+    extras = canonicals(_split(found, "--extras"))
+    all_extras = "--all-extras" in found.options
+    if only:
+        asked = canonicals(only)
+        return Selection(
+            project="main" in asked, extras=extras, all_extras=all_extras, groups=asked
+        )
+    return Selection(
+        project="main" not in without,
+        extras=extras,
+        all_extras=all_extras,
+        groups=canonicals(_split(found, "--with")),
+        all_groups="--all-groups" in found.options,
+        default_groups=True,
+        without_groups=canonicals(without),
+    )
+
+
+def _pipenv(found: Sorted, variables: Mapping[str, str]) -> Selection:
+    """A Pipfile calls two of the categories other than its lock does."""
+    named = _split(found, "--categories") or variables.get("PIPENV_DEFAULT_CATEGORIES", "").split()
+    every = "--all" in found.options
+    if named and not every:
+        as_in_lock = {"packages": "default", "dev-packages": "develop"}
+        asked = canonicals(as_in_lock.get(one, one) for one in named)
+        return Selection(project="default" in asked, groups=asked)
+    dev = ["develop"] if found.options.keys() & {"--dev", "-d"} else []
+    return Selection(groups=canonicals([*dev, *_split(found, "--extras")]), all_groups=every)
+
+
+_SELECTED = {"uv": _uv, "poetry": _poetry, "pipenv": _pipenv}
+
+
+def _values(found: Sorted, option: str) -> Iterable[str]:
+    return [one.text for one in found.lists.get(option, [])]
+
+
+def _split(found: Sorted, option: str) -> list[str]:
+    """Of an option whose one value may hold several: by commas or white space."""
+    return [one for text in _values(found, option) for one in re.split(r"[,\s]+", text) if one]
