@@ -197,7 +197,9 @@ class _Installs:
 
 
 def _installer(call: Call) -> PipCommand | ProjectCommand | Unread | None:
-    return project_command(call.args, call.variables) or pip_command(call.args)
+    """`uv run` installs the project before it runs what may be an installer itself."""
+    inner = project_command(call.args, call.variables) or pip_command(call.args)
+    return inner or project_command(call.command.args, call.variables)
 
 
 def _wheel_folder(call: Call, pip: PipCommand) -> str:

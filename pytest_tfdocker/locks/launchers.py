@@ -39,7 +39,10 @@ _AS_ANOTHER = frozenset({"sudo", "doas", "runuser"})
 _RUNNERS = frozenset({"conda", "mamba", "micromamba", "uv", "poetry", "pipenv", "pdm", "hatch"})
 _CONDAS = frozenset({"conda", "mamba", "micromamba"})
 _RUNNER_VALUES = frozenset(
-    {"-n", "--name", "-p", "--prefix", "--python", "--project", "--directory", "--cwd", "--with"}
+    """-n --name -p --prefix --python --project --directory --cwd -w --with --with-editable
+    --with-requirements --env-file --extra --no-extra --group --no-group --only-group --package
+    --index --default-index -i --index-url --extra-index-url -f --find-links --python-platform
+    --link-mode --cache-dir --config-file""".split()  # noqa: SIM905
 )
 
 
@@ -56,6 +59,11 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self, user=self.user or outer.user, conda=self.conda or outer.conda
         )
+
+
+def before_command(args: Sequence[Arg]) -> Sequence[Arg]:
+    """Of `uv run [options] command …`: the words before the command."""
+    return args[: len(args) - len(past_options(args[2:], _RUNNER_VALUES))]
 
 
 def launched(args: Sequence[Arg]) -> Launched:

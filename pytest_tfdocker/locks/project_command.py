@@ -1,4 +1,4 @@
-"""The command lines of `uv sync`, `poetry install` and `pipenv sync`."""
+"""The command lines of `uv sync`, `uv run`, `poetry install` and `pipenv sync`."""
 
 import posixpath
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from pytest_tfdocker.dockerfile.shell import Arg
+from pytest_tfdocker.locks.launchers import before_command
 from pytest_tfdocker.locks.options import Options, Sorted, sort
 from pytest_tfdocker.locks.selection import Selection, canonicals
 
@@ -20,10 +21,10 @@ _UV = Options(
         --exclude-newer-package --extra --extra-index-url --find-links --fork-strategy --group
         --index --index-strategy --index-url --keyring-provider --link-mode --no-binary-package
         --no-build-isolation-package --no-build-package --no-editable-package --no-extra
-        --no-group --no-install-package --no-sources-package --only-group --output-format
+        --env-file --no-group --no-install-package --no-sources-package --only-group --output-format
         --package --prerelease --prerelease-package --project --python --python-platform
         --refresh-package --reinstall-package --resolution --script --upgrade-group
-        --upgrade-package""".split()  # noqa: SIM905
+        --upgrade-package --with --with-editable --with-requirements""".split()  # noqa: SIM905
     ),
     short={
         "C": "--config-setting",
@@ -31,6 +32,7 @@ _UV = Options(
         "f": "--find-links",
         "i": "--index-url",
         "p": "--python",
+        "w": "--with",
     },
 )
 # Poetry 1.0 to 2.5: `poetry install --help`
@@ -48,7 +50,7 @@ _PIPENV = Options(
     same={"--requirement": "--requirements"},
 )
 _TOOLS: Mapping[str, tuple[Options, frozenset[str]]] = {
-    "uv": (_UV, frozenset({"sync"})),
+    "uv": (_UV, frozenset({"sync", "run"})),
     "poetry": (_POETRY, frozenset({"install", "sync"})),
     "pipenv": (_PIPENV, frozenset({"install", "sync"})),
 }
@@ -88,9 +90,11 @@ def project_command(args: Sequence[Arg], variables: Mapping[str, str]) -> Projec
     tool, rest = _tool(args)
     if tool is None:
         return None
+    if tool == "uv" and [one.text for one in rest[:1]] == ["run"]:
+        rest = before_command(args)[1:]
     options, verbs = _TOOLS[tool]
     found = sort(rest, options)
-    if found.action not in verbs:
+    if found.action not in verbs or (found.action == "run" and not _syncs(found, variables)):
         return None
     chosen = [one for name in _CHOOSING for one in found.lists.get(name, [])]
     return ProjectCommand(
@@ -123,9 +127,17 @@ def _tool(args: Sequence[Arg]) -> tuple[str | None, Sequence[Arg]]:
     return (name, args[1:]) if name in _TOOLS else (None, args)
 
 
+def _syncs(found: Sorted, variables: Mapping[str, str]) -> bool:
+    """Whether `uv run` installs the project first, as it does unless it is told not to."""
+    told = found.options.keys() & {"--no-sync", "--no-project", "--isolated", "--script", "-s"}
+    return not (told or is_set(variables, "UV_NO_SYNC") or is_set(variables, "UV_NO_PROJECT"))
+
+
 def _is_exact(tool: str, found: Sorted) -> bool:
     if tool == "uv":
-        return "--inexact" not in found.options
+        return "--exact" in found.options or (
+            found.action == "sync" and "--inexact" not in found.options
+        )
     if tool == "poetry":
         return found.action == "sync" or "--sync" in found.options
     return "--clean" in found.options

@@ -74,6 +74,8 @@ class Synced(Here):
 
     def _project(self) -> Contents:
         located = self._located()
+        if located is None and self.command.shown == "uv run":
+            return Contents()  # without a project it installs nothing
         if located is None:
             names = " and no ".join(_FILES[self.command.tool])
             return self.note(f"{self.command.shown}: no {names} is copied from the build context")
