@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from pytest_tfdocker.checks import conflicts, parity, pinned
+from pytest_tfdocker.checks import conflicts, hashes, parity, pinned
 from pytest_tfdocker.checks.check import Facts, check_id
 from pytest_tfdocker.checks.comparison import Comparison, compare
 from pytest_tfdocker.checks.dependency import DependencyProblem
@@ -19,6 +19,7 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Verified,
     Waste,
 )
 from pytest_tfdocker.outcome import Collected
@@ -122,5 +123,12 @@ def _problems(
 ) -> tuple[DependencyProblem, ...] | None:
     if not isinstance(evidence, ImageEvidence):
         return None
-    facts = Facts(image=image, declared=session.declared(image), evidence=evidence)
-    return tuple(one for room in (pinned, parity, conflicts) for one in room.problems(facts))
+    facts = Facts(
+        image=image,
+        declared=session.declared(image),
+        evidence=evidence,
+        records=session.peek(("records", image.name), Verified | Absent),
+    )
+    return tuple(
+        one for room in (pinned, hashes, parity, conflicts) for one in room.problems(facts)
+    )

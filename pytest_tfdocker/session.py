@@ -38,11 +38,13 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Verified,
     Waste,
 )
 from pytest_tfdocker.evidence.smoke import run_smoke
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.evidence.verified import recall_verified
 from pytest_tfdocker.evidence.waste import recall_waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
@@ -252,6 +254,24 @@ class Session:
 
         return self._once(("download", image.name), Download | Absent, make)
 
+    def records(self, image: Image) -> Verified | Absent:
+        """Installed files, compared with what was installed. Reads all of them, once a run."""
+        evidence = self.evidence(image)
+
+        def make() -> Verified | Absent:
+            if image.is_file:
+                return Absent(reason="installed files are not compared in an image that is a file")
+            return recall_verified(
+                self.store,
+                self.connect(),
+                evidence,
+                run_id=self.run_id,
+                python=image.settings.python,
+                doing=self._doing,
+            )
+
+        return self._once(("records", image.name), Verified | Absent, make)
+
     def imports(self, image: Image) -> Imports | Absent:
         """Every module that the settings ask for, or that the image's frameworks bring."""
 
@@ -342,6 +362,7 @@ class Session:
             gpu=self.gpu(image) if "gpu" in needs else None,
             run=self.smoke(image, parameter) if "run" in needs and parameter else None,
             download=self.download(image) if is_download else None,
+            records=self.records(image) if "records" in needs else None,
         )
 
     @contextmanager

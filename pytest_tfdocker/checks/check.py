@@ -14,12 +14,13 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Verified,
     Waste,
 )
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
-Part = Literal["image", "base", "imports", "effective", "gpu", "run", "download"]
+Part = Literal["image", "base", "imports", "effective", "gpu", "run", "download", "records"]
 """`image` is gathered with every other part; `base` is the inventory of the final FROM,
 `download` is gathered for the parameter of that name alone."""
 
@@ -38,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     gpu: Gpu | Absent | None = None
     run: Run | Absent | None = None
     download: Download | Absent | None = None
+    records: Verified | Absent | None = None
+    """Installed files, compared with what was installed."""
     waste: Waste | Absent | None = None
     """Slow to gather: only for a check that wants it once it has judged."""
 

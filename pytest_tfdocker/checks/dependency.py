@@ -35,6 +35,8 @@ Kind = Literal[
 ]
 SEEDS = frozenset({"pip", "setuptools", "wheel", "pkg-resources", "distribute"})
 """What venv, virtualenv and the official Python images put into every environment."""
+VCS = ("git+", "hg+", "svn+", "bzr+")
+"""How URLs of repositories begin."""
 OS_INSTALLERS = frozenset({"dpkg", "apk", "rpm"})
 
 _MARKER_NAMES = (
@@ -89,6 +91,7 @@ class Installed:
         self.executable = evidence.interpreter.executable
         self.every = evidence.distributions.installed
         self.others = evidence.distributions.others
+        self.elsewhere = evidence.distributions.elsewhere
         self.base = evidence.base
         self.by_name: dict[str, Distribution] = {}
         for one in self.every:

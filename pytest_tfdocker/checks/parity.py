@@ -14,12 +14,15 @@ from pytest_tfdocker.checks.dependency import (
     cannot_compare,
     direct_url,
     exact_version,
+    listed,
     names_of,
     none_here,
     not_followed,
     satisfies,
     shown_distribution,
 )
+from pytest_tfdocker.checks.elsewhere import find_elsewhere, wrong_environment
+from pytest_tfdocker.checks.replaced import by_instruction, find_rival
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.evidence.records import Distribution
@@ -40,8 +43,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Version, specifier, URL or commit."""
     seen: str | None
     """The same of what is installed; None where nothing is."""
-    replaced_by: Requirement | None = None
-    """Another requirement of that name, which what is installed does meet."""
+    replaced_by: str | None = None
+    """What put it there, for people: "Dockerfile:11 pip install -U accelerate"."""
 
 
 def plan(_image: Image, _declared: Declared) -> list[str | None]:
@@ -61,12 +64,21 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
         first = declared.problems[0]
         reason = f"nothing could be read: {printable(first.source.file)}: {first.reason}"
         return skipped(shorten(printable(reason), HEADLINE_WIDTH))
-    differences = _differences(active, installed)
+    elsewhere = find_elsewhere(active, installed)
+    if elsewhere is not None:
+        return wrong_environment(facts, elsewhere)
+    return _compared(facts, active, installed)
+
+
+def _compared(facts: Facts, active: Sequence[Requirement], installed: Installed) -> Verdict:
+    declared = facts.declared
+    differences = _differences(facts, active, installed)
     unexpected = find_unexpected(facts, installed)
     total = len(names_of(active))
     details = (
         *_rows(differences, unexpected),
-        *_elsewhere(differences, total, installed),
+        *_looked_in(differences, total, installed),
+        *_absent(facts, active, installed),
         *unexpected.notes(),
         *bounded(not_followed(declared)),
         *_mend(differences, unexpected),
@@ -77,36 +89,61 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
         return failed(headline, *details, measured=count, budget=0)
     if not active:
         return none_here(declared)
-    headline = f"{total} of {total} as declared"
+    found = len(names_of([one for one in active if installed.find(one)]))
+    if not found:
+        return skipped("nothing that is declared is installed", *details)
+    headline = f"{found} of {total} as declared"
     return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
 
 
 def problems(facts: Facts) -> list[DependencyProblem]:
-    """Of kinds `missing`, `version`, `local-version` and `unexpected`."""
+    """Of kinds `missing`, `version`, `local-version` and `unexpected`.
+
+    Of a wrong environment one `missing` without a name: `wanted` is where what is declared stands.
+    """
     if facts.declared.nothing or absent_part(facts.evidence) is not None:
         return []
     installed = Installed(facts.evidence)
-    differences = _differences(installed.active(facts.declared.requirements), installed)
+    active = installed.active(facts.declared.requirements)
+    elsewhere = find_elsewhere(active, installed)
+    if elsewhere is not None:
+        wanted, found = elsewhere.folder, installed.executable
+        return [DependencyProblem(kind="missing", name="", wanted=wanted, found=found)]
     extra = [
         DependencyProblem(kind="unexpected", name=one.name, found=one.version, source=one.path)
         for one in find_unexpected(facts, installed).judged
     ]
-    return [_problem(one) for one in differences] + extra
+    return [_problem(one) for one in _differences(facts, active, installed)] + extra
 
 
-def _differences(active: Sequence[Requirement], installed: Installed) -> list[Difference]:
-    found = (_difference(one, installed.find(one)) for one in active)
-    return [_with_rival(one, active) for one in found if one is not None]
+def _differences(
+    facts: Facts, active: Sequence[Requirement], installed: Installed
+) -> list[Difference]:
+    found = [one for one in (_difference(one, installed.find(one)) for one in active) if one]
+    if facts.image.settings.dependencies.mode == "subset":
+        found = [one for one in found if one.kind != "missing"]
+    return [_with_cause(one, facts, active, installed) for one in found]
 
 
-def _with_rival(one: Difference, active: Sequence[Requirement]) -> Difference:
-    """An exact pin elsewhere is what put the other version there."""
-    version = one.found.version if one.found else None
-    for other in active:
-        rival = other.name == one.requirement.name and exact_version(other.specifier)
-        if rival and version and satisfies(version, other.specifier):
-            return msgspec.structs.replace(one, replaced_by=other)
-    return one
+def _with_cause(
+    one: Difference, facts: Facts, active: Sequence[Requirement], installed: Installed
+) -> Difference:
+    """An exact pin elsewhere, or a later instruction, is what put the other version there."""
+    if one.found is None:
+        return one
+    rival = find_rival(one.requirement, one.found, active)
+    if rival is not None:
+        return msgspec.structs.replace(one, replaced_by=printable(str(rival.source)))
+    cause = by_instruction(one.requirement, one.found, active, installed, facts)
+    return msgspec.structs.replace(one, replaced_by=cause)
+
+
+def _absent(facts: Facts, active: Sequence[Requirement], installed: Installed) -> Iterator[str]:
+    """What `subset` lets pass."""
+    gone = names_of([one for one in active if installed.find(one) is None])
+    if gone and facts.image.settings.dependencies.mode == "subset":
+        why = 'not installed (dependencies.mode = "subset")'
+        yield f"not judged: {len(gone)} {why}: {listed(gone)}"
 
 
 def _difference(one: Requirement, found: Distribution | None) -> Difference | None:
@@ -182,12 +219,11 @@ def _row(one: Difference) -> list[str]:
     if one.found is None or one.seen is None:
         return [*lines, "found  nothing of that name"]
     found = f"{one.found.name} {printable(one.seen)} in {printable(one.found.location)}"
-    rival = one.replaced_by
-    by = f"; replaced by {printable(str(rival.source))}" if rival else ""
+    by = f"; replaced by {one.replaced_by}" if one.replaced_by else ""
     return [*lines, f"found  {found}{by}"]
 
 
-def _elsewhere(
+def _looked_in(
     differences: Sequence[Difference], total: int, installed: Installed
 ) -> Iterator[str]:
     """Where most is missing, the interpreter may be the wrong one."""
@@ -215,7 +251,7 @@ def _mended(one: Difference) -> str:
     version = printable(one.found.version)
     written = f"lock {name} {version}" if source.is_lock else f"write {name}=={version} at {place}"
     if one.replaced_by:
-        return f"{written}, or delete {printable(str(one.replaced_by.source))}"
+        return f"{written}, or delete {one.replaced_by.partition(', where')[0]}"
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version
     if plain_wheel:
         return f"{written}, or install from the index that has {wanted}: PyPI has no local versions"

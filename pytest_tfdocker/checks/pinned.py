@@ -1,6 +1,7 @@
 """`pinned`: every declared requirement is an exact pin."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,6 +9,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.closure import Needed
 from pytest_tfdocker.checks.dependency import (
     SEEDS,
+    VCS,
     DependencyProblem,
     Installed,
     absent_part,
@@ -29,7 +31,6 @@ from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
 _COMMIT = re.compile(r"@([0-9a-f]{40}|[0-9a-f]{64})(#|$)")
 """A full SHA-1 or SHA-256 of a commit; anything shorter may also be a tag or a branch."""
-_VCS = ("git+", "hg+", "svn+", "bzr+")
 
 
 def plan(_image: Image, _declared: Declared) -> list[str | None]:
@@ -48,7 +49,7 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     if not active and not declared.problems:
         return none_here(declared)
     loose = _loose(active)
-    seeds = _loose_seeds(active)
+    seeds = loose_seeds(active)
     details = (*_rows(loose, declared, installed), *_notes(active, declared, installed))
     total = len(names_of(active)) - len(seeds)
     if not total and not declared.problems:
@@ -78,7 +79,7 @@ def why_loose(requirement: Requirement) -> str | None:
             return None
         prefix = "==" in requirement.specifier
         return "a prefix" if prefix else "a range" if requirement.specifier else "no version"
-    if url.startswith(_VCS):
+    if url.startswith(VCS):
         return None if _COMMIT.search(url) else "not a full commit"
     local = "://" not in url or url.startswith("file:")
     return None if local or requirement.hashes else "a URL without a hash"
@@ -86,18 +87,18 @@ def why_loose(requirement: Requirement) -> str | None:
 
 def _loose(active: list[Requirement]) -> list[Requirement]:
     """A name that one line pins is pinned, however many other lines name it."""
-    seeds = _loose_seeds(active)
+    seeds = loose_seeds(active)
     return [one for one in _unpinned_lines(active) if one.name not in seeds]
 
 
-def _loose_seeds(active: list[Requirement]) -> list[str]:
+def loose_seeds(active: Sequence[Requirement]) -> list[str]:
     """pip, setuptools and wheel as far as only the Dockerfile names them: its `--upgrade pip`."""
     loose = _unpinned_lines(active)
     written = {one.name for one in loose if not one.inline}
     return [name for name in names_of(loose) if name in SEEDS and name not in written]
 
 
-def _unpinned_lines(active: list[Requirement]) -> list[Requirement]:
+def _unpinned_lines(active: Sequence[Requirement]) -> list[Requirement]:
     pinned = {one.name for one in active if why_loose(one) is None}
     return [one for one in active if one.name not in pinned]
 
@@ -139,7 +140,7 @@ def _line_to_write(one: Requirement, found: Distribution | None) -> str:
     if one.url is None:
         exact = msgspec.structs.replace(one, specifier=f"=={found.version}")
         return shown(exact)
-    if direct and direct.commit and one.url.startswith(_VCS):
+    if direct and direct.commit and one.url.startswith(VCS):
         return shown(msgspec.structs.replace(one, url=_at_commit(one.url, direct.commit)))
     if direct and direct.hashes:
         name, digest = next(iter(direct.hashes.items()))
@@ -165,7 +166,7 @@ def _notes(active: list[Requirement], declared: Declared, installed: Installed) 
     ]
     if free:
         lines.append(f"pinned by no line, {len(free)} that others bring in: {listed(free)}")
-    seeds = _loose_seeds(active)
+    seeds = loose_seeds(active)
     if seeds:
         lines.append(f"not judged: {', '.join(seeds)} (environments are made with them)")
     idle = len(declared.requirements) - len(active)

@@ -30,6 +30,8 @@ class Unexpected(msgspec.Struct, frozen=True, kw_only=True):
     """Belong to the OS's package manager."""
     seeds: tuple[Distribution, ...] = ()
     allowed: tuple[Distribution, ...] = ()
+    more: tuple[Distribution, ...] = ()
+    """Let pass, since the image may hold more than what is declared."""
     untold: tuple[Distribution, ...] = ()
     """Not judged, since a part of what is declared could not be followed or read."""
     base_reason: str | None = None
@@ -46,6 +48,11 @@ class Unexpected(msgspec.Struct, frozen=True, kw_only=True):
             yield f"not judged: {_list(self.seeds)} (environments are made with them)"
         if self.allowed:
             yield f"allowed by dependencies.allow-extra: {_list(self.allowed)}"
+        if self.more:
+            yield (
+                f"not judged: {len(self.more)} declared nowhere "
+                f'(dependencies.mode = "superset"): {_list(self.more)}'
+            )
         if self.untold:
             yield (
                 f"not judged, since not all that is declared can be followed: {_list(self.untold)}"
@@ -66,6 +73,7 @@ def find_unexpected(facts: Facts, installed: Installed) -> Unexpected:
     base = facts.evidence.base
     return Unexpected(
         judged=tuple(judged) if followed else (),
+        more=tuple(sorts.get("more", [])),
         untold=() if followed else tuple(judged),
         base=len(sorts.get("base", [])),
         owned=len(sorts.get("owned", [])),
@@ -94,7 +102,9 @@ def _sort(one: Distribution, facts: Facts, installed: Installed) -> str:
     if one.name in SEEDS:
         return "seeds"
     allowed = any(fnmatchcase(one.name, canonical(name)) for name in settings.allow_extra)
-    return "allowed" if allowed else "judged"
+    if allowed:
+        return "allowed"
+    return "more" if settings.mode == "superset" else "judged"
 
 
 def _list(some: tuple[Distribution, ...]) -> str:

@@ -175,9 +175,11 @@ def report_from_inside(
     payload: bytes,
     run_id: str,
     python: str | None,
+    *,
+    key: str = "files",
 ) -> dict[str, Any] | Absent:
-    """What a program of the probe's, which tells of "files", reports. Raises EngineError."""
-    found = _first_that_starts(engine, image_id, config, payload, run_id, python)
+    """What a program of the probe's reports, which tells of `key`. Raises EngineError."""
+    found = _first_that_starts(engine, image_id, config, payload, run_id, python, key=key)
     if found is None:
         tried = ", ".join(_candidates(config, python))
         return Absent(
@@ -210,6 +212,7 @@ def _first_that_starts(
     run_id: str,
     python: str | None,
     *,
+    key: str = "files",
     read: Callable[[dict[str, Any]], object] | None = None,
 ) -> dict[str, Any] | None:
     """The probe's report, from the first Python that starts and is new enough.
@@ -217,7 +220,7 @@ def _first_that_starts(
     Else that it is too old; None where there is none. `read`: takes the listing that comes first,
     while the probe goes on; what it gives is "listed".
     """
-    too_old, first = None, "files" if read is None else "listing"
+    too_old, first = None, key if read is None else "listing"
     for candidate in _candidates(config, python):
         cookie = new_cookie()
         spec = ContainerSpec(
@@ -234,7 +237,7 @@ def _first_that_starts(
                 found = container.report(first, INVENTORY_SECONDS)
                 if read is not None and "listing" in found:
                     listed = read(found)
-                    found = {**container.report("files", INVENTORY_SECONDS), "listed": listed}
+                    found = {**container.report(key, INVENTORY_SECONDS), "listed": listed}
                 # The removal takes half as long as the walk, and nothing waits for it
                 engine.in_background(stack.pop_all().close)
             if "too_old" not in found:

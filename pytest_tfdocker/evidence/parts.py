@@ -1,5 +1,6 @@
 """From what was found in an image to the parts of its inventory, whoever has found it."""
 
+import posixpath
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,8 +83,20 @@ def inventory_of(
     return Inventory(
         files=files,
         interpreter=interpreter,
-        distributions=Distributions(installed=installed, others=encodable(found["others"])),
+        distributions=Distributions(
+            installed=installed,
+            others=encodable(found["others"]),
+            elsewhere=_elsewhere(found["elsewhere"]),
+        ),
     )
+
+
+def _elsewhere(found: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Names by folder."""
+    names: dict[str, list[str]] = {}
+    for one in encodable(found):
+        names.setdefault(posixpath.dirname(one["path"]), []).append(one["name"])
+    return names
 
 
 def _layer_of(scene: Scene, path: str) -> int | None:

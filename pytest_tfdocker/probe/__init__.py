@@ -18,6 +18,7 @@ _INVENTORY = (
     *("identical", "inventory"),
 )
 _SAMPLE = (*WALK, "sample")
+_RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
 _SUPERVISOR = ("lifeline", "cgroup", "child", "request", "supervisor")
 
 
@@ -52,6 +53,11 @@ def inventory_payload(plan: dict[str, object]) -> bytes:
 def sample_payload(plan: dict[str, object]) -> bytes:
     """Standard input of a sample of what a push would compress."""
     return _payload(_SAMPLE, "sample", plan, {})
+
+
+def records_payload(plan: dict[str, object]) -> bytes:
+    """Standard input of a comparison of installed files with their RECORD."""
+    return _payload(_RECORDS, "records", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

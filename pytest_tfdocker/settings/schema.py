@@ -71,6 +71,9 @@ class Dependencies(Table, frozen=True, kw_only=True):
     """Where what is declared stands, and how strictly it is taken."""
 
     files: list[str] | None = None
+    mode: Literal["exact", "subset", "superset"] = "exact"
+    """Whether the image may hold less than what is declared, or more."""
+    hashes: bool = False
     base: Literal["allow", "judge"] = "allow"
     allow_extra: list[str] = []
 

@@ -37,6 +37,8 @@ from pytest_tfdocker.evidence.records.python import (
     Import,
     Imports,
     Interpreter,
+    Verification,
+    Verified,
 )
 from pytest_tfdocker.evidence.records.run import (
     WHOLE_RUN,
@@ -75,6 +77,8 @@ __all__ = [
     "Record",
     "Run",
     "Uncompared",
+    "Verification",
+    "Verified",
     "Waste",
     "WastedFile",
     "WastedGroup",

@@ -52,7 +52,29 @@ class Distributions(Record, tag="distributions", frozen=True, kw_only=True):
 
     installed: list[Distribution]
     others: list[str] = []
-    """Other environments of the image that hold a site-packages: their prefixes."""
+    """Other folders of the image that hold distributions."""
+    elsewhere: dict[str, list[str]] = {}
+    """Each of these → the canonical names of what stands in it."""
+
+
+class Verification(Record, frozen=True, kw_only=True):
+    """The files that a distribution's RECORD has hashes of, counted."""
+
+    same: int
+    changed: int
+    gone: int
+    unread: int
+    late: int
+    """Not compared: time was up."""
+    paths: list[str] = []
+    """The first that are changed, in the image."""
+
+
+class Verified(Record, tag="verified", frozen=True, kw_only=True):
+    """Installed files, compared with what was installed."""
+
+    distributions: dict[str, Verification]
+    """By `Distribution.path`; those without a RECORD are left out."""
 
 
 class Import(Record, frozen=True, kw_only=True):

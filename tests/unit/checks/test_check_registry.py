@@ -10,6 +10,7 @@ def test_the_order_is_that_of_the_documentation():
         "package-size",
         "bloat",
         "pinned",
+        "hashes",
         "parity",
         "conflicts",
         "import",

@@ -1,0 +1,74 @@
+# PID 1 of a comparison: installed files against the hashes that their RECORD has of them.
+import base64
+import csv
+import hashlib
+import io
+import posixpath
+
+import tfdocker_distributions as distributions
+import tfdocker_lifeline as lifeline
+import tfdocker_tree as tree
+from tfdocker_clock import Clock
+
+PIECE_BYTES = 1 << 20
+MOST_SHOWN = 20
+
+
+class TimeIsUpError(Exception):
+    pass
+
+
+def main(plan, parts, report):
+    lifeline.hold(plan["deadline_seconds"])
+    report({"verified": verified(plan["paths"], Clock(plan["seconds"]))})
+
+
+def verified(paths, clock):
+    """By the path of a dist-info: how many files are as they were recorded, which are not, how many
+    are gone, how many can't be read or were not reached in time. Those without RECORD are left out."""
+    found = {}
+    for path in paths:
+        text = distributions.read_text(posixpath.join(path, "RECORD"))
+        if text is not None:
+            found[path] = of_one(posixpath.dirname(path), text, clock)
+    return found
+
+
+def of_one(location, text, clock):
+    counts = {"same": 0, "changed": 0, "gone": 0, "unread": 0, "late": 0}
+    shown = []
+    for row in distributions.safe_rows(csv.reader(io.StringIO(text, newline=""))):
+        algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
+        if not digest:  # RECORD itself, and what is compiled
+            continue
+        path = posixpath.normpath(posixpath.join(location, row[0]))
+        outcome = compared(path, algorithm, digest, clock)
+        counts[outcome] += 1
+        if outcome == "changed" and len(shown) < MOST_SHOWN:
+            shown.append(distributions.clean(path))
+    counts["paths"] = shown
+    return counts
+
+
+def compared(path, algorithm, digest, clock):
+    try:
+        found = digest_of(path, algorithm, clock)
+    except FileNotFoundError:
+        return "gone"
+    except TimeIsUpError:
+        return "late"
+    except (OSError, ValueError):  # ValueError: of a hash that this Python doesn't know
+        return "unread"
+    return "same" if found == digest.rstrip("=") else "changed"
+
+
+def digest_of(path, algorithm, clock):
+    state = hashlib.new(algorithm)
+    with tree.opened(path) as file:
+        piece = file.read(PIECE_BYTES)
+        while piece:
+            if clock.is_up():
+                raise TimeIsUpError
+            state.update(piece)
+            piece = file.read(PIECE_BYTES)
+    return base64.urlsafe_b64encode(state.digest()).rstrip(b"=").decode("ascii")
