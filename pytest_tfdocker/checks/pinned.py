@@ -48,16 +48,21 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     active = installed.active(declared.requirements)
     if not active and not declared.problems:
         return none_here(declared)
-    loose = _loose(active)
+    loose, free = _loose(active), _free(active, declared, installed)
     seeds = loose_seeds(active)
-    details = (*_rows(loose, declared, installed), *_notes(active, declared, installed))
+    details = (
+        *_rows(loose, declared, installed),
+        *bounded([_free_row(one) for one in free if one.by_lock]),
+        *_notes(active, declared, free),
+    )
     total = len(names_of(active)) - len(seeds)
     if not total and not declared.problems:
         return skipped(f"nothing is declared but {', '.join(seeds)}", *details)
-    if not loose and not declared.problems:
+    unlocked = [one for one in free if one.by_lock]
+    if not loose and not unlocked and not declared.problems:
         headline = f"{total} of {total} are pinned"
         return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
-    headline = _headline(loose, declared, total)
+    headline = _headline(loose, unlocked, declared, total)
     return failed(headline, *details, measured=len(problems(facts)), budget=0)
 
 
@@ -67,8 +72,20 @@ def problems(facts: Facts) -> list[DependencyProblem]:
     if absent_part(facts.evidence) is not None:
         return unreadable
     installed = Installed(facts.evidence)
-    loose = _loose(installed.active(facts.declared.requirements))
-    return [_unpinned(one, installed.find(one)) for one in loose] + unreadable
+    active = installed.active(facts.declared.requirements)
+    unlocked = [
+        DependencyProblem(
+            kind="unpinned",
+            name=one.found.name,
+            wanted=" → ".join(one.chain),
+            found=one.found.version,
+            source=one.found.path,
+        )
+        for one in _free(active, facts.declared, installed)
+        if one.by_lock
+    ]
+    loose = [_unpinned(one, installed.find(one)) for one in _loose(active)]
+    return [*loose, *unlocked, *unreadable]
 
 
 def why_loose(requirement: Requirement) -> str | None:
@@ -103,17 +120,57 @@ def _unpinned_lines(active: Sequence[Requirement]) -> list[Requirement]:
     return [one for one in active if one.name not in pinned]
 
 
-def _headline(loose: list[Requirement], declared: Declared, total: int) -> str:
+class Free(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution that others bring in, and no line pins."""
+
+    found: Distribution
+    chain: tuple[str, ...]
+    """Canonical names, from what is declared to it."""
+    by_lock: bool
+    """Whether a lock declares the first: it should have this too."""
+
+
+def _free(active: list[Requirement], declared: Declared, installed: Installed) -> list[Free]:
+    needed = Needed(installed, [(one.name, one.extras) for one in active])
+    locked = {one.name for one in active if one.source.is_lock}
+    told = {one.name for one in declared.requirements}
+    found = []
+    for name in needed.asked_by:
+        one = installed.by_name.get(name)
+        if one is not None and name not in told and _may_move(one, installed):
+            chain = _chain(name, needed)
+            found.append(Free(found=one, chain=chain, by_lock=chain[0] in locked))
+    return found
+
+
+def _chain(name: str, needed: Needed) -> tuple[str, ...]:
+    chain = [name]
+    while chain[0] in needed.asked_by:
+        chain.insert(0, needed.asked_by[chain[0]])
+    return tuple(chain)
+
+
+def _free_row(one: Free) -> str:
+    version = printable(f"{one.found.name}=={one.found.version}")
+    return f"{version} stands in no lock: {printable(' → '.join(one.chain))}; lock again"
+
+
+def _headline(
+    loose: list[Requirement], unlocked: list[Free], declared: Declared, total: int
+) -> str:
     names = names_of(loose)
     unread = len(declared.problems)
     parts = []
     if names:
         verb = "is" if len(names) == 1 else "are"
         parts.append(f"{len(names)} of {total} {verb} not pinned")
+    if unlocked:
+        parts.append(f"{len(unlocked)} that the lock lacks")
     if unread:
         what = "file" if all(map(_is_file, declared.problems)) else "line"
         parts.append(f"{unread} {what}{'s' if unread > 1 else ''} can't be read")
     told = [shown(loose[0])] if len(loose) == 1 else names
+    told += [one.found.name for one in unlocked]
     told = told or [_place(one) for one in declared.problems]
     return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
 
@@ -156,16 +213,15 @@ def _at_commit(url: str, commit: str) -> str:
     return f"{bare}@{commit}{sign}{fragment}"
 
 
-def _notes(active: list[Requirement], declared: Declared, installed: Installed) -> list[str]:
+def _notes(active: list[Requirement], declared: Declared, free: list[Free]) -> list[str]:
     lines = [f"declared in: {printable(listed(list(declared.sources)))} ({declared.reason})"]
-    needed = Needed(installed, [(one.name, one.extras) for one in active])
-    free = [
-        f"{one.name}=={printable(one.version)}"
-        for name in needed.asked_by
-        if (one := installed.by_name.get(name)) and _may_move(one, installed)
-    ]
-    if free:
-        lines.append(f"pinned by no line, {len(free)} that others bring in: {listed(free)}")
+    beside = [one for one in free if not one.by_lock]
+    if beside:
+        told = [
+            f"{one.found.name}=={printable(one.found.version)} ({' → '.join(one.chain[:-1])})"
+            for one in beside
+        ]
+        lines.append(f"pinned by no line, {len(beside)} that others bring in: {listed(told)}")
     seeds = loose_seeds(active)
     if seeds:
         lines.append(f"not judged: {', '.join(seeds)} (environments are made with them)")
