@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from pytest_tfdocker.checks.check import Facts
+from pytest_tfdocker.checks.placed import Environment
 from pytest_tfdocker.checks.verdict import Verdict, skipped
 from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Absent, Base, Distribution, ImageEvidence
@@ -89,6 +90,7 @@ class Installed:
         )
         self.python = self.environment["python_full_version"] or evidence.interpreter.version
         self.executable = evidence.interpreter.executable
+        self._here = Environment(evidence.interpreter.path)
         self.every = evidence.distributions.installed
         self.others = evidence.distributions.others
         self.elsewhere = evidence.distributions.elsewhere
@@ -114,8 +116,13 @@ class Installed:
         return by_url or self.by_name.get(requirement.name)
 
     def active(self, requirements: Iterable[Requirement]) -> list[Requirement]:
-        """Those whose marker holds in the image."""
-        return [one for one in requirements if self.holds(one.marker)]
+        """Those that its interpreter is meant to have, and whose marker holds in the image."""
+        return [one for one in self._here.here(requirements) if self.holds(one.marker)]
+
+    def away(self, requirements: Sequence[Requirement]) -> list[Requirement]:
+        """Those that were installed into another environment of the image."""
+        here = set(map(id, self._here.here(requirements)))
+        return [one for one in requirements if id(one) not in here]
 
     def holds(self, marker: str | None, extra: str = "") -> bool:
         """A marker that can't be evaluated holds: nothing is left out unseen."""
@@ -293,6 +300,15 @@ def listed(texts: Sequence[str], limit: int = 10) -> str:
     """The first few and how many more: "a, b, c and 4 more"."""
     more = len(texts) - limit
     return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def installed_elsewhere(declared: Declared, installed: "Installed") -> list[str]:
+    """A line of what the Dockerfile installs into another environment than the judged one."""
+    away = installed.away(declared.requirements)
+    if not away:
+        return []
+    told = [f"{one.name} ({printable(one.source.file)}:{one.source.line})" for one in away]
+    return [f"not judged: {len(away)} installed into another environment: {listed(told)}"]
 
 
 def not_followed(declared: Declared) -> list[str]:

@@ -14,6 +14,7 @@ from pytest_tfdocker.checks.dependency import (
     cannot_compare,
     direct_url,
     exact_version,
+    installed_elsewhere,
     listed,
     names_of,
     none_here,
@@ -80,6 +81,7 @@ def _compared(facts: Facts, active: Sequence[Requirement], installed: Installed)
         *_looked_in(differences, total, installed),
         *_absent(facts, active, installed),
         *unexpected.notes(),
+        *installed_elsewhere(declared, installed),
         *bounded(not_followed(declared)),
         *_mend(differences, unexpected),
     )

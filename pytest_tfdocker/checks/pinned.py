@@ -16,6 +16,7 @@ from pytest_tfdocker.checks.dependency import (
     cannot_compare,
     direct_url,
     exact_version,
+    installed_elsewhere,
     is_own_project,
     listed,
     names_of,
@@ -53,7 +54,7 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     details = (
         *_rows(loose, declared, installed),
         *bounded([_free_row(one) for one in free if one.by_lock]),
-        *_notes(active, declared, free),
+        *_notes(active, declared, free, installed),
     )
     total = len(names_of(active)) - len(seeds)
     if not total and not declared.problems:
@@ -213,7 +214,9 @@ def _at_commit(url: str, commit: str) -> str:
     return f"{bare}@{commit}{sign}{fragment}"
 
 
-def _notes(active: list[Requirement], declared: Declared, free: list[Free]) -> list[str]:
+def _notes(
+    active: list[Requirement], declared: Declared, free: list[Free], installed: Installed
+) -> list[str]:
     lines = [f"declared in: {printable(listed(list(declared.sources)))} ({declared.reason})"]
     beside = [one for one in free if not one.by_lock]
     if beside:
@@ -225,7 +228,9 @@ def _notes(active: list[Requirement], declared: Declared, free: list[Free]) -> l
     seeds = loose_seeds(active)
     if seeds:
         lines.append(f"not judged: {', '.join(seeds)} (environments are made with them)")
-    idle = len(declared.requirements) - len(active)
+    lines += installed_elsewhere(declared, installed)
+    away = len(installed.away(declared.requirements))
+    idle = len(declared.requirements) - len(active) - away
     if idle:
         lines.append(f"not judged: {idle} whose marker does not hold in the image")
     return [*lines, *bounded(not_followed(declared))]

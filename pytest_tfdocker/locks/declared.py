@@ -35,6 +35,9 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """Of a direct reference (PEP 508 `name @ url`): wheel, archive, VCS or path."""
     editable: bool = False
+    places: tuple[str | None, ...] = ()
+    """The environments of the image that it may have been installed into, as far as the Dockerfile
+    tells: folders, "/opt/venv"; None: the interpreter's own; (): it can't be told."""
     inline: bool = False
     """Whether an instruction of the Dockerfile names it itself, and no file does."""
     hashes: tuple[str, ...] = ()

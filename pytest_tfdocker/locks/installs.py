@@ -92,10 +92,16 @@ class _Installs:
             self._take_in(step)
         parts: list[Part] = []
         for step in steps:
-            contents = self._follow(step, parts)
+            contents = _placed(self._follow(step, parts), self._final(step))
             of_project = isinstance(step.installer, ProjectCommand)
             parts.append(Part(step.stage.index, step.places, contents, of_project))
         return merged(part.contents for part in parts)
+
+    def _final(self, step: _Step) -> tuple[Place, ...]:
+        """Where what it installs stands in the image in the end."""
+        states = self.reach.spread(step.stage.index, step.places)
+        found = {place for at, place in states if at in self.reach.chain}
+        return () if "" in found else tuple(sorted(found, key=str))
 
     def _steps(self, stage: Stage) -> Iterator[_Step]:
         """PATH may name an environment that only a later command makes."""
@@ -200,6 +206,13 @@ def _installer(call: Call) -> PipCommand | ProjectCommand | Unread | None:
     """`uv run` installs the project before it runs what may be an installer itself."""
     inner = project_command(call.args, call.variables) or pip_command(call.args)
     return inner or project_command(call.command.args, call.variables)
+
+
+def _placed(contents: Contents, places: tuple[Place, ...]) -> Contents:
+    requirements = tuple(
+        msgspec.structs.replace(one, places=places) for one in contents.requirements
+    )
+    return msgspec.structs.replace(contents, requirements=requirements)
 
 
 def _wheel_folder(call: Call, pip: PipCommand) -> str:

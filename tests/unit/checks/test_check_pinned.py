@@ -174,7 +174,8 @@ def test_what_others_bring_in_is_listed_and_not_failed(given, distribution):
     assert verdict.outcome == "passed"
     assert verdict.details == (
         "declared in: requirements.txt (dependencies.files)",
-        "pinned by no line, 2 that others bring in: sympy==1.14.0, mpmath==1.3.0",
+        "pinned by no line, 2 that others bring in: sympy==1.14.0 (torch), "
+        "mpmath==1.3.0 (torch → sympy)",
     )
 
 

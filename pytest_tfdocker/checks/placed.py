@@ -1,0 +1,48 @@
+"""Which of what is declared was installed into the environment that is judged."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+
+from pytest_tfdocker.locks.declared import Requirement
+
+TOOLS = frozenset(
+    """build conda conda-lock hatch micromamba pdm pip pip-tools pipenv pipx poetry
+    poetry-plugin-export setuptools uv virtualenv wheel""".split()  # noqa: SIM905
+)
+"""Installers: where they stand says nothing of where they install."""
+_OWN = re.compile(r"(/usr(/local)?|/opt/(conda|python|miniconda3|miniforge3|micromamba))(/.*)?")
+"""Prefixes of interpreters' own site-packages; an environment of venv's has another."""
+
+
+class Environment:
+    """The folders that the judged interpreter imports from."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        """`path`: its sys.path."""
+        self._sites = [one for one in path if one.endswith("-packages")]
+        self._path = path
+
+    def has(self, places: tuple[str | None, ...]) -> bool | None:
+        """Whether it imports from one of the places; None where that can't be told."""
+        if not places or not self._sites:
+            return None
+        return any(self._is_own() if one is None else self._holds(one) for one in places)
+
+    def _is_own(self) -> bool:
+        return any(_OWN.fullmatch(one) and "/envs/" not in one for one in self._sites)
+
+    def _holds(self, place: str) -> bool:
+        folder = posixpath.dirname(place) if place.endswith("/*") else place
+        return any(one == folder or one.startswith(folder.rstrip("/") + "/") for one in self._path)
+
+    def here(self, requirements: Iterable[Requirement]) -> list[Requirement]:
+        """Those that it was meant to have, in their order.
+
+        Where most were installed into another, all of them: then the wrong one is judged.
+        """
+        every = list(requirements)
+        away = [one for one in every if self.has(one.places) is False]
+        others = len({one.name for one in away} - TOOLS)
+        kept = [one for one in every if self.has(one.places) is not False]
+        return every if others and others > len({one.name for one in kept} - TOOLS) else kept
