@@ -199,7 +199,8 @@ def _notes(facts: Facts, installed: Installed) -> Iterator[str]:
     told = [verification for _, verification in _verified(facts, installed)]
     if told:
         same = sum(one.same for one in told)
-        yield f"compared with RECORD: {len(told)} distributions, {same} files are as installed"
+        noun = "distribution" if len(told) == 1 else "distributions"
+        yield f"compared with RECORD: {len(told)} {noun}, {same} files are as installed"
     for count, why in (
         (sum(one.gone for one in told), "are gone"),
         (sum(one.unread for one in told), "can't be read"),

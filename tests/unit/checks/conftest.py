@@ -11,14 +11,18 @@ from pytest_tfdocker.locks.declared import Declared
 def given(facts, evidence, distribution):
     """Facts of lines and of installed distributions, "torch 2.13.0"."""
 
-    def make(lines, *installed, settings=None, others=(), **changes):
+    def make(lines, *installed, settings=None, others=(), elsewhere=None, records=None, **changes):
         here = [
             one if not isinstance(one, str) else distribution(*one.split()) for one in installed
         ]
         there = evidence(
-            distributions=Distributions(installed=here, others=list(others)), **changes
+            distributions=Distributions(
+                installed=here, others=list(others), elsewhere=elsewhere or {}
+            ),
+            **changes,
         )
         declared = lines if isinstance(lines, Declared) else asked(*lines)
-        return facts({"dependencies": settings or {}}, declared=declared, evidence=there)
+        dependencies = {"dependencies": settings or {}}
+        return facts(dependencies, declared=declared, evidence=there, records=records)
 
     return make

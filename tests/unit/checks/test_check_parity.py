@@ -466,3 +466,76 @@ def test_the_documents_example_is_what_the_check_says(given, distribution):
     verdict = CHECK.judge(given(lines, *installed, "apt-tools 1.0", base=base), None)
     example = f"FAILED Dockerfile::parity - {verdict.text}"
     assert example in (Path(__file__).parents[3] / "docs/checks/parity.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kinds"),
+    [
+        ("exact", {"missing", "version", "unexpected"}),
+        ("subset", {"version", "unexpected"}),
+        ("superset", {"missing", "version"}),
+    ],
+)
+def test_the_mode_says_what_may_be_less_or_more(given, mode, kinds):
+    lines = ["a==1", "b==1", "c==1"]
+    facts = given(lines, "a 1", "b 2", "extra 1.0", settings={"mode": mode})
+    assert {one.kind for one in parity.problems(facts)} == kinds
+    details = "\n".join(CHECK.judge(facts, None).details)
+    assert ('not judged: 1 not installed (dependencies.mode = "subset"): c' in details) is (
+        mode == "subset"
+    )
+    assert (
+        'not judged: 1 declared nowhere (dependencies.mode = "superset"): extra 1.0' in details
+    ) is (mode == "superset")
+
+
+def test_of_a_subset_that_has_nothing_nothing_can_be_told(given):
+    verdict = CHECK.judge(given(["a==1"], "pip 24.0", settings={"mode": "subset"}), None)
+    assert (verdict.outcome, verdict.headline) == (
+        "skipped",
+        "nothing that is declared is installed",
+    )
+
+
+def by_dockerfile(*lines):
+    """`pip install -r requirements.txt` in line 9; a line "11 accelerate" is the Dockerfile's."""
+    found = []
+    for one in asked(*(line.partition(" ")[2] for line in lines)).requirements:
+        at, _, _ = lines[one.source.line - 1].partition(" ")
+        source = (
+            Source("Dockerfile", int(at))
+            if int(at) > 9
+            else Source("requirements.txt", one.source.line, f"Dockerfile:{at} pip install -r")
+        )
+        found.append(msgspec.structs.replace(one, source=source))
+    return Declared(requirements=tuple(found), sources=("requirements.txt", "Dockerfile:11"))
+
+
+def test_the_layer_tells_which_instruction_replaced_it(given, distribution, evidence):
+    layers = [
+        *evidence().layers,
+        msgspec.structs.replace(
+            evidence().layers[1], instruction="RUN pip install -U accelerate", line=11
+        ),
+    ]
+    torch = distribution("torch", "2.9.0+cu128", layer=4)
+    facts = given(by_dockerfile("9 torch==2.9.0+cpu"), torch, layers=layers)
+    details = CHECK.judge(facts, None).details
+    assert details[1].endswith("; replaced by Dockerfile:11 pip install -U accelerate")
+    assert details[-1].endswith("or delete Dockerfile:11 pip install -U accelerate")
+    own = distribution("torch", "2.9.0+cu128", layer=1)
+    assert (
+        "replaced"
+        not in CHECK.judge(
+            given(by_dockerfile("9 torch==2.9.0+cpu"), own, layers=layers), None
+        ).text
+    )
+
+
+def test_without_layers_what_asks_for_it_tells(given, distribution):
+    accelerate = distribution("accelerate", "1.11.0", requires=["torch>=2"])
+    declared = by_dockerfile("9 torch==2.9.0+cpu", "11 accelerate")
+    details = CHECK.judge(given(declared, "torch 2.9.0+cu128", accelerate), None).details
+    assert details[1].endswith("; replaced by Dockerfile:11, where accelerate asks for it")
+    before = by_dockerfile("9 torch==2.9.0+cpu", "8 accelerate")
+    assert "replaced" not in CHECK.judge(given(before, "torch 2.9.0+cu128", accelerate), None).text

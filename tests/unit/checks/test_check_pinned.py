@@ -297,3 +297,23 @@ def test_nothing_but_an_upgraded_pip_skips(given):
 def test_nothing_is_not_pinned(given, lines, told):
     verdict = CHECK.judge(given(lines), None)
     assert (verdict.outcome, verdict.text) == ("skipped", told)
+
+
+def test_what_a_lock_lacks_fails_with_the_chain_to_it(given, distribution):
+    torch = distribution("torch", "2.13.0", requires=["sympy"])
+    sympy = distribution("sympy", "1.14.0", requires=["mpmath"])
+    locked = [
+        msgspec.structs.replace(one, source=Source("uv.lock", one.source.line))
+        for one in asked("torch==2.13.0", "sympy==1.14.0").requirements
+    ]
+    declared = Declared(requirements=tuple(locked), sources=("uv.lock",), reason="it is there")
+    facts = given(declared, torch, sympy, "mpmath 1.3.0")
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "failed"
+    assert verdict.text == (
+        "1 that the lock lacks: mpmath\n"
+        "  mpmath==1.3.0 stands in no lock: sympy → mpmath; lock again\n"
+        "  declared in: uv.lock (it is there)"
+    )
+    (problem,) = pinned.problems(facts)
+    assert (problem.kind, problem.name, problem.wanted) == ("unpinned", "mpmath", "sympy → mpmath")
