@@ -1,4 +1,4 @@
-"""Pipfile.lock: its default section, every entry at its line, as a requirement or a problem."""
+"""Pipfile.lock and Pipfile: what is asked for, every entry a requirement or a problem."""
 
 import json
 
@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_tfdocker.locks.discover import read_declared, read_files
-from pytest_tfdocker.locks.pipfile import read_pipfile_lock
+from pytest_tfdocker.locks.pipfile import read_pipfile, read_pipfile_lock
+from pytest_tfdocker.locks.selection import Selection
 from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -148,3 +149,72 @@ def test_any_table_gives_a_requirement_or_a_problem_for_each_entry(read, default
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_a_problem(read, data):
     assert read(data).problems
+
+
+CATEGORIES = {
+    "_meta": {},
+    "default": {"a": {"version": "==1"}, "shared": {"version": "==1"}},
+    "develop": {"b": {"version": "==2"}, "shared": {"version": "==1"}},
+    "docs": {"c": {"version": "==3"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("selection", "lines"),
+    [
+        (Selection(), {"a": 4, "shared": 7}),
+        (Selection(groups=frozenset({"develop"})), {"a": 4, "shared": 15, "b": 12}),
+        (Selection(project=False, groups=frozenset({"docs"})), {"c": 20}),
+        (Selection(all_groups=True), {"a": 4, "shared": 15, "b": 12, "c": 20}),
+    ],
+)
+def test_categories_are_groups(tmp_path, selection, lines):
+    path = tmp_path / "Pipfile.lock"
+    path.write_text(json.dumps(CATEGORIES, indent=4))
+    found = read_pipfile_lock(path, "Pipfile.lock", selection)
+    assert {one.name: one.source.line for one in found.requirements} == lines
+
+
+PIPFILE = """\
+[[source]]
+url = "https://example.org/simple"
+
+[packages]
+a = "*"
+b = { version = "==1", extras = ["x"], sys_platform = "== 'win32'", markers = "os_name == 'nt'" }
+c = { git = "https://h/c.git", ref = "main" }
+bad = 1
+worse = "^1"
+
+[dev-packages]
+d = "==4"
+
+[docs]
+e = "~=5.0"
+
+[requires]
+python_version = "3.11"
+"""
+
+
+def test_a_pipfile_declares_what_it_says(tmp_path):
+    path = tmp_path / "Pipfile"
+    path.write_text(PIPFILE)
+    found = read_pipfile(path, "Pipfile")
+    told = {one.name: (one.specifier, one.marker, one.url) for one in found.requirements}
+    assert told == {
+        "a": ("", None, None),
+        "b": ("==1", 'sys_platform == "win32" and os_name == "nt"', None),
+        "c": ("", None, "git+https://h/c.git@main"),
+    }
+    assert [(one.text, one.source.line) for one in found.problems] == [("bad", 8), ("worse", 9)]
+    every = read_pipfile(path, "Pipfile", Selection(all_groups=True))
+    assert {one.name for one in every.requirements} == {"a", "b", "c", "d", "e"}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text().map(str.encode) | st.binary())
+def test_any_bytes_of_a_pipfile_are_a_problem_or_nothing(tmp_path, data):
+    path = tmp_path / "Pipfile"
+    path.write_bytes(data)
+    assert read_pipfile(path, "Pipfile").requirements == ()
