@@ -125,8 +125,8 @@ def test_a_value_that_chooses_and_is_not_known_is_told():
 
 
 words = st.sampled_from(
-    ["uv", "sync", "run", "pip", "-m", "python", "poetry", "install", "pipenv", "--group", "-E"]
-    + ["--extra", "--extra=a", "-p", "--only", "--categories=", "--", "-", "", "--no-dev", "x"]
+    """uv sync run pip -m python poetry install pipenv --group -E --extra --extra=a -p --only
+    --categories= -- - --no-dev x""".split()  # noqa: SIM905
 )
 
 
