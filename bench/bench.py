@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import locks as declared
 import waste
 from images import CUDA, FILES, built, compare, on_image, ten_times_larger
 from measuring import Row, measure, show, timed, told
@@ -65,6 +66,11 @@ def layers(rounds: int) -> list[bool]:
     return [told(*target) for target in waste.compare(rounds)]
 
 
+def locks(rounds: int) -> list[bool]:
+    """A lock of 500 packages, 2,000 pins, 500 distributions: read and judged, beside pip list."""
+    return declared.compare(rounds)
+
+
 def cuda(rounds: int) -> list[bool]:
     """PyPI's torch for CUDA, 6 GB, only when asked for: evidence beside du, dive and syft."""
     with built("cuda", CUDA) as image:
@@ -77,6 +83,7 @@ PARTS: dict[str, Callable[[int], list[bool]]] = {
     "ten-times": ten_times,
     "starts": starts,
     "layers": layers,
+    "locks": locks,
 }
 
 

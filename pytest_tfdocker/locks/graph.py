@@ -32,9 +32,11 @@ def reach(
     """Each node → the ways that lead to it, of which one is enough; the nodes with too many."""
     reached: dict[Node, Ways] = {}
     lost: dict[Node, None] = {}
-    waiting: list[tuple[Node, Ways]] = [(one, ALWAYS) for one in roots]
+    onwards: dict[Node, list[Edge[Node]]] = {}
+    waiting: dict[Node, Ways] = dict.fromkeys(roots, ALWAYS)
     while waiting:
-        node, ways = waiting.pop()
+        node = next(iter(waiting))
+        ways = waiting.pop(node)
         before = reached.get(node, frozenset())
         joined = least(before | ways)
         if joined == before:
@@ -43,13 +45,15 @@ def reach(
             lost[node] = None
             continue
         reached[node] = joined
-        for edge in edges(node):
+        if node not in onwards:
+            onwards[node] = list(edges(node))
+        for edge in onwards[node]:
             onward = joined
             if edge.marker == FAILS:
                 continue
             if edge.marker not in {None, HOLDS}:
                 onward = frozenset(way | {str(edge.marker)} for way in joined)
-            waiting.append((edge.to, onward))
+            waiting[edge.to] = waiting.get(edge.to, frozenset()) | onward
     return {node: ways for node, ways in reached.items() if node not in lost}, list(lost)
 
 

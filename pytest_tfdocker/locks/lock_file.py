@@ -9,7 +9,9 @@ from typing import Any
 from pytest_tfdocker.locks.declared import Source
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.requirements import Contents
+from pytest_tfdocker.settings.toml_lines import find_lines, line_of
 
+_NAME = re.compile(r"name\s*=")
 _AT_LINE = re.compile(r"\(at line (\d+),")
 
 
@@ -21,6 +23,25 @@ def read_toml(path: Path, name: str) -> tuple[str, dict[str, Any]] | Contents:
         return text, tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         return unread(name, _line(error, text), reason_of(error))
+
+
+def package_lines(text: str, key: str, count: int) -> list[int]:
+    """The lines at which the packages of a lock are named; `key`: of their list.
+
+    By their look, as tools write them: to parse megabytes a second time takes as long as all else.
+    """
+    lines: list[int] = []
+    named = True
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith(f"[[{key}]]"):
+            lines.append(number)
+            named = False
+        elif not named and _NAME.match(line):
+            lines[-1], named = number, True
+    if len(lines) == count:
+        return lines
+    found = find_lines(text)
+    return [line_of(found, (key, at, "name")) or 1 for at in range(count)]
 
 
 def unread(name: str, line: int, reason: str) -> Contents:

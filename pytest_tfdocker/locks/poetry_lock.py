@@ -11,12 +11,11 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import read_toml, unread
+from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unread
 from pytest_tfdocker.locks.poetry_project import BROKEN, MAIN, optional_groups
 from pytest_tfdocker.locks.poetry_walk import Walk
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection
-from pytest_tfdocker.settings.toml_lines import find_lines
 
 NO_PROJECT = (
     "a lock of before Poetry 2.1 needs the pyproject.toml, which is not beside it: "
@@ -45,11 +44,13 @@ def read_poetry_lock(
         return unread(name, 1, NO_PROJECT)
     except BROKEN as error:
         return unread(name, 1, f"it is not as Poetry writes it: {error}")
-    lines, files = find_lines(text), _files_apart(told)
+    lines = package_lines(text, "package", len(packages))
+    files = _files_apart(told)
     found = [Contents(sources=(name,))]
-    for at in sorted(ways):
-        line = lines.get(("package", at, "name")) or lines.get(("package", at)) or 1
-        found.append(_contents(packages[at], ways[at], files, Source(name, line, installed_by)))
+    found += [
+        _contents(packages[at], ways[at], files, Source(name, lines[at], installed_by))
+        for at in sorted(ways)
+    ]
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),)) for one in dict.fromkeys(problems)
     ]

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, known
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import read_toml, unread
+from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection
 from pytest_tfdocker.settings.toml_lines import find_lines
@@ -41,7 +41,7 @@ def read_pylock(
         from packaging.pylock import Pylock  # noqa: PLC0415  of packaging 26 and newer
     except ImportError:
         return unread(name, 1, OLD_PACKAGING)
-    packages, lines = told.get("packages", []), find_lines(text)
+    packages = told.get("packages", [])
     head = {key: value for key, value in told.items() if key != "packages"}
     groups = told.get("default-groups")
     default = {str(one) for one in groups} if isinstance(groups, list) else set[str]()
@@ -51,11 +51,12 @@ def read_pylock(
     except Exception as error:  # noqa: BLE001  of what is no TOML of a lock it raises anything
         return unread(name, 1, str(error))
     if not isinstance(packages, list):
-        return unread(name, lines.get(("packages",), 1), "packages is no list")
+        line = find_lines(text).get(("packages",), 1)
+        return unread(name, line, "packages is no list")
+    lines = package_lines(text, "packages", len(packages))
     found = [Contents(sources=(name,))]
     for at, one in enumerate(packages):
-        line = next(filter(None, map(lines.get, _paths(at))), 1)
-        source = Source(name, line, installed_by)
+        source = Source(name, lines[at], installed_by)
         try:
             (package,) = Pylock.from_dict({**head, "packages": [_normalized(one)]}).packages
             found.append(Contents(requirements=(_requirement(package, source, asked),)))
@@ -70,10 +71,6 @@ def _normalized(package: Any) -> Any:
     """Whoever writes a name in another form means the same."""
     name = package.get("name") if isinstance(package, Mapping) else None
     return {**package, "name": canonicalize_name(name)} if isinstance(name, str) else package
-
-
-def _paths(at: int) -> tuple[tuple[str | int, ...], ...]:
-    return ("packages", at, "name"), ("packages", at), ("packages",)
 
 
 def _requirement(package: Any, source: Source, asked: "_Asked") -> Requirement:

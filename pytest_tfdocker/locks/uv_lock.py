@@ -12,11 +12,10 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach, settled
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import read_toml, table, unread
+from pytest_tfdocker.locks.lock_file import package_lines, read_toml, table, unread
 from pytest_tfdocker.locks.pyproject import uv_default_groups
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
-from pytest_tfdocker.settings.toml_lines import find_lines
 
 VERSION = 1
 OWN = ("virtual", "editable", "directory")
@@ -53,11 +52,10 @@ def read_uv_lock(
         absent = ", ".join(sorted(selection.packages))
         what = f"is {absent}" if absent else "is the project's own"
         return unread(name, 1, f"no package of it {what}")
-    lines = find_lines(text)
+    lines = package_lines(text, "package", len(packages))
     found = [Contents(sources=(name,))]
     for at, ways in sorted(graph.reached().items()):
-        line = lines.get(("package", at, "name")) or lines.get(("package", at)) or 1
-        found.append(_contents(packages[at], ways, Source(name, line, installed_by)))
+        found.append(_contents(packages[at], ways, Source(name, lines[at], installed_by)))
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),))
         for one in dict.fromkeys(graph.problems)
