@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from pytest_tfdocker.assertions import (
         assert_dependency_parity,
         assert_gpu_visible,
+        assert_hashes,
         assert_image_size,
         assert_importable,
         assert_limits,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "assert_dependency_parity",
     "assert_gpu_visible",
+    "assert_hashes",
     "assert_image_size",
     "assert_importable",
     "assert_limits",

@@ -11,6 +11,7 @@ import pytest
 from pytest_tfdocker.checks import (
     conflicts,
     gpu_visible,
+    hashes,
     imports,
     limits,
     package_size,
@@ -120,6 +121,16 @@ def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
     __tracebackhide__ = True
     _check_image(image)
     _carry(_judge(image, parity.CHECK, None, _declaring(image.settings, files)))
+
+
+def assert_hashes(image: JudgedImage, *files: str | Path) -> None:
+    """Every pin of these files carries a hash, and no installed file was changed since.
+
+    Without files, what the settings say is declared.
+    """
+    __tracebackhide__ = True
+    _check_image(image)
+    _carry(_judge(image, hashes.CHECK, None, _declaring(image.settings, files)))
 
 
 def assert_no_conflicts(image: JudgedImage) -> None:

@@ -89,6 +89,23 @@ def said_of(said):
     return said.texts["hashes"].splitlines()
 
 
+OWN = """
+from pytest_tfdocker import assert_hashes
+
+
+def test_own(tfdocker_image):
+    assert_hashes(tfdocker_image)
+"""
+
+
+def test_a_test_of_the_users_asserts_the_same(project):
+    there = project(SYSTEM, f"RUN echo '# patched' >>{SYSTEM}/beta.py")
+    there.write("test_own.py", OWN)
+    said = there.judge("-k", "test_own")
+    assert said.tests == {"test_own": "failed"}
+    assert "1 distribution modified: beta 1.0" in said.output
+
+
 def test_the_comparison_is_kept(project):
     there = project(SYSTEM, settings="hashes = true\n")
     first, second = (there.judge("-k", "hashes") for _ in range(2))
