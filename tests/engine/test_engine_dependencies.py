@@ -84,6 +84,37 @@ def test_files_as_installed_pass_and_a_changed_one_fails(project):
     assert (problem["kind"], problem["name"]) == ("modified", "beta")
 
 
+CLASSIC = {"transformers": "4.18.0", "torch": "1.11.0+cu113", "numpy": "1.22.3"}
+
+
+@pytest.mark.parametrize(
+    ("there", "problem"),
+    [
+        ({}, None),
+        ({"torch": "1.11.0+cpu"}, ("local-version", "torch", "1.11.0+cu113", "1.11.0+cpu")),
+        ({"torch": "1.11.0"}, ("local-version", "torch", "1.11.0+cu113", "1.11.0")),
+        ({"torch": "1.12.0+cu113"}, ("version", "torch", "1.11.0+cu113", "1.12.0+cu113")),
+        ({"numpy": "1.22.4"}, ("version", "numpy", "1.22.3", "1.22.4")),
+        ({"transformers": None}, ("missing", "transformers", "4.18.0", None)),
+        ({"tokenizers": "0.12.1"}, ("unexpected", "tokenizers", None, "0.12.1")),
+    ],
+    ids=lambda one: "-".join(map(str, one)) if one else "as-declared",
+)
+def test_a_classic_requirements_file(user_project, small_image, there, problem):
+    pins = "".join(f"{name}=={version}\n" for name, version in CLASSIC.items())
+    user_project.write("requirements.txt", pins)
+    for name, version in {**CLASSIC, **there}.items():
+        if version is not None:
+            folder = f"site/{name}-{version}.dist-info"
+            user_project.write(f"{folder}/METADATA", f"Name: {name}\nVersion: {version}\n")
+    user_project.write("Dockerfile", f"FROM {small_image}\nCOPY site {SYSTEM}\n")
+    said = user_project.judge("-k", "pinned or parity")
+    assert said.outcomes == {"pinned": "passed", "parity": "failed" if problem else "passed"}
+    found = said.image["dependencies"]["problems"]
+    keys = ("kind", "name", "wanted", "found")
+    assert [tuple(one[key] for key in keys) for one in found] == ([problem] if problem else [])
+
+
 def said_of(said):
     """The text of `hashes`, which a check that passes has in the summary alone."""
     return said.texts["hashes"].splitlines()
