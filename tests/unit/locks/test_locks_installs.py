@@ -38,6 +38,20 @@ def test_what_a_dockerfile_declares(folder):
     assert list(told(read_declared(image(folder)))) == expected
 
 
+FILES = DATA.with_name("declared")
+FIRST = (
+    *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", "requirements.txt"),
+    "pyproject.toml",
+)
+
+
+@pytest.mark.parametrize("folder", sorted(FILES.iterdir()), ids=lambda folder: folder.name)
+def test_what_a_file_declares(folder):
+    name = next(one for one in FIRST if (folder / one).exists())
+    expected = (folder / "expected.txt").read_text().splitlines()
+    assert list(told(read_files([folder / name], folder))) == expected
+
+
 def test_build_arguments_win_over_defaults():
     declared = read_declared(
         image(
