@@ -4,13 +4,8 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 
-from pytest_tfdocker.locks.declared import Requirement
+from pytest_tfdocker.locks.declared import INSTALLERS, Requirement
 
-TOOLS = frozenset(
-    """build conda conda-lock hatch micromamba pdm pip pip-tools pipenv pipx poetry
-    poetry-plugin-export setuptools uv virtualenv wheel""".split()  # noqa: SIM905
-)
-"""Installers: where they stand says nothing of where they install."""
 _OWN = re.compile(r"(/usr(/local)?|/opt/(conda|python|miniconda3|miniforge3|micromamba))(/.*)?")
 """Prefixes of interpreters' own site-packages; an environment of venv's has another."""
 
@@ -43,6 +38,6 @@ class Environment:
         """
         every = list(requirements)
         away = [one for one in every if self.has(one.places) is False]
-        others = len({one.name for one in away} - TOOLS)
+        others = len({one.name for one in away} - INSTALLERS)
         kept = [one for one in every if self.has(one.places) is not False]
-        return every if others and others > len({one.name for one in kept} - TOOLS) else kept
+        return every if others and others > len({one.name for one in kept} - INSTALLERS) else kept

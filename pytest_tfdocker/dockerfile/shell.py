@@ -19,6 +19,7 @@ _OPENS = {
     "until": "in a loop",
     "select": "in a loop",
 }
+TESTED = "under a condition"
 _CLOSES = frozenset({"fi", "esac", "done"})
 _TRANSPARENT = frozenset({"then", "else", "elif", "do", "{", "}", "!", "time"})
 _WRITES = frozenset({">", ">>", ">|", "&>", "&>>", "<>"})
@@ -69,6 +70,10 @@ class _Script:
         self.outer: list[tuple[int, ShellState]] = []
         """Of each open subshell: the blocks around it, and what holds again after it."""
         self.unless: str | None = None
+        self.tested: list[int] = []
+        """Commands of the latest list that run only if a test before them succeeds."""
+        self.ended = False
+        """Whether that list is at its end."""
         self.piped = False
 
     def run(self, text: str) -> list[Command]:
@@ -80,20 +85,31 @@ class _Script:
             elif token.text.lstrip("0123456789") in _WRITES:
                 self.writes.append(self._expanded(token.file).text)
         self._end(";")
+        self._settle()
         return self.found
+
+    def _settle(self) -> None:
+        """Of the last list a test that fails, fails all: what ran to its end has passed it."""
+        for at in self.tested:
+            self.found[at] = msgspec.structs.replace(self.found[at], condition=None)
 
     def _end(self, operator: str) -> None:
         """Ends a command, and remembers what the operator says of the next."""
         words, self.words = self.words, []
-        name = self._command(self._keywords(words)) if words else None
+        words = self._keywords(words)
+        if self.ended and words:
+            self.tested, self.ended = [], False
+        name = self._command(words) if words else None
         self.writes = []
         self._subshell(operator)
         if operator in _ENDS_LIST:
             self.unless = None
+            self.ended = True
         elif operator == "||":
             self.unless = "only if the command before it fails"
-        elif operator == "&&" and name in _TESTS:
-            self.unless = "under a condition"
+            self.tested = []
+        elif operator == "&&" and name in _TESTS and self.unless is None:
+            self.unless = TESTED
         self.piped = operator in {"|", "|&"}
 
     def _subshell(self, operator: str) -> None:
@@ -131,6 +147,8 @@ class _Script:
             return None
         if args[0].text in {"export", "declare", "readonly", "local"}:
             self._export(words[1:])
+        if not self.blocks and self.unless is TESTED:
+            self.tested.append(len(self.found))
         self.found.append(
             Command(
                 args=args,

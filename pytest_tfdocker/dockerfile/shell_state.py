@@ -40,6 +40,9 @@ class ShellState:
         name, last = words[0], words[-1]
         if name in {"cd", "pushd"} and len(words) > 1:
             self._enter(self._before[-1] if last == "-" and self._before else last)
+        elif name == "unset":
+            for word in words[1:]:
+                self.assign(word, None)
         elif name == "popd" and self._before:
             self.folder = self._before.pop()
         elif "activate" in words[1:2] and name in _ACTIVATES:

@@ -92,6 +92,8 @@ class Surroundings:
         self.variables: dict[str, str] = {"PATH": _ENGINE_PATH}
         self.workdir = "/"
         self.user = "root"
+        self.shell: tuple[str, ...] = ()
+        """What SHELL names, in front of the text of a RUN."""
         self._set_by_env: set[str] = set()
 
     def take(self, instruction: Instruction) -> None:
@@ -103,6 +105,8 @@ class Surroundings:
         elif instruction.keyword == "WORKDIR":
             folder = expand(instruction.text, self.variables, self.escape).text
             self.workdir = self.absolute(folder)
+        elif instruction.keyword == "SHELL":
+            self.shell = tuple(instruction.exec_form or ())
         elif instruction.keyword == "USER":
             name = expand(instruction.text, self.variables, self.escape).text
             self.user = name.strip().partition(":")[0]

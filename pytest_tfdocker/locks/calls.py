@@ -27,6 +27,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     args: Sequence[Arg]
     """Without the launchers in front; there may be none."""
     user: str
+    unset: tuple[str, ...] = ()
+    """Variables that a launcher takes away."""
     conda: str | None = None
     """Name or folder of the conda environment that a launcher enters."""
     feeds: Command | None = None
@@ -43,7 +45,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variables(self) -> dict[str, str]:
-        return self.command.environment
+        if "*" in self.unset:
+            return {}
+        seen = self.command.environment
+        return {name: seen[name] for name in seen if name not in self.unset}
 
     def path(self, name: str) -> str:
         """The absolute path that a name means where it runs."""
@@ -52,9 +57,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
     """The commands of a RUN, in their order."""
-    before = None
+    before, outer = None, Launched(args=())
+    if instruction.exec_form is None and known.shell:
+        outer = launched([Arg(word, 0) for word in known.shell])
     for order, (command, around, line_at) in enumerate(_commands(instruction, known)):
-        run = launched(command.args).inside(around)
+        run = launched(command.args).inside(around).inside(outer)
         yield Call(
             command=command,
             instruction=instruction,
@@ -62,6 +69,7 @@ def calls(instruction: Instruction, known: Surroundings) -> Iterator[Call]:
             line_at=line_at,
             args=run.args,
             user=run.user or known.user,
+            unset=run.unset,
             conda=run.conda,
             feeds=before if command.piped else None,
         )

@@ -20,9 +20,11 @@ from pytest_tfdocker.locks.requirements import (
     NOT_COPIED,
     Contents,
     File,
+    Own,
     beside,
     constrain,
     merged,
+    override,
     read_requirements,
     shown_path,
 )
@@ -89,12 +91,21 @@ class Asked(Here):
                 *(self._group(arg) for arg in pip.groups),
             ]
         )
-        pinned = constrain(found.requirements, found.constraints)
+        overrides = merged(
+            self._file(arg, f"{shown} --override", constraint=True) for arg in self._overrides()
+        )
+        required = override(found.requirements, overrides.constraints)
+        pinned = constrain(required, found.constraints)
+        found = merged([found, msgspec.structs.replace(overrides, constraints=())])
         changed = tuple(self.changed)
         return msgspec.structs.replace(found, requirements=pinned, constraints=(), changed=changed)
 
     def path(self, name: str) -> str:
         return posixpath.join(self.folder, name)
+
+    def _overrides(self) -> list[Arg]:
+        around = self.call.variables.get("UV_OVERRIDE", "") if self.pip.is_uv else ""
+        return [*self.pip.overrides, *(Arg(word, 0) for word in around.split())]
 
     def _constraints_around(self) -> list[Arg]:
         name = "UV_CONSTRAINT" if self.pip.is_uv else "PIP_CONSTRAINT"
@@ -112,12 +123,20 @@ class Asked(Here):
             bad = problem(source, arg.text, str(error))
             return Contents(problems=(bad,), sources=(str(source),))
         if isinstance(found, Skipped):
-            built = self.pip.action in {"wheel", "download"} and not found.note
-            notes = (found.note,) if found.note else ()
-            extras = tuple(split_extras(arg.text.partition(";")[0].strip())[1].split(","))
-            return self._own(arg) if built else Contents(notes=notes, own_extras=extras)
+            return Contents(notes=(found.note,)) if found.note else self._folder(arg)
         named = msgspec.structs.replace(found, inline=True)
         return Contents(requirements=(named,), sources=(str(source),))
+
+    def _folder(self, arg: Arg) -> Contents:
+        """A project in a folder: one's own, where the folder comes from the build context."""
+        if self.pip.action in {"wheel", "download"}:
+            return self._own(arg)
+        folder, extras = split_extras(arg.text.partition(";")[0].strip())
+        path = self.call.path(self.path(folder.removeprefix("file://")))
+        if "\0" in path or not self.build.files.touches(path, self.stage):
+            return self.note(f"{arg.text}: {NOT_COPIED}", arg)
+        names = tuple(filter(None, extras.replace(" ", "").split(",")))
+        return Contents(own=(Own(str(self.source(arg)), arg.text, names),))
 
     def _own(self, arg: Arg) -> Contents:
         """The project's own wheel: once installed, nothing in it tells that it is one's own."""
@@ -149,6 +168,8 @@ class Asked(Here):
     def _file(self, arg: Arg, shown: str, *, constraint: bool) -> Contents:
         if arg.unknown:
             return self.note(f"{arg.text}: {_unknown(arg)}", arg)
+        if arg.text in _STREAMS or arg.text.startswith(("/dev/fd/", "/proc/self/fd/")):
+            return self.note(f"{shown} {arg.text}: its input is not known here", arg)
         source = self.source(arg)
         if "://" in arg.text:
             reason = "stands on the network, and is not read"
@@ -192,6 +213,7 @@ class Asked(Here):
         return f"changed by {self.build.name}:{found.line}"
 
 
+_STREAMS = frozenset({"-", "/dev/stdin"})
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg")
 
 

@@ -110,6 +110,13 @@ class CopiedFiles:
                     return True
         return False
 
+    def touches(self, folder: str, stage: Stage) -> bool:
+        """Whether a folder, or a part of it, comes from the build context or another image."""
+        chain = stage_chain(self.dockerfile, str(stage.index), self.args)
+        targets = (copy.target for one in chain for copy in self.copies(one))
+        beneath = folder.rstrip("/") + "/"
+        return any((one + "/").startswith(beneath) for one in targets) or self.holds(folder, stage)
+
     def copies(self, stage: Stage) -> list[Copy]:
         """Every COPY, ADD and bind mount of a stage, in their order."""
         if stage.index not in self._copies:

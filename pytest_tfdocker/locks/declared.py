@@ -2,6 +2,13 @@
 
 import msgspec
 
+INSTALLERS = frozenset(
+    """build conda conda-lock hatch micromamba openmim pdm pip pip-tools pipenv pipx poetry
+    poetry-plugin-export setuptools uv virtualenv wheel""".split()  # noqa: SIM905
+)
+"""A Dockerfile that installs these alone declares its dependencies elsewhere, and where they stand
+says nothing of where they install."""
+
 
 class Source(msgspec.Struct, frozen=True):
     """Where a requirement stands: a file as the user names it, and its line, counted from 1."""

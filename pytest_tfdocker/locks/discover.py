@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.dockerfile import parse
-from pytest_tfdocker.locks.declared import Declared, Requirement
+from pytest_tfdocker.locks.declared import INSTALLERS, Declared, Requirement
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import is_archive, is_path
 from pytest_tfdocker.locks.lock_file import unread
@@ -22,13 +22,9 @@ from pytest_tfdocker.locks.selection import PLAIN, Selection, canonicals
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.source import is_file
 
-BESIDE = (
-    *("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt"),
-    "pyproject.toml",
-)
-"""In this order; the first that is there is taken."""
-TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "build"})
-"""A Dockerfile that installs these alone declares its dependencies elsewhere."""
+LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock")
+OTHERS = ("requirements.txt", "pyproject.toml")
+"""In this order, after the locks; the first that is there is taken."""
 
 
 def read_declared(image: Image) -> Declared:
@@ -78,7 +74,9 @@ def _file(
 
 def _declares(one: Requirement) -> bool:
     """Whether it is more than a tool or the project itself, whose dependencies stand elsewhere."""
-    return one.name not in TOOLS and not (one.url and is_path(one.url) and not is_archive(one.url))
+    return one.name not in INSTALLERS and not (
+        one.url and is_path(one.url) and not is_archive(one.url)
+    )
 
 
 def _from_dockerfile(image: Image) -> Contents:
@@ -98,21 +96,24 @@ def _from_dockerfile(image: Image) -> Contents:
 
 
 def _beside(image: Image, installed: Contents) -> Declared:
-    """The first file of the kinds that are known."""
+    """The first file of the kinds that are known; the project's own before a list of others."""
     if not is_file(image.dockerfile):
         return Declared(reason="no Dockerfile and no dependencies.files")
-    for name in BESIDE:
+    asked = Selection(extras=canonicals(extra for one in installed.own for extra in one.extras))
+    for name in (*LOCKS, *(reversed(OTHERS) if installed.own else OTHERS)):
         for folder in dict.fromkeys((image.dockerfile.parent, image.root)):
             path = folder / name
             if not path.is_file():
                 continue
-            asked = Selection(extras=canonicals(filter(None, installed.own_extras)))
             found = _file(path, image.root, image.settings.build.args, asked)
             if found.requirements or found.problems or name != "pyproject.toml":
                 return _declared(merged([installed, found]), "beside the Dockerfile")
     if installed.requirements:
         return _declared(installed, "the Dockerfile installs it")
-    return Declared(reason="nothing is declared", notes=installed.notes)
+    own = (
+        f"{one.place} {one.text}: no pyproject.toml tells what it needs" for one in installed.own
+    )
+    return Declared(reason="nothing is declared", notes=_once((*installed.notes, *own)))
 
 
 def _declared(found: Contents, reason: str) -> Declared:

@@ -1,13 +1,21 @@
 """What the Dockerfile itself installs, in the target's stages and those it copies from."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from pytest_tfdocker.dockerfile.records import Dockerfile, Stage
-from pytest_tfdocker.dockerfile.stages import sources, stage_chain, surroundings
+from pytest_tfdocker.dockerfile.stages import (
+    global_variables,
+    sources,
+    stage_chain,
+    surroundings,
+)
+from pytest_tfdocker.dockerfile.words import expand
 from pytest_tfdocker.locks.calls import Call, calls
 from pytest_tfdocker.locks.contents import Asked, Build, Here
 from pytest_tfdocker.locks.copied import CopiedFiles
@@ -86,7 +94,8 @@ class _Installs:
         """By stage: what it and its base have in the end."""
 
     def read(self, stages: Iterable[Stage]) -> Contents:
-        steps = [step for stage in stages for step in self._steps(stage)]
+        read = list(stages)
+        steps = [step for stage in read for step in self._steps(stage)]
         for step in steps:
             self.build.files.writes.setdefault(step.stage.index, []).extend(writes(step.call))
             self._take_in(step)
@@ -95,7 +104,25 @@ class _Installs:
             contents = _placed(self._follow(step, parts), self._final(step))
             of_project = isinstance(step.installer, ProjectCommand)
             parts.append(Part(step.stage.index, step.places, contents, of_project))
-        return merged(part.contents for part in parts)
+        return merged([*(part.contents for part in parts), *self._bases(read)])
+
+    def _bases(self, stages: Iterable[Stage]) -> Iterator[Contents]:
+        """What can't be followed of FROM: a stage by a variable, and what a base runs later."""
+        dockerfile = self.build.dockerfile
+        known = global_variables(dockerfile, self.build.args)
+        names = [one.name for one in dockerfile.stages if one.name]
+        for stage in stages:
+            base = expand(stage.base, known)
+            pattern = re.sub(r"\$\{[^}]*\}|\$\w+", "*", stage.base.lower())
+            if base.unknown and any(fnmatchcase(one, pattern) for one in names):
+                unknown = f"{', '.join(base.unknown)} is not known here"
+                yield self._note(stage.line, f"FROM {stage.base}: {unknown}")
+            for one in stage.instructions:
+                if one.keyword == "ONBUILD" and stage.index not in self.reach.last:
+                    yield self._note(one.line, "ONBUILD: not read by this version")
+
+    def _note(self, line: int, text: str) -> Contents:
+        return Contents(notes=(f"{self.build.name}:{line} {text}",))
 
     def _final(self, step: _Step) -> tuple[Place, ...]:
         """Where what it installs stands in the image in the end."""
@@ -107,11 +134,9 @@ class _Installs:
         """PATH may name an environment that only a later command makes."""
         waiting = [(call, _installer(call)) for call in self._calls(stage)]
         chain = stage_chain(self.build.dockerfile, str(stage.index), self.build.args)
-        known = [
-            self.surroundings[one.index] for one in chain[1:2] if one.index in self.surroundings
-        ]
-        made = [path for one in known for path in one.made]
-        settings = {name: value for one in known for name, value in one.poetry.items()}
+        base = self.surroundings.get(chain[1].index) if chain[1:] else None
+        made = list(base.made) if base else []
+        settings = dict(base.poetry) if base else {}
         makes = [self._makes(stage, call, installer, settings) for call, installer in waiting]
         for at, (call, installer) in enumerate(waiting):
             made += [path] if (path := makes[at]) else []
@@ -122,8 +147,9 @@ class _Installs:
                 told = places(installer, call, made)
                 found = tuple(None if one in absent else one for one in told)
             elif isinstance(installer, ProjectCommand):
-                root = Synced(self.build, stage, call, installer).root
-                found = project_places(installer, call, root, made, settings)
+                synced = Synced(self.build, stage, call, installer)
+                known = {**settings, **synced.poetry_toml()}
+                found = project_places(installer, call, synced.root, made, known)
             yield _Step(stage=stage, call=call, installer=installer, places=found)
         self.surroundings[stage.index] = _Surroundings(tuple(made), settings)
 
@@ -133,8 +159,9 @@ class _Installs:
         """The environment that a command makes, as far as it is the project's own folder."""
         if not isinstance(installer, ProjectCommand):
             return environment_made(call)
-        root = Synced(self.build, stage, call, installer).root
-        (place, *others) = project_places(installer, call, root, (), settings)
+        synced = Synced(self.build, stage, call, installer)
+        known = {**settings, **synced.poetry_toml()}
+        (place, *others) = project_places(installer, call, synced.root, (), known) or (None,)
         return None if others or place is None or place.endswith("*") else place
 
     def _calls(self, stage: Stage) -> Iterator[Call]:

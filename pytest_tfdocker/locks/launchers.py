@@ -1,7 +1,7 @@
 """Programs that run the command behind them: `timeout 600 pip install …`."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ _LAUNCHERS: dict[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "--user", "--group"}),
     "doas": frozenset({"-u"}),
     "runuser": frozenset({"-u", "-g", "-G"}),
-    "env": frozenset({"-u"}),
+    "env": frozenset({"-u", "--unset", "-C", "--chdir"}),
     "exec": frozenset(),
     "command": frozenset(),
     "nice": frozenset({"-n"}),
@@ -53,11 +53,16 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     conda: str | None = None
     """Name or folder of the conda environment that it runs in."""
+    unset: tuple[str, ...] = ()
+    """Variables of the environment that it doesn't see; "*": none that were set before."""
 
     def inside(self, outer: "Launched") -> "Launched":
         """The same, with what a launcher further out says."""
         return msgspec.structs.replace(
-            self, user=self.user or outer.user, conda=self.conda or outer.conda
+            self,
+            user=self.user or outer.user,
+            conda=self.conda or outer.conda,
+            unset=self.unset + outer.unset,
         )
 
 
@@ -113,7 +118,20 @@ def _opened(args: Sequence[Arg]) -> Launched | None:
     elif name in _FIRST_IS_A_WORD:
         user = None if name == "timeout" or not behind else behind[0].text.partition(":")[0]
         behind = behind[1:]
-    return Launched(args=behind, user=user)
+    unset = tuple(_unset(words[1 : len(words) - len(behind)])) if name == "env" else ()
+    return Launched(args=behind, user=user, unset=unset)
+
+
+def _unset(words: Sequence[str]) -> Iterator[str]:
+    """By `env -u NAME`, `env --unset=NAME`, `env -i`."""
+    for at, word in enumerate(words):
+        option, _, value = word.partition("=")
+        if word in {"-i", "-", "--ignore-environment"}:
+            yield "*"
+        elif option in {"-u", "--unset"}:
+            yield value or next(iter(words[at + 1 : at + 2]), "")
+        elif word.startswith("-u"):
+            yield word[2:]
 
 
 def _value(words: Sequence[str], names: tuple[str, ...]) -> str | None:

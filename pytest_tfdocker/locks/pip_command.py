@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from pytest_tfdocker.dockerfile.shell import Arg
+from pytest_tfdocker.locks.declared import INSTALLERS
 from pytest_tfdocker.locks.launchers import past_options
 from pytest_tfdocker.locks.options import Options, sort
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonicals
 
-_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_PYTHON = re.compile(r"(python|pypy)[\d.]*(\$.*)?")
+"""Its version may be a variable that isn't known: `python${VERSION} -m pip`."""
 _PIP = re.compile(r"pip[\d.]*")
 # The options that take a value. pip 20 to 26: cli/cmdoptions.py and commands/*.py, with every
 # alias (`--default-timeout`); uv 0.9 to 0.13: `uv help pip install`, sync, uninstall, compile.
@@ -52,6 +54,7 @@ _SHORT_VALUES = {
 _SAME = {
     "--requirements": "--requirement",
     "--constraints": "--constraint",
+    "--overrides": "--override",
     "--destination-dir": "--dest",
     "--destination-directory": "--dest",
 }
@@ -69,6 +72,9 @@ _UNREAD: dict[str, frozenset[str]] = {
     "mamba": _CONDA_VERBS,
     "micromamba": _CONDA_VERBS,
     "setup.py": frozenset({"install", "develop"}),
+    "mim": frozenset({"install"}),
+    "conda-lock": frozenset({"install"}),
+    "hatch": frozenset({"env"}),
 }
 """Installers whose declarations stand in files that are not read here."""
 
@@ -86,6 +92,8 @@ class PipCommand(msgspec.Struct, frozen=True, kw_only=True):
     editables: tuple[Arg, ...] = ()
     files: tuple[Arg, ...] = ()
     constraints: tuple[Arg, ...] = ()
+    overrides: tuple[Arg, ...] = ()
+    """Of uv: files of requirements that stand in the place of others of the same name."""
     groups: tuple[Arg, ...] = ()
     """Of a pyproject.toml, "dev" or "PATH:dev"."""
     options: dict[str, str] = {}
@@ -110,7 +118,8 @@ def pip_command(args: Sequence[Arg]) -> PipCommand | Unread | None:
         return None
     program = args[0].text
     name = posixpath.basename(program)
-    if not _PYTHON.fullmatch(name):
+    by_variable = bool(args[0].unknown) and [one.text for one in args[1:2]] == ["-m"]
+    if not _PYTHON.fullmatch(name) and not by_variable:
         return _called(name, program, args[1:])
     for at, arg in enumerate(args[1:], 1):
         if arg.text == "-m" and at + 1 < len(args):
@@ -131,11 +140,25 @@ def _called(name: str, program: str, args: Sequence[Arg]) -> PipCommand | Unread
         return _pip_sync(program, args[1:])
     if name == "easy_install" and args:
         return Unread(f"easy_install {args[0].text}")
-    if name == "uv":
-        rest = past_options(args, _VALUES)
-        if rest and rest[0].text == "pip":
-            return _pip("uv pip", program, [*args[: len(args) - len(rest)], *rest[1:]])
-    return _other(name, name, args)
+    if name == "pipx" and args and args[0].text in {"install", "inject"}:
+        return _tool(f"pipx {args[0].text}", args[1:])
+    return _uv(program, args) if name == "uv" else _other(name, name, args)
+
+
+def _uv(program: str, args: Sequence[Arg]) -> PipCommand | Unread | None:
+    rest = past_options(args, _VALUES)
+    if [one.text for one in rest[:2]] == ["tool", "install"]:
+        return _tool("uv tool install", rest[2:])
+    if rest and rest[0].text == "pip":
+        return _pip("uv pip", program, [*args[: len(args) - len(rest)], *rest[1:]])
+    return _other("uv", "uv", args)
+
+
+def _tool(shown: str, args: Sequence[Arg]) -> Unread | None:
+    """Each goes into an environment of its own; an installer there is none of the image's."""
+    found = sort([Arg("install", 0), *args], OPTIONS)
+    names = [re.split(r"[=<>!~@\[ ]", one.text)[0] for one in found.names]
+    return None if names and INSTALLERS.issuperset(names) else Unread(shown)
 
 
 def _other(name: str, shown: str, args: Sequence[Arg]) -> Unread | None:
@@ -172,6 +195,7 @@ def _pip(shown: str, program: str, args: Sequence[Arg]) -> PipCommand | None:
             found.lists.get("--requirement", []) + (found.names if action == "sync" else [])
         ),
         constraints=tuple(found.lists.get("--constraint", [])),
+        overrides=tuple(found.lists.get("--override", [])),
         groups=tuple(found.lists.get("--group", [])),
         selection=Selection(
             extras=canonicals(one.text for one in found.lists.get("--extra", [])),

@@ -107,8 +107,14 @@ def project_command(args: Sequence[Arg], variables: Mapping[str, str]) -> Projec
         editables=tuple(found.lists.get("--editable", [])),
         files=tuple(found.lists.get("--requirements", [])),
         options=found.options,
-        unknown=next((one for one in chosen if one.unknown), None),
+        unknown=next((one for one in [*chosen, *_bare(tool, rest, found)] if one.unknown), None),
     )
+
+
+def _bare(tool: str, words: Sequence[Arg], found: Sorted) -> list[Arg]:
+    """Words that may turn out to be options: pipenv alone takes names."""
+    names = [] if tool == "pipenv" else found.names
+    return [*names, *(one for one in words if one.text.startswith("--") and "=" not in one.text)]
 
 
 def is_set(variables: Mapping[str, str], name: str) -> bool:

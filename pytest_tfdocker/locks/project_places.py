@@ -1,6 +1,7 @@
 """The environments that `uv sync`, `poetry install` and `pipenv sync` fill."""
 
 import posixpath
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 from pytest_tfdocker.locks.calls import Call
@@ -67,8 +68,9 @@ def poetry_settings(call: Call) -> dict[str, str]:
     if len(words) != _CONFIG_WORDS or posixpath.basename(words[0]) != "poetry":
         return {}
     _, verb, key, value = words
-    return (
-        {f"POETRY_{key.upper().replace('.', '_').replace('-', '_')}": value}
-        if verb == "config"
-        else {}
-    )
+    return {setting_variable(key): value} if verb == "config" else {}
+
+
+def setting_variable(key: str) -> str:
+    """Of the environment, in the place of a key of Poetry's configuration."""
+    return "POETRY_" + re.sub(r"[.-]", "_", key).upper()

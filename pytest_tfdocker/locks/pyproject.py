@@ -10,7 +10,7 @@ from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement
 from pytest_tfdocker.locks.lock_file import read_toml, table
 from pytest_tfdocker.locks.poetry_project import poetry_table
-from pytest_tfdocker.locks.requirements import Contents, merged
+from pytest_tfdocker.locks.requirements import Contents, merged, read_requirements
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical, canonicals
 from pytest_tfdocker.settings.toml_lines import Path as Keys
 from pytest_tfdocker.settings.toml_lines import find_lines, line_of
@@ -43,6 +43,7 @@ def read_project(
     for one in texts:
         source = Source(name, lines.find(one), installed_by)
         found.append(_contents(one.text, source, tables.name))
+    found.append(_dynamic(told, path, name))
     found.append(poetry_table(told, selection, name, lines.of_key, installed_by))
     for at, reason in tables.problems.items():
         source = Source(name, lines.of_key(at), installed_by)
@@ -153,6 +154,20 @@ def _shown(at: Keys) -> str:
     """As TOML has it: "[project] dependencies"."""
     *tables, key = map(str, at)
     return f"[{'.'.join(tables)}] {key}" if tables else f"[{key}]"
+
+
+def _dynamic(told: Mapping[str, Any], path: Path, name: str) -> Contents:
+    """Dependencies that stand in files that setuptools is told of; else a note."""
+    dynamic = table(told, "project").get("dynamic")
+    if not isinstance(dynamic, list) or "dependencies" not in dynamic:
+        return Contents()
+    tool = table(table(table(told, "tool"), "setuptools"), "dynamic")
+    files = table(tool, "dependencies").get("file", [])
+    names = [files] if isinstance(files, str) else files
+    if not isinstance(names, list) or not names:
+        return Contents(notes=(f"{name}: its dependencies are dynamic, and not read",))
+    root = path.parent.joinpath(*[".."] * name.count("/"))  # by which `name` is seen
+    return merged(read_requirements(path.parent / str(one), root) for one in names)
 
 
 def uv_default_groups(told: Mapping[str, Any]) -> frozenset[str] | None:

@@ -61,7 +61,9 @@ class Reach:
     """Follows COPY --from, mounts and FROM from the stages to the target."""
 
     def __init__(self, dockerfile: Dockerfile, target: str | None, args: Mapping[str, str]) -> None:
-        self.chain = {stage.index for stage in stage_chain(dockerfile, target, args)}
+        chain = [stage.index for stage in stage_chain(dockerfile, target, args)]
+        self.chain, self.last = set(chain), chain[:1]
+        """The stages that the image is made of; of these the target's own."""
         self.edges: dict[int, list[Edge]] = {}
         for stage in sources(dockerfile, target, args):
             for edge in _edges(dockerfile, stage, args):

@@ -34,6 +34,15 @@ Nested = Callable[[File, str], File | str]
 """The file that a name in another file means, or why that can't be told."""
 
 
+class Own(msgspec.Struct, frozen=True):
+    """`pip install .[gpu]`: what it needs stands in its own files."""
+
+    place: str
+    """Of the command, "Dockerfile:5"."""
+    text: str
+    extras: tuple[str, ...]
+
+
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """What a file and those it includes declare; constraints are not yet applied."""
 
@@ -44,8 +53,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     changed: tuple[Path, ...] = ()
     """Files of the build context that the build writes before it reads them."""
-    own_extras: tuple[str, ...] = ()
-    """Of the project itself, where it is installed from its folder: `pip install .[gpu]`."""
+    own: tuple["Own", ...] = ()
+    """Where the project itself is installed from its folder."""
 
 
 def merged(parts: Iterable[Contents]) -> Contents:
@@ -58,7 +67,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),
         changed=tuple(one for part in every for one in part.changed),
-        own_extras=tuple(one for part in every for one in part.own_extras),
+        own=tuple(one for part in every for one in part.own),
     )
 
 
@@ -107,6 +116,21 @@ def constrain(
         by_name.setdefault(one.name, []).append(one)
     return tuple(
         made for one in requirements for made in _constrained(one, by_name.get(one.name, []))
+    )
+
+
+def override(
+    requirements: Sequence[Requirement], overrides: Sequence[Requirement]
+) -> tuple[Requirement, ...]:
+    """uv's: an override stands in the place of every requirement of its name."""
+    by_name = {one.name: one for one in overrides}
+    return tuple(
+        msgspec.structs.replace(
+            one, specifier=other.specifier, url=other.url, hashes=other.hashes, source=other.source
+        )
+        if (other := by_name.get(one.name))
+        else one
+        for one in requirements
     )
 
 

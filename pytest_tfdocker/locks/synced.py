@@ -1,6 +1,7 @@
 """What `uv sync`, `poetry install` and `pipenv sync` install: the project's lock, as asked for."""
 
 import posixpath
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pytest_tfdocker.locks.contents import Asked, Build, Here
 from pytest_tfdocker.locks.found import Found
 from pytest_tfdocker.locks.pip_command import PipCommand
 from pytest_tfdocker.locks.project_command import ProjectCommand
+from pytest_tfdocker.locks.project_places import setting_variable
 from pytest_tfdocker.locks.readers import READERS
 from pytest_tfdocker.locks.requirements import Contents, merged, shown_path
 from pytest_tfdocker.locks.selection import Selection
@@ -58,6 +60,19 @@ class Synced(Here):
         found = self._located()
         return found[0] if found else self.folder
 
+    def poetry_toml(self) -> dict[str, str]:
+        """What a poetry.toml beside the project says, as `poetry_settings`."""
+        found = self.find(posixpath.join(self.root, "poetry.toml"))
+        if self.command.tool != "poetry" or not isinstance(found, Path):
+            return {}
+        try:
+            told = tomllib.loads(found.read_text("utf-8")).get("virtualenvs", {})
+            return {
+                setting_variable("virtualenvs." + key): str(value) for key, value in told.items()
+            }
+        except (OSError, ValueError, AttributeError, RecursionError):
+            return {}
+
     def read(self) -> Contents:
         """Everything that it asks for, or a note of why that can't be told."""
         command = self.command
@@ -66,11 +81,18 @@ class Synced(Here):
             return self.note(f"{command.shown} {command.unknown.text}: {unknown} is not known here")
         if command.options.keys() & {"--dry-run", "--check", "--only-root"}:
             return Contents()
+        if self._resolves_anew():
+            return self.note(f"{command.shown}: what it upgrades to can't be told")
         if "--script" in command.options:
             return self.note(f"{command.shown} --script: not read by this version")
         found = merged([self._project(), self._named()])
         kept = tuple(one for one in found.requirements if one.name not in command.without)
         return msgspec.structs.replace(found, requirements=kept, changed=tuple(self.changed))
+
+    def _resolves_anew(self) -> bool:
+        options = self.command.options.keys()
+        upgrades = {"-U", "--upgrade", "-P", "--upgrade-package", "--upgrade-group"} & options
+        return self.command.tool == "uv" and bool(upgrades) and "--frozen" not in options
 
     def _project(self) -> Contents:
         located = self._located()

@@ -1,4 +1,4 @@
-"""The files that a command writes, as far as its words name them."""
+"""The files that a command writes or removes, as far as its words name them."""
 
 import posixpath
 import re
@@ -10,7 +10,16 @@ from pytest_tfdocker.locks.copied import Moment, Write
 _OUTPUTS = ("-o", "-O", "--output", "--output-file", "--output-document", "--out")
 _IN_PLACE = re.compile(r"-[a-zA-Z]*i.*|--in-place.*")
 _EDITORS = frozenset({"sed", "gsed", "perl", "ruby"})
-_ALL_WORDS = frozenset({"tee", "dos2unix", "sponge", "patch", "ed", "ex"})
+_ALL_WORDS = frozenset(
+    {"rm", "unlink", "truncate", "tee", "dos2unix", "sponge", "patch", "ed", "ex"}
+)
+_LOCKS: dict[str, tuple[str, frozenset[str]]] = {
+    "uv": ("uv.lock", frozenset({"lock", "add", "remove"})),
+    "poetry": ("poetry.lock", frozenset({"lock", "update", "add", "remove"})),
+    "pipenv": ("Pipfile.lock", frozenset({"lock", "update", "upgrade", "uninstall"})),
+}
+"""What makes a lock anew."""
+_LEFT_AS_IT_IS = frozenset({"--check", "--no-update", "--frozen", "--dry-run"})
 _TO_THE_LAST = frozenset({"cp", "mv", "install", "ln", "rsync"})
 
 
@@ -33,6 +42,9 @@ def _by_words(words: Sequence[str]) -> Iterator[str]:
     elif name in _TO_THE_LAST and len(plain) > 1:
         yield plain[-1]
         yield from (posixpath.join(plain[-1], posixpath.basename(one)) for one in plain[:-1])
+    elif name in _LOCKS and plain and plain[0] in _LOCKS[name][1]:
+        if not _LEFT_AS_IT_IS.intersection(rest):
+            yield _LOCKS[name][0]
     else:
         yield from _outputs(rest)
         yield from _compiled(name, rest, plain)

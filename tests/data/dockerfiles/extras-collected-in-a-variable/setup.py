@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name='factory', extras_require={'metrics': ['nltk']})
