@@ -1,6 +1,7 @@
 """What one command of pip asks for: its files, its names, its constraints."""
 
 import posixpath
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from pytest_tfdocker.dockerfile.shell import Arg
 from pytest_tfdocker.locks.calls import Call
 from pytest_tfdocker.locks.copied import CopiedFiles, Moment
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.found import Changed, Found
+from pytest_tfdocker.locks.found import Changed, Found, Inline, Made
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement, split_extras
 from pytest_tfdocker.locks.pip_command import PipCommand
 from pytest_tfdocker.locks.pyproject import read_project
@@ -75,6 +76,8 @@ class Asked(Here):
         super().__init__(build, stage, call)
         self.pip = pip
         self.changed: list[Path] = []
+        self.piped: Callable[[str], Contents] | None = None
+        """As `Made.read`, of what another command writes into its input."""
         self.folder = pip.options.get("--directory", "") if pip.is_uv else ""
 
     def read(self) -> Contents:
@@ -168,29 +171,42 @@ class Asked(Here):
     def _file(self, arg: Arg, shown: str, *, constraint: bool) -> Contents:
         if arg.unknown:
             return self.note(f"{arg.text}: {_unknown(arg)}", arg)
-        if arg.text in _STREAMS or arg.text.startswith(("/dev/fd/", "/proc/self/fd/")):
-            return self.note(f"{shown} {arg.text}: its input is not known here", arg)
         source = self.source(arg)
+        if arg.text in _STREAMS or arg.text.startswith(("/dev/fd/", "/proc/self/fd/")):
+            return self._stream(arg, shown)
         if "://" in arg.text:
             reason = "stands on the network, and is not read"
             return Contents(problems=(problem(source, arg.text, reason),), sources=(str(source),))
         found = self.find(self.path(arg.text))
         if found is None or isinstance(found, Changed):
             return self.note(f"{arg.text}: {self.reason(found)}", arg)
-        read = reader_of(found.name) if isinstance(found, Path) else None
-        if read is not None and isinstance(found, Path):
+        return self._contents(found, arg, f"{source} {shown}", constraint=constraint)
+
+    def _contents(
+        self, found: Path | Inline | Made, arg: Arg, by: str, *, constraint: bool
+    ) -> Contents:
+        if isinstance(found, Made):
+            told: Contents = found.read(by)
+            return told
+        if isinstance(found, Path) and (read := reader_of(found.name)):
             name = shown_path(found, self.build.root)
-            return read(found, name, self.pip.selection, f"{source} {shown}")
+            return read(found, name, self.pip.selection, by)
         return read_requirements(
             found,
             self.build.root,
-            installed_by=f"{source} {shown}",
+            installed_by=by,
             variables=self.call.variables,
             nested=_Nested(self, found, self.path(arg.text)),
             constraint=constraint,
-            asked_by=source,
+            asked_by=self.source(arg),
             dockerfile=self.build.name,
         )
+
+    def _stream(self, arg: Arg, shown: str) -> Contents:
+        """Its input: what another command exports of a lock, else not known."""
+        if self.piped is not None and arg.text in _STREAMS:
+            return self.piped(f"{self.source(arg)} {shown}")
+        return self.note(f"{shown} {arg.text}: its input is not known here", arg)
 
     def _group(self, arg: Arg) -> Contents:
         """`--group dev`, `--group ./other/pyproject.toml:dev`."""
@@ -229,6 +245,8 @@ class _Nested:
         found = self.asked.find(inside)
         if isinstance(found, Changed):
             return self.asked.reason(found)
+        if isinstance(found, Made):
+            return f"written by {self.asked.build.name}:{found.line}"
         file = found or beside(parent, name)
         if not isinstance(file, str):
             self.inside[file] = inside

@@ -2,9 +2,10 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from pytest_tfdocker.dockerfile.stages import (
     surroundings,
 )
 from pytest_tfdocker.dockerfile.words import expand, split_words
-from pytest_tfdocker.locks.found import Changed, Found, Inline
+from pytest_tfdocker.locks.found import Changed, Found, Inline, Made
 
 _VARIABLE = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*)")
 MOST_LOOKUPS = 10_000
@@ -64,6 +65,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     moment: Moment
     line: int
     """The command's own."""
+    read: Callable[[str], Any] | None = None
+    """As `Made.read`, of a file that is made from a lock."""
 
 
 class CopiedFiles:
@@ -96,6 +99,8 @@ class CopiedFiles:
                 if found is not None:
                     later = write if write and write.moment.line >= copy.line else None
                     return _changed(found, changed or later)
+            if write and write.read and changed is None:
+                return Made(write.line, write.read)
             changed = changed or write
         return None
 
@@ -166,6 +171,8 @@ class CopiedFiles:
 
 
 def _changed(found: Found, write: Write | None) -> Found:
+    if write and write.read:
+        return Made(write.line, write.read)
     return Changed(write.line, found if isinstance(found, Path) else None) if write else found
 
 

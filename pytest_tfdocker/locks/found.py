@@ -1,6 +1,8 @@
 """What a file of the container turns out to be, besides a file of the build context."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,5 +24,14 @@ class Changed(msgspec.Struct, frozen=True):
     """In the build context."""
 
 
-Found = Path | Inline | Changed | None
+class Made(msgspec.Struct, frozen=True):
+    """A file that the build writes from a lock: `poetry export -o requirements.txt`."""
+
+    line: int
+    """The Dockerfile's, of the command that writes it."""
+    read: Callable[[str], Any]
+    """Its Contents, by what installs them, "Dockerfile:9 pip install -r"."""
+
+
+Found = Path | Inline | Changed | Made | None
 """None: not copied."""

@@ -1,7 +1,7 @@
 """What the Dockerfile itself installs, in the target's stages and those it copies from."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from pytest_tfdocker.dockerfile.records import Dockerfile, Stage
+from pytest_tfdocker.dockerfile.shell import Arg
 from pytest_tfdocker.dockerfile.stages import (
     global_variables,
     sources,
@@ -26,7 +27,7 @@ from pytest_tfdocker.locks.places import (
     environment_made,
     places,
 )
-from pytest_tfdocker.locks.project_command import ProjectCommand, project_command
+from pytest_tfdocker.locks.project_command import ProjectCommand, export_command, project_command
 from pytest_tfdocker.locks.project_places import poetry_settings, project_places
 from pytest_tfdocker.locks.reach import Reach
 from pytest_tfdocker.locks.requirements import Contents, merged
@@ -97,7 +98,7 @@ class _Installs:
         read = list(stages)
         steps = [step for stage in read for step in self._steps(stage)]
         for step in steps:
-            self.build.files.writes.setdefault(step.stage.index, []).extend(writes(step.call))
+            self._write(step)
             self._take_in(step)
         parts: list[Part] = []
         for step in steps:
@@ -123,6 +124,20 @@ class _Installs:
 
     def _note(self, line: int, text: str) -> Contents:
         return Contents(notes=(f"{self.build.name}:{line} {text}",))
+
+    def _write(self, step: _Step) -> None:
+        """Notes the files that a command writes, and what stands in those made from a lock."""
+        read = self._exported(step.stage, step.call, step.call.args)
+        written = [msgspec.structs.replace(one, read=read) for one in writes(step.call)]
+        self.build.files.writes.setdefault(step.stage.index, []).extend(written)
+
+    def _exported(
+        self, stage: Stage, call: Call, args: Sequence[Arg]
+    ) -> Callable[[str], Contents] | None:
+        command = export_command(args, call.variables)
+        if command is None or call.command.condition:
+            return None
+        return Synced(self.build, stage, call, command).read
 
     def _final(self, step: _Step) -> tuple[Place, ...]:
         """Where what it installs stands in the image in the end."""
@@ -208,6 +223,8 @@ class _Installs:
 
     def _pip(self, step: _Step, pip: PipCommand, parts: list[Part]) -> Contents:
         asked = Asked(self.build, step.stage, step.call, pip)
+        if step.call.feeds is not None:
+            asked.piped = self._exported(step.stage, step.call, step.call.feeds.args)
         if pip.action == "uninstall":
             return self.uninstalls.act(asked, step.places, parts)
         if pip.action in {"wheel", "download"}:

@@ -16,7 +16,8 @@ OFF = frozenset({"", "0", "no", "off", "false", "n", "f"})
 # uv 0.5 to 0.13: `uv sync --help`
 _UV = Options(
     values=frozenset(
-        """--allow-insecure-host --cache-dir --color --config-file --config-setting
+        """--allow-insecure-host --annotation-style --cache-dir --format --no-emit-package
+        --output-file --prune --color --config-file --config-setting
         --config-settings-package --default-index --directory --exclude-newer
         --exclude-newer-package --extra --extra-index-url --find-links --fork-strategy --group
         --index --index-strategy --index-url --keyring-provider --link-mode --no-binary-package
@@ -31,14 +32,17 @@ _UV = Options(
         "P": "--upgrade-package",
         "f": "--find-links",
         "i": "--index-url",
+        "o": "--output-file",
         "p": "--python",
         "w": "--with",
     },
 )
 # Poetry 1.0 to 2.5: `poetry install --help`
 _POETRY = Options(
-    values=frozenset({"--without", "--with", "--only", "--extras", "--project", "--directory"}),
-    short={"E": "--extras", "P": "--project", "C": "--directory"},
+    values=frozenset(
+        "--without --with --only --extras --project --directory --output --format".split()  # noqa: SIM905
+    ),
+    short={"f": "--format", "o": "--output", "E": "--extras", "P": "--project", "C": "--directory"},
 )
 # pipenv 2018 to 2026: `pipenv install --help`, `pipenv sync --help`
 _PIPENV = Options(
@@ -55,6 +59,7 @@ _TOOLS: Mapping[str, tuple[Options, frozenset[str]]] = {
     "pipenv": (_PIPENV, frozenset({"install", "sync"})),
 }
 """And the verbs that install what a project's lock has."""
+_EXPORTS = {"uv": "export", "poetry": "export", "pipenv": "requirements"}
 _CHOOSING = frozenset(
     """--extra --no-extra --group --no-group --only-group --package --no-install-package --without
     --with --only --extras --categories""".split()  # noqa: SIM905
@@ -96,18 +101,41 @@ def project_command(args: Sequence[Arg], variables: Mapping[str, str]) -> Projec
     found = sort(rest, options)
     if found.action not in verbs or (found.action == "run" and not _syncs(found, variables)):
         return None
+    return _command(tool, rest, found, variables)
+
+
+def export_command(args: Sequence[Arg], variables: Mapping[str, str]) -> ProjectCommand | None:
+    """What `uv export`, `poetry export` or `pipenv requirements` takes of a lock, if it is one."""
+    tool, rest = _tool(args)
+    if tool is None:
+        return None
+    found = sort(rest, _TOOLS[tool][0])
+    if found.action != _EXPORTS[tool]:
+        return None
+    command = _command(tool, rest, found, variables)
+    if tool == "poetry":  # it leaves out every group that isn't named
+        selection = msgspec.structs.replace(command.selection, default_groups=False)
+        command = msgspec.structs.replace(command, selection=selection)
+    return command
+
+
+def _command(
+    tool: str, words: Sequence[Arg], found: Sorted, variables: Mapping[str, str]
+) -> ProjectCommand:
     chosen = [one for name in _CHOOSING for one in found.lists.get(name, [])]
     return ProjectCommand(
         tool=tool,
         shown=f"{tool} {found.action}",
         selection=_SELECTED[tool](found, variables),
         exact=_is_exact(tool, found),
-        without=canonicals(_values(found, "--no-install-package")),
+        without=canonicals(
+            [*_values(found, "--no-install-package"), *_values(found, "--no-emit-package")]
+        ),
         names=tuple(found.names),
         editables=tuple(found.lists.get("--editable", [])),
         files=tuple(found.lists.get("--requirements", [])),
         options=found.options,
-        unknown=next((one for one in [*chosen, *_bare(tool, rest, found)] if one.unknown), None),
+        unknown=next((one for one in [*chosen, *_bare(tool, words, found)] if one.unknown), None),
     )
 
 

@@ -73,8 +73,11 @@ class Synced(Here):
         except (OSError, ValueError, AttributeError, RecursionError):
             return {}
 
-    def read(self) -> Contents:
-        """Everything that it asks for, or a note of why that can't be told."""
+    def read(self, installed_by: str | None = None) -> Contents:
+        """Everything that it asks for, or a note of why that can't be told.
+
+        `installed_by`: what installs it, where that is another command.
+        """
         command = self.command
         if command.unknown is not None:
             unknown = ", ".join(command.unknown.unknown)
@@ -85,7 +88,7 @@ class Synced(Here):
             return self.note(f"{command.shown}: what it upgrades to can't be told")
         if "--script" in command.options:
             return self.note(f"{command.shown} --script: not read by this version")
-        found = merged([self._project(), self._named()])
+        found = merged([self._project(installed_by), self._named()])
         kept = tuple(one for one in found.requirements if one.name not in command.without)
         return msgspec.structs.replace(found, requirements=kept, changed=tuple(self.changed))
 
@@ -94,7 +97,7 @@ class Synced(Here):
         upgrades = {"-U", "--upgrade", "-P", "--upgrade-package", "--upgrade-group"} & options
         return self.command.tool == "uv" and bool(upgrades) and "--frozen" not in options
 
-    def _project(self) -> Contents:
+    def _project(self, installed_by: str | None) -> Contents:
         located = self._located()
         if located is None and self.command.shown == "uv run":
             return Contents()  # without a project it installs nothing
@@ -105,8 +108,8 @@ class Synced(Here):
         if not isinstance(found, Path):
             return self.note(f"{self.command.shown}: {name} {self._why(found)}")
         shown = shown_path(found, self.build.root)
-        by = f"{self.build.name}:{self.call.line} {self.command.shown}"
-        return READERS[name](found, shown, self._selection(folder), by)
+        own = f"{self.build.name}:{self.call.line} {self.command.shown}"
+        return READERS[name](found, shown, self._selection(folder), installed_by or own)
 
     def _named(self) -> Contents:
         """Pipenv takes names and requirement files as pip does."""
