@@ -46,6 +46,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """The same of what is installed; None where nothing is."""
     replaced_by: str | None = None
     """What put it there, for people: "Dockerfile:11 pip install -U accelerate"."""
+    unaware: bool = False
+    """Whether that is an instruction that knows nothing of the pin."""
 
 
 def plan(_image: Image, _declared: Declared) -> list[str | None]:
@@ -137,7 +139,7 @@ def _with_cause(
     if rival is not None:
         return msgspec.structs.replace(one, replaced_by=printable(str(rival.source)))
     cause = by_instruction(one.requirement, one.found, active, installed, facts)
-    return msgspec.structs.replace(one, replaced_by=cause)
+    return msgspec.structs.replace(one, replaced_by=cause, unaware=True)
 
 
 def _absent(facts: Facts, active: Sequence[Requirement], installed: Installed) -> Iterator[str]:
@@ -253,7 +255,10 @@ def _mended(one: Difference) -> str:
     version = printable(one.found.version)
     written = f"lock {name} {version}" if source.is_lock else f"write {name}=={version} at {place}"
     if one.replaced_by:
-        return f"{written}, or delete {one.replaced_by.partition(', where')[0]}"
+        cause = one.replaced_by.split(maxsplit=1)[0].rstrip(",")
+        if one.unaware and not source.is_lock and not source.file.endswith(".toml"):
+            return f"{written}, give {cause} the option -c {source.file}, or delete it"
+        return f"{written}, or delete {cause}"
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version
     if plain_wheel:
         return f"{written}, or install from the index that has {wanted}: PyPI has no local versions"
