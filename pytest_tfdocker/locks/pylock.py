@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
@@ -47,7 +48,7 @@ def read_pylock(
     default = {str(one) for one in groups} if isinstance(groups, list) else set[str]()
     asked = _Asked(msgspec.structs.replace(selection, default_groups=True), default)
     try:
-        Pylock.from_dict({**head, "packages": []})
+        here = _for_whom(Pylock.from_dict({**head, "packages": []}))
     except Exception as error:  # noqa: BLE001  of what is no TOML of a lock it raises anything
         return unread(name, 1, str(error))
     if not isinstance(packages, list):
@@ -59,12 +60,25 @@ def read_pylock(
         source = Source(name, lines[at], installed_by)
         try:
             (package,) = Pylock.from_dict({**head, "packages": [_normalized(one)]}).packages
-            found.append(Contents(requirements=(_requirement(package, source, asked),)))
+            required = _requirement(package, source, asked)
+            if here is not None:
+                both = f"({here}) and ({required.marker})" if required.marker else here
+                required = msgspec.structs.replace(required, marker=both)
+            found.append(Contents(requirements=(required,)))
         except Exception as error:  # noqa: BLE001
             text = str(one.get("name", name)) if isinstance(one, Mapping) else name
             reason = str(error).replace("packages[0]", f"packages[{at}]")
             found.append(Contents(problems=(problem(source, text, reason),)))
     return merged(found)
+
+
+def _for_whom(lock: Any) -> str | None:
+    """The environments that the lock is for, as a marker: in any other it declares nothing.
+
+    `lock`: of packaging.pylock.
+    """
+    environments = " or ".join(f"({one})" for one in lock.environments or ())
+    return str(Marker(environments)) if environments else None
 
 
 def _normalized(package: Any) -> Any:

@@ -16,6 +16,7 @@ INSTALLS = (
     "pip install --no-cache-dir --no-deps urllib3==2.9999 || true",
     "pip install --no-cache-dir --no-deps markdown-it-py==1.1.0",
     "pip uninstall --yes idna",
+    "pip install --no-cache-dir uv==0.13.9",
     f"head -c {DUMP_BYTES} /dev/zero >/opt/dump",
     "rm /opt/dump",
 )
@@ -46,6 +47,15 @@ def in_image(docker_client):
             container.remove(force=True)
 
     return run
+
+
+def test_conflicts_are_those_of_uv_pip_check(image, in_image):
+    said = image.judge("-k", "build or conflicts")
+    problems = said.image["dependencies"]["problems"]
+    ours = sorted(one["name"] for one in problems if one["kind"] == "conflict")
+    told = in_image(image, "sh", "-c", "uv pip check --system 2>&1").splitlines()
+    theirs = [line for line in told if line.startswith("The package `")]
+    assert ours == sorted(line.split("`")[1] for line in theirs), told
 
 
 def test_conflicts_are_those_of_pip_check(image, in_image):

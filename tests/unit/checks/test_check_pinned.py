@@ -317,3 +317,17 @@ def test_what_a_lock_lacks_fails_with_the_chain_to_it(given, distribution):
     )
     (problem,) = pinned.problems(facts)
     assert (problem.kind, problem.name, problem.wanted) == ("unpinned", "mpmath", "sympy → mpmath")
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("torch", 'torch = "==2.13.0"'),
+        ("torch[x]>=2", 'torch = {version = "==2.13.0", extras = ["x"]}'),
+    ],
+)
+def test_the_line_of_a_pipfile_is_as_a_pipfile_has_it(given, line, written):
+    found = asked(line)
+    there = msgspec.structs.replace(found.requirements[0], source=Source("app/Pipfile", 7))
+    facts = given(msgspec.structs.replace(found, requirements=(there,)), "torch 2.13.0")
+    assert CHECK.judge(facts, None).details[0].endswith(f" → {written}")

@@ -217,3 +217,12 @@ def test_a_lock_of_500_packages_is_read_whole(read):
     text = HEAD + "".join(package(one, 'version = "1"') + wheel(one) + sdist(one) for one in names)
     found = read(text)
     assert [one.name for one in found.requirements] == names
+
+
+def test_a_lock_is_for_the_environments_that_it_names(read):
+    where = "environments = [\"sys_platform == 'linux'\", \"sys_platform == 'darwin'\"]\n"
+    marked = package("b", 'version = "1"', "marker = \"os_name == 'posix'\"", wheel("b"))
+    found = read(HEAD + where + package("a", 'version = "1"', wheel("a")) + marked)
+    first, second = (one.marker for one in found.requirements)
+    assert first == '(sys_platform == "linux") or (sys_platform == "darwin")'
+    assert second == f'({first}) and (os_name == "posix")'
