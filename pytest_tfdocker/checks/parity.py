@@ -23,6 +23,7 @@ from pytest_tfdocker.checks.dependency import (
     shown_distribution,
 )
 from pytest_tfdocker.checks.elsewhere import find_elsewhere, wrong_environment
+from pytest_tfdocker.checks.pin import pin_of
 from pytest_tfdocker.checks.replaced import by_instruction, find_rival
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
@@ -252,8 +253,9 @@ def _mended(one: Difference) -> str:
     name, wanted = one.requirement.name, printable(one.wanted)
     if one.found is None:
         return f"install {name}, or {'lock without it' if source.is_lock else f'delete {place}'}"
+    pin = pin_of(one.requirement, one.found.version)
     version = printable(one.found.version)
-    written = f"lock {name} {version}" if source.is_lock else f"write {name}=={version} at {place}"
+    written = f"lock {name} {version}" if source.is_lock else f"write {pin} at {place}"
     if one.replaced_by:
         cause = one.replaced_by.split(maxsplit=1)[0].rstrip(",")
         if one.unaware and not source.is_lock and not source.file.endswith(".toml"):

@@ -1,6 +1,5 @@
 """`pinned`: every declared requirement is an exact pin."""
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -25,6 +24,7 @@ from pytest_tfdocker.checks.dependency import (
     not_followed,
     shown,
 )
+from pytest_tfdocker.checks.pin import pin_of
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared, Problem, Requirement
@@ -196,8 +196,8 @@ def _line_to_write(one: Requirement, found: Distribution | None) -> str:
     if found is None:
         return "not in the image"
     direct = direct_url(found) if one.url else None
-    if one.url is None and one.source.file.rpartition("/")[2] == "Pipfile":
-        return _pipfile_line(one, found)
+    if one.url is None and one.entry:
+        return pin_of(one, found.version)
     if one.url is None:
         exact = msgspec.structs.replace(one, specifier=f"=={found.version}")
         return shown(exact)
@@ -208,13 +208,6 @@ def _line_to_write(one: Requirement, found: Distribution | None) -> str:
         url = f"{one.url.partition('#')[0]}#{name}={digest}"
         return shown(msgspec.structs.replace(one, url=url))
     return f"{found.name}=={found.version}"
-
-
-def _pipfile_line(one: Requirement, found: Distribution) -> str:
-    version = json.dumps(f"=={found.version}")
-    if one.extras:
-        version = f"{{version = {version}, extras = {json.dumps(list(one.extras))}}}"
-    return printable(f"{one.name} = {version}")
 
 
 def _at_commit(url: str, commit: str) -> str:

@@ -1,5 +1,7 @@
 """What a project declares: the one shape that every reader gives."""
 
+from typing import Literal
+
 import msgspec
 
 INSTALLERS = frozenset(
@@ -47,6 +49,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     tells: folders, "/opt/venv"; None: the interpreter's own; (): it can't be told."""
     inline: bool = False
     """Whether an instruction of the Dockerfile names it itself, and no file does."""
+    entry: Literal["", "pipfile", "poetry"] = ""
+    """Whose table it is an entry of, where it is no line of a requirements file."""
     hashes: tuple[str, ...] = ()
     """"sha256:…", as pip's --hash takes them."""
 

@@ -123,6 +123,7 @@ def _requirement(name: str, entry: object, source: Source) -> Requirement:
         marker=str(Marker(marker)) if marker else None,
         url=_url(entry),
         editable=entry.get("editable") is True,
+        entry="pipfile",
         hashes=tuple(_texts(entry, "hashes")),
     )
 

@@ -90,6 +90,7 @@ def _contents(one: Needed, source: Source) -> Contents:
                     extras=one.extras,
                     marker=str(Marker(one.marker)) if one.marker else None,
                     url=_url(one.told),
+                    entry="poetry",
                     editable=one.told.get("develop") is True,
                 ),
             )

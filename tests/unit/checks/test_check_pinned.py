@@ -320,14 +320,15 @@ def test_what_a_lock_lacks_fails_with_the_chain_to_it(given, distribution):
 
 
 @pytest.mark.parametrize(
-    ("line", "written"),
+    ("line", "entry", "written"),
     [
-        ("torch", 'torch = "==2.13.0"'),
-        ("torch[x]>=2", 'torch = {version = "==2.13.0", extras = ["x"]}'),
+        ("torch", "pipfile", 'torch = "==2.13.0"'),
+        ("torch[x]>=2", "pipfile", 'torch = {version = "==2.13.0", extras = ["x"]}'),
+        ("torch>=2", "poetry", 'torch = "2.13.0"'),
     ],
 )
-def test_the_line_of_a_pipfile_is_as_a_pipfile_has_it(given, line, written):
+def test_an_entry_of_a_table_is_written_as_one(given, line, entry, written):
     found = asked(line)
-    there = msgspec.structs.replace(found.requirements[0], source=Source("app/Pipfile", 7))
+    there = msgspec.structs.replace(found.requirements[0], entry=entry)
     facts = given(msgspec.structs.replace(found, requirements=(there,)), "torch 2.13.0")
     assert CHECK.judge(facts, None).details[0].endswith(f" → {written}")
