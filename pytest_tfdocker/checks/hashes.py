@@ -202,6 +202,7 @@ def _notes(facts: Facts, installed: Installed) -> Iterator[str]:
         noun = "distribution" if len(told) == 1 else "distributions"
         yield f"compared with RECORD: {len(told)} {noun}, {same} files are as installed"
     for count, why in (
+        (sum(one.shared for one in told), "are those of another distribution that has them too"),
         (sum(one.gone for one in told), "are gone"),
         (sum(one.unread for one in told), "can't be read"),
         (sum(one.late for one in told), "were not compared: time was up"),

@@ -24,7 +24,7 @@ from pytest_tfdocker.checks.dependency import (
 )
 from pytest_tfdocker.checks.elsewhere import find_elsewhere, wrong_environment
 from pytest_tfdocker.checks.pin import pin_of
-from pytest_tfdocker.checks.replaced import by_instruction, find_rival
+from pytest_tfdocker.checks.replaced import Causes, find_rival
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.evidence.records import Distribution
@@ -127,20 +127,19 @@ def _differences(
     found = [one for one in (_difference(one, installed.find(one)) for one in active) if one]
     if facts.image.settings.dependencies.mode == "subset":
         found = [one for one in found if one.kind != "missing"]
-    return [_with_cause(one, facts, active, installed) for one in found]
+    causes = Causes(facts, active, installed)
+    return [_with_cause(one, active, causes) for one in found]
 
 
-def _with_cause(
-    one: Difference, facts: Facts, active: Sequence[Requirement], installed: Installed
-) -> Difference:
+def _with_cause(one: Difference, active: Sequence[Requirement], causes: Causes) -> Difference:
     """An exact pin elsewhere, or a later instruction, is what put the other version there."""
     if one.found is None:
         return one
     rival = find_rival(one.requirement, one.found, active)
     if rival is not None:
         return msgspec.structs.replace(one, replaced_by=printable(str(rival.source)))
-    cause = by_instruction(one.requirement, one.found, active, installed, facts)
-    return msgspec.structs.replace(one, replaced_by=cause, unaware=True)
+    cause = causes.find(one.requirement, one.found)
+    return msgspec.structs.replace(one, replaced_by=cause, unaware=cause is not None)
 
 
 def _absent(facts: Facts, active: Sequence[Requirement], installed: Installed) -> Iterator[str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pytest_tfdocker.locks.declared import INSTALLERS, Requirement
 
-_OWN = re.compile(r"(/usr(/local)?|/opt/(conda|python|miniconda3|miniforge3|micromamba))(/.*)?")
-"""Prefixes of interpreters' own site-packages; an environment of venv's has another."""
+_LIBRARY = re.compile(r"(.*?)(/local)?/lib(64)?/python[\d.]*t?")
+"""Of the standard library, whose prefix is the interpreter's own."""
+_SITE = re.compile(r"(.*?)(/local)?/lib(64)?/python[^/]*/(site|dist)-packages")
 
 
 class Environment:
@@ -25,7 +26,10 @@ class Environment:
         return any(self._is_own() if one is None else self._holds(one) for one in places)
 
     def _is_own(self) -> bool:
-        return any(_OWN.fullmatch(one) and "/envs/" not in one for one in self._sites)
+        """A virtual environment has the library of another prefix on its path."""
+        library = {found[1] for one in self._path if (found := _LIBRARY.fullmatch(one))}
+        sites = {found[1] for one in self._sites if (found := _SITE.fullmatch(one))}
+        return bool(sites & (library or {"", "/usr"}))
 
     def _holds(self, place: str) -> bool:
         folder = posixpath.dirname(place) if place.endswith("/*") else place

@@ -1,17 +1,15 @@
 """What put another version in the place of the one that is declared."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pytest_tfdocker.checks.check import Facts
 from pytest_tfdocker.checks.closure import Needed
 from pytest_tfdocker.checks.dependency import Installed, exact_version, satisfies
 from pytest_tfdocker.evidence.records import Distribution
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Requirement
 from pytest_tfdocker.text import one_line, printable
 
 INSTRUCTION_WIDTH = 60
-_LINE = re.compile(r":(\d+)(?:\s|$)")
 
 
 def find_rival(
@@ -25,48 +23,39 @@ def find_rival(
     return None
 
 
-def by_instruction(
-    one: Requirement,
-    found: Distribution,
-    active: Sequence[Requirement],
-    installed: Installed,
-    facts: Facts,
-) -> str | None:
-    """The instruction that installed it last: told by its layer, else by what asks for it."""
-    own = _line(one.source, facts)
-    layer = facts.evidence.layers[found.layer] if found.layer is not None else None
-    if layer is not None and layer.line is not None and layer.line != own:
-        copied = layer.instruction.startswith(("COPY", "ADD"))
-        if not copied:
+class Causes:
+    """Knows which instruction of the Dockerfile installed a distribution last."""
+
+    def __init__(self, facts: Facts, active: Sequence[Requirement], installed: Installed) -> None:
+        self._facts, self._active, self._installed = facts, active, installed
+        self._needs: dict[tuple[str, tuple[str, ...]], Needed] = {}
+
+    def find(self, one: Requirement, found: Distribution) -> str | None:
+        """Told by the layer that its metadata came with, else by what asks for it later.
+
+        None where that is its own instruction, or can't be told.
+        """
+        if one.instruction is None:
+            return None
+        dockerfile = printable(self._facts.image.settings.dockerfile)
+        layer = None if found.layer is None else self._facts.evidence.layers[found.layer]
+        if layer is not None and layer.line is not None and layer.instruction.startswith("RUN"):
+            if layer.line == one.instruction:
+                return None
             text = one_line(layer.instruction.removeprefix("RUN "), INSTRUCTION_WIDTH)
-            return f"{printable(_dockerfile(facts))}:{layer.line} {text}"
-    later = dict.fromkeys(_asking_later(one, own, active, installed, facts))
-    return "; or ".join(later) if len(later) == 1 else None
+            return f"{dockerfile}:{layer.line} {text}"
+        later = dict.fromkeys(self._asking_later(one, one.instruction))
+        return f"{dockerfile}:{next(iter(later))}" if len(later) == 1 else None
 
+    def _asking_later(self, one: Requirement, own: int) -> Iterator[str]:
+        """Instructions behind its own that install what needs a distribution of that name."""
+        for other in self._active:
+            line = other.instruction
+            if line is not None and line > own and one.name in self._needed(other):
+                yield f"{line}, where {other.name} asks for it"
 
-def _asking_later(
-    one: Requirement,
-    own: int | None,
-    active: Sequence[Requirement],
-    installed: Installed,
-    facts: Facts,
-) -> Iterator[str]:
-    """Instructions behind its own that install what needs a distribution of that name."""
-    for other in active:
-        line = _line(other.source, facts)
-        if own is None or line is None or line <= own or other.name == one.name:
-            continue
-        if one.name in Needed(installed, [(other.name, other.extras)]):
-            yield f"{printable(_dockerfile(facts))}:{line}, where {other.name} asks for it"
-
-
-def _line(source: Source, facts: Facts) -> int | None:
-    """Of the instruction that installs it, where the Dockerfile tells."""
-    if source.file == _dockerfile(facts):
-        return source.line
-    found = _LINE.search(source.installed_by or "")
-    return int(found[1]) if found else None
-
-
-def _dockerfile(facts: Facts) -> str:
-    return facts.image.settings.dockerfile
+    def _needed(self, one: Requirement) -> Needed:
+        key = (one.name, one.extras)
+        if key not in self._needs:
+            self._needs[key] = Needed(self._installed, [key])
+        return self._needs[key]

@@ -47,6 +47,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str | None, ...] = ()
     """The environments of the image that it may have been installed into, as far as the Dockerfile
     tells: folders, "/opt/venv"; None: the interpreter's own; (): it can't be told."""
+    instruction: int | None = None
+    """The Dockerfile's line of the instruction that installs it: of its first word, RUN."""
     inline: bool = False
     """Whether an instruction of the Dockerfile names it itself, and no file does."""
     entry: Literal["", "pipfile", "poetry"] = ""

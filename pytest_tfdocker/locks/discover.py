@@ -131,7 +131,7 @@ def _distinct(requirements: Iterable[Requirement]) -> Iterator[Requirement]:
     seen: set[Requirement] = set()
     for one in requirements:
         source = msgspec.structs.replace(one.source, installed_by=None)
-        plain = msgspec.structs.replace(one, source=source)
+        plain = msgspec.structs.replace(one, source=source, instruction=None)
         if plain not in seen:
             seen.add(plain)
             yield one

@@ -102,7 +102,7 @@ class _Installs:
             self._take_in(step)
         parts: list[Part] = []
         for step in steps:
-            contents = _placed(self._follow(step, parts), self._final(step))
+            contents = self._placed(self._follow(step, parts), step)
             of_project = isinstance(step.installer, ProjectCommand)
             parts.append(Part(step.stage.index, step.places, contents, of_project))
         return merged([*(part.contents for part in parts), *self._bases(read)])
@@ -124,6 +124,15 @@ class _Installs:
 
     def _note(self, line: int, text: str) -> Contents:
         return Contents(notes=(f"{self.build.name}:{line} {text}",))
+
+    def _placed(self, contents: Contents, step: _Step) -> Contents:
+        """With where it stands in the end, and by which instruction."""
+        places, line = self._final(step), step.call.instruction.line
+        requirements = tuple(
+            msgspec.structs.replace(one, places=places, instruction=line)
+            for one in contents.requirements
+        )
+        return msgspec.structs.replace(contents, requirements=requirements)
 
     def _write(self, step: _Step) -> None:
         """Notes the files that a command writes, and what stands in those made from a lock."""
@@ -250,13 +259,6 @@ def _installer(call: Call) -> PipCommand | ProjectCommand | Unread | None:
     """`uv run` installs the project before it runs what may be an installer itself."""
     inner = project_command(call.args, call.variables) or pip_command(call.args)
     return inner or project_command(call.command.args, call.variables)
-
-
-def _placed(contents: Contents, places: tuple[Place, ...]) -> Contents:
-    requirements = tuple(
-        msgspec.structs.replace(one, places=places) for one in contents.requirements
-    )
-    return msgspec.structs.replace(contents, requirements=requirements)
 
 
 def _wheel_folder(call: Call, pip: PipCommand) -> str:

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Requirement, Source
-from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lines import is_archive, is_path, problem
 from pytest_tfdocker.locks.lock_file import read_toml, reason_of, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection
@@ -103,7 +103,10 @@ def _contents(
         for key, entry in entries:
             source = Source(name, lines.get((section, key), 1), installed_by)
             try:
-                found.append(Contents(requirements=(_requirement(key, entry, source),)))
+                one = _requirement(key, entry, source)
+                # of a folder the key may be a hash of its path: it is the repository's own
+                if one.url is None or not is_path(one.url) or is_archive(one.url):
+                    found.append(Contents(requirements=(one,)))
             except (TypeError, ValueError) as error:
                 found.append(Contents(problems=(problem(source, key, str(error)),)))
     return merged(found)

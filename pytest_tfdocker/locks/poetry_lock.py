@@ -15,7 +15,7 @@ from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unread
 from pytest_tfdocker.locks.poetry_project import BROKEN, MAIN, optional_groups
 from pytest_tfdocker.locks.poetry_walk import Walk
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.selection import PLAIN, Selection
+from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
 
 NO_PROJECT = (
     "a lock of before Poetry 2.1 needs the pyproject.toml, which is not beside it: "
@@ -74,7 +74,8 @@ def _ways(
     if not all("groups" in one for one in packages):
         walk = Walk(packages, tomllib.loads(project.read_text("utf-8")), selection)
         return walk.reached(), walk.problems
-    told = (_told(one, selection, optional_groups(project)) for one in packages)
+    optional = optional_groups(project)
+    told = (_told(one, selection, optional) for one in packages)
     return {at: ways for at, ways in enumerate(told) if ways}, []
 
 
@@ -83,7 +84,7 @@ def _told(package: Mapping[str, Any], selection: Selection, optional: frozenset[
     markers = package.get("markers")
     ways = set()
     for group in package["groups"]:
-        taken = selection.takes_group(group, default=group not in optional)
+        taken = selection.takes_group(group, default=canonical(group) not in optional)
         if selection.project if group == MAIN else taken:
             marker = markers.get(group) if isinstance(markers, Mapping) else markers
             text = settled(str(marker), selection.takes_extra) if marker else HOLDS

@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.requirements import Contents, merged
-from pytest_tfdocker.locks.selection import Selection, canonical
+from pytest_tfdocker.locks.selection import Selection, canonical, canonicals
 from pytest_tfdocker.settings.toml_lines import Path as Keys
 
 MAIN = "main"
@@ -79,8 +79,7 @@ def poetry_table(
 
 def _contents(one: Needed, source: Source) -> Contents:
     try:
-        parts = one.version.replace(" ", "").split(",")
-        specifier = SpecifierSet(",".join(map(standard_constraint, filter(None, parts))))
+        (specifier,) = alternatives(one.version)
         return Contents(
             requirements=(
                 Requirement(
@@ -114,7 +113,7 @@ def optional_groups(path: Path) -> frozenset[str]:
     """Those that `poetry install` leaves out unless they are named; `path`: of pyproject.toml."""
     try:
         groups = tomllib.loads(path.read_text("utf-8"))["tool"]["poetry"]["group"]
-        return frozenset(name for name, told in groups.items() if told.get("optional"))
+        return canonicals(name for name, told in groups.items() if told.get("optional"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return frozenset()
 
@@ -155,14 +154,36 @@ def _marker(told: Mapping[str, Any]) -> str | None:
 
 def _python_marker(constraint: str) -> str | None:
     """Of a constraint on Python's version; raises InvalidSpecifier, InvalidVersion."""
-    alternatives = []
+    if constraint == "*":
+        return None
+    told = [
+        " and ".join(sorted(on_python(part.operator, part.version) for part in one))
+        for one in alternatives(constraint)
+    ]
+    return " or ".join(f"({one})" for one in told if one) or None
+
+
+def on_python(operator: str, version: str) -> str:
+    """As a marker."""
+    return f'python_full_version {operator} "{version}"'
+
+
+def alternatives(constraint: str) -> list[SpecifierSet]:
+    """Of which one must hold: "<2.2 || >2.2,<3". Raises InvalidSpecifier, InvalidVersion."""
+    found = []
     for one in re.split(r"\s*\|\|?\s*", constraint):
-        if one == "*":
-            return None
-        parts = SpecifierSet(",".join(map(standard_constraint, one.replace(" ", "").split(","))))
-        told = (f'python_full_version {part.operator} "{part.version}"' for part in parts)
-        alternatives.append(" and ".join(sorted(told)))
-    return " or ".join(f"({one})" for one in alternatives)
+        parts = (part for part in one.replace(" ", "").split(",") if part not in {"", "*"})
+        found.append(SpecifierSet(",".join(map(standard_constraint, parts))))
+    return found
+
+
+def python_specifier(told: object) -> SpecifierSet | None:
+    """The `python-versions` of a package; None where it tells none, or several that may hold."""
+    try:
+        found = alternatives(str(told or "*"))
+    except (InvalidSpecifier, InvalidVersion):
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 def standard_constraint(constraint: str) -> str:

@@ -9,12 +9,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pytest_tfdocker.locks.graph import Edge, Ways, extras_in, least, reach, settled
+from pytest_tfdocker.locks.graph import FAILS, Edge, Ways, extras_in, least, reach, settled
 from pytest_tfdocker.locks.poetry_project import (
     Needed,
+    alternatives,
     needed_by,
     needed_in,
-    standard_constraint,
+    on_python,
+    python_specifier,
 )
 from pytest_tfdocker.locks.selection import Selection, canonical, canonicals
 
@@ -61,9 +63,10 @@ class Walk:
 
     def _edges(self, node: _Node) -> Iterator[Edge[_Node]]:
         for one in self._needed(node):
-            for at in self._meant(one):
+            for at, where in self._meant(one):
+                markers = [f"({text})" for text in (one.marker, where) if text]
                 for extra in ("", *one.extras):
-                    yield Edge(_Node(at, extra), one.marker)
+                    yield Edge(_Node(at, extra), " and ".join(markers) or None)
 
     def _needed(self, node: _Node) -> Iterator[Needed]:
         """With markers whose extras are answered."""
@@ -79,31 +82,57 @@ class Walk:
             elif by_extra and node.extra and _asks_for(told, one, node.extra):
                 yield _answered(one, partial(_is, node.extra))
 
-    def _meant(self, one: Needed) -> list[int]:
-        """Of several of one name the one whose version is within the constraint.
+    def _meant(self, one: Needed) -> list[tuple[int, str | None]]:
+        """Of several of one name those whose version is within the constraint, and where each is.
 
-        Where that is true of several, the markers of other ways to them tell which it is.
+        Of several that are within, the highest that the environment's Python allows. Where their
+        Pythons are the same, the markers of other ways to them tell which it is.
         """
         places = self._by_name.get(one.name, [])
-        if not places:
+        if not places and not one.marker:  # what no environment of the project needs is left out
             self.problems.append(f"{one.name} is not in it")
         if not places[1:]:
-            return places
+            return [(at, None) for at in places]
         within = self._within(places, one.version)
         if len(within) == 1:
-            return within
+            return [(within[0], None)]
+        pythons = [python_specifier(self._packages[at].get("python-versions")) for at in within]
+        if len(set(map(str, pythons))) == len(pythons) > 0 and None not in pythons:
+            return list(zip(within, _apart([one for one in pythons if one]), strict=True))
         self._untold[one.name] = one.version
         return []
 
     def _within(self, places: list[int], constraint: str) -> list[int]:
-        """None of a constraint that can't be read, as "^1 || ^3"."""
-        parts = constraint.replace(" ", "").split(",")
+        """Highest version first; none of a constraint that can't be read."""
         try:
-            allowed = SpecifierSet(",".join(map(standard_constraint, parts)))
+            allowed = alternatives(constraint)
         except (InvalidSpecifier, InvalidVersion):
             return []
         versions = {at: Version(self._packages[at]["version"]) for at in places}
-        return [at for at in places if allowed.contains(versions[at], prereleases=True)]
+        found = [
+            at
+            for at in places
+            if any(one.contains(versions[at], prereleases=True) for one in allowed)
+        ]
+        return sorted(found, key=versions.__getitem__, reverse=True)
+
+
+_OPPOSITE = {">=": "<", ">": "<=", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
+
+
+def _apart(pythons: Sequence[SpecifierSet]) -> list[str]:
+    """Markers of which one holds at a time: each where those in front of it don't."""
+    found, before = [], list[str]()
+    for one in pythons:
+        own = [on_python(part.operator, part.version) for part in one]
+        found.append(" and ".join([*sorted(own), *before]))
+        not_this = [
+            on_python(_OPPOSITE[part.operator], part.version)
+            for part in one
+            if part.operator in _OPPOSITE
+        ]
+        before.append("(" + " or ".join(sorted(not_this)) + ")" if not_this else FAILS)
+    return found
 
 
 def _asks_for(package: Mapping[str, Any], one: Needed, extra: str) -> bool:

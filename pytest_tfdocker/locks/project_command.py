@@ -178,10 +178,13 @@ def _is_exact(tool: str, found: Sorted) -> bool:
 
 
 def _uv(found: Sorted, variables: Mapping[str, str]) -> Selection:
-    only = [*_values(found, "--only-group"), *(["dev"] if "--only-dev" in found.options else [])]
+    options = found.options
+    only = [*_values(found, "--only-group"), *(["dev"] if "--only-dev" in options else [])]
     no_default = "--no-default-groups" in found.options or is_set(variables, "UV_NO_DEFAULT_GROUPS")
-    no_dev = "--no-dev" in found.options or is_set(variables, "UV_NO_DEV")
-    dev = ["dev"] if "--dev" in found.options else []
+    said = [one for one in options if one in {"--dev", "--no-dev", "--only-dev"}]
+    no_dev = said[-1] == "--no-dev" if said else is_set(variables, "UV_NO_DEV")
+    dev = ["dev"] if "--dev" in options and not no_dev else []
+    no_groups = [*_values(found, "--no-group"), *variables.get("UV_NO_GROUP", "").split()]
     return Selection(
         project=not only,
         extras=canonicals(_values(found, "--extra")),
@@ -190,15 +193,23 @@ def _uv(found: Sorted, variables: Mapping[str, str]) -> Selection:
         groups=canonicals([*only, *dev, *_values(found, "--group")]),
         all_groups="--all-groups" in found.options,
         default_groups=not (only or no_default),
-        without_groups=canonicals([*_values(found, "--no-group"), *(["dev"] if no_dev else [])]),
+        without_groups=canonicals([*no_groups, *(["dev"] if no_dev else [])]),
+        members=not _leaves_out("workspace", found, variables),
+        local=not _leaves_out("local", found, variables),
         packages=canonicals(_values(found, "--package")),
         all_packages="--all-packages" in found.options,
     )
 
 
+def _leaves_out(what: str, found: Sorted, variables: Mapping[str, str]) -> bool:
+    told = found.options.keys() & {f"--no-install-{what}", f"--no-emit-{what}"}
+    return bool(told) or is_set(variables, f"UV_NO_INSTALL_{what.upper()}")
+
+
 def _poetry(found: Sorted, _variables: Mapping[str, str]) -> Selection:
-    only = _split(found, "--only")
-    without = _split(found, "--without") + (["dev"] if "--no-dev" in found.options else [])
+    only = _split(found, "--only") + (["main"] if "--no-dev" in found.options else [])
+    without = _split(found, "--without")
+    more = _split(found, "--with") + (["dev"] if "--dev" in found.options else [])
     if "--only-root" in found.options:
         return Selection(project=False)
     extras = canonicals(_split(found, "--extras"))
@@ -212,7 +223,7 @@ def _poetry(found: Sorted, _variables: Mapping[str, str]) -> Selection:
         project="main" not in without,
         extras=extras,
         all_extras=all_extras,
-        groups=canonicals(_split(found, "--with")),
+        groups=canonicals(more),
         all_groups="--all-groups" in found.options,
         default_groups=True,
         without_groups=canonicals(without),
@@ -221,14 +232,20 @@ def _poetry(found: Sorted, _variables: Mapping[str, str]) -> Selection:
 
 def _pipenv(found: Sorted, variables: Mapping[str, str]) -> Selection:
     """A Pipfile calls two of the categories other than its lock does."""
-    named = _split(found, "--categories") or variables.get("PIPENV_DEFAULT_CATEGORIES", "").split()
-    every = "--all" in found.options
+    options = found.options
+    if "--dev-only" in options:  # of `pipenv requirements`
+        return Selection(project=False, groups=frozenset({"develop"}))
+    dev = bool(options.keys() & {"--dev", "-d"}) or is_set(variables, "PIPENV_DEV")
+    named = _split(found, "--categories") or _words(variables.get("PIPENV_CATEGORIES", ""))
+    if not named and not dev:
+        named = _words(variables.get("PIPENV_DEFAULT_CATEGORIES", ""))
+    every = "--all" in options
     if named and not every:
         as_in_lock = {"packages": "default", "dev-packages": "develop"}
         asked = canonicals(as_in_lock.get(one, one) for one in named)
         return Selection(project="default" in asked, groups=asked)
-    dev = ["develop"] if found.options.keys() & {"--dev", "-d"} else []
-    return Selection(groups=canonicals([*dev, *_split(found, "--extras")]), all_groups=every)
+    groups = [*(["develop"] if dev else []), *_split(found, "--extras")]
+    return Selection(groups=canonicals(groups), all_groups=every)
 
 
 _SELECTED = {"uv": _uv, "poetry": _poetry, "pipenv": _pipenv}
@@ -240,4 +257,8 @@ def _values(found: Sorted, option: str) -> Iterable[str]:
 
 def _split(found: Sorted, option: str) -> list[str]:
     """Of an option whose one value may hold several: by commas or white space."""
-    return [one for text in _values(found, option) for one in re.split(r"[,\s]+", text) if one]
+    return [one for text in _values(found, option) for one in _words(text)]
+
+
+def _words(text: str) -> list[str]:
+    return [one for one in re.split(r"[,\s]+", text) if one]

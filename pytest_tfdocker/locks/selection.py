@@ -22,6 +22,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     packages: frozenset[str] = frozenset()
     """Members of a workspace; none: its root."""
     all_packages: bool = False
+    members: bool = True
+    """Whether other members of the workspace are installed; they are followed all the same."""
+    local: bool = True
+    """The same of all that comes from a folder or file."""
 
     def takes_extra(self, name: str) -> bool:
         """Whether what an extra brings is asked for."""

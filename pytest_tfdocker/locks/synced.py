@@ -12,7 +12,7 @@ from pytest_tfdocker.locks.calls import Call
 from pytest_tfdocker.locks.contents import Asked, Build, Here
 from pytest_tfdocker.locks.found import Found
 from pytest_tfdocker.locks.pip_command import PipCommand
-from pytest_tfdocker.locks.project_command import ProjectCommand
+from pytest_tfdocker.locks.project_command import ProjectCommand, is_set
 from pytest_tfdocker.locks.project_places import setting_variable
 from pytest_tfdocker.locks.readers import READERS
 from pytest_tfdocker.locks.requirements import Contents, merged, shown_path
@@ -139,7 +139,10 @@ class Synced(Here):
     def _located(self) -> tuple[str, str, Found] | None:
         """Folder and name of the file that is read, and what it is; the lock before the project."""
         lock, project = _FILES[self.command.tool]
-        names = [project] if "--skip-lock" in self.command.options else [lock, project]
+        skips = "--skip-lock" in self.command.options or (
+            self.command.tool == "pipenv" and is_set(self.call.variables, "PIPENV_SKIP_LOCK")
+        )
+        names = [project] if skips else [lock, project]
         for name in names:
             for folder in _upwards(self.folder):
                 found = self.find(posixpath.join(folder, name))

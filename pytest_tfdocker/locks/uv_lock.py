@@ -48,13 +48,15 @@ def read_uv_lock(
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
         return unread(name, 1, "package is no list of tables")
     graph = _Graph(told, packages, path.parent, selection)
-    if packages and not graph.roots:
+    if packages and not graph.roots and (selection.packages or not graph.of_workspace):
         absent = ", ".join(sorted(selection.packages))
         what = f"is {absent}" if absent else "is the project's own"
         return unread(name, 1, f"no package of it {what}")
     lines = package_lines(text, "package", len(packages))
     found = [Contents(sources=(name,))]
     for at, ways in sorted(graph.reached().items()):
+        if not graph.installs(at):
+            continue
         found.append(_contents(packages[at], ways, Source(name, lines[at], installed_by)))
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),))
@@ -97,10 +99,12 @@ class _Graph:
         manifest = lock.get("manifest")
         self._manifest = manifest if isinstance(manifest, Mapping) else {}
         self.roots = self._asked_for()
-        self._default = {
-            one.at: _default_groups(folder / (_folder(one) or "")) for one in self.roots
-        } | {WORKSPACE.at: _default_groups(folder)}
+        of_member = bool(selection.packages) and len(self.roots) == 1
+        home = folder / (_folder(self.roots[0]) or "") if of_member else folder
+        self._default = _default_groups(home)
         self._active = {extra for one in self.roots for extra in self._choices(one)}
+        self._met: set[str] = set()
+        """Extras of packages that edges lead to, as markers name them."""
 
     def _asked_for(self) -> list[_Package]:
         """The project; of a workspace without one all its members; or those that are named."""
@@ -114,9 +118,27 @@ class _Graph:
             return [one for one in own if str(one.told.get("name")) in members] or own
         return first
 
+    @property
+    def of_workspace(self) -> bool:
+        """Whether it has groups that are no package's."""
+        return bool(table(self._manifest, "dependency-groups"))
+
+    def installs(self, at: int) -> bool:
+        """Whether a package that is reached is installed: what is virtual is followed alone."""
+        told = self._packages[at]
+        source = table(told, "source")
+        if "virtual" in source or (not self._selection.local and _is_local(source)):
+            return False
+        is_member = str(told.get("name")) in _members(self._manifest)
+        return self._selection.members or not is_member
+
     def reached(self) -> dict[int, Ways]:
         """Place → the ways that lead to it; not the roots, which are the project."""
         nodes, lost = reach(self._beginnings(), self._edges)
+        while not self._met <= self._active:  # of `tool.uv.conflicts` in what is depended on
+            self._active |= self._met
+            self.problems.clear()
+            nodes, lost = reach(self._beginnings(), self._edges)
         names = [str(self._packages[node.at].get("name")) for node in lost]
         self.problems += [f"too many markers lead to {name}" for name in names]
         own, found = {one.at for one in self.roots} | {WORKSPACE.at}, dict[int, Ways]()
@@ -131,11 +153,9 @@ class _Graph:
                 yield _Node(one.at)
                 yield from (_Node(one.at, extra) for extra in self._extras(one))
             yield from (_Node(one.at, group=group) for group in self._groups(one))
-        yield from (
-            WORKSPACE._replace(group=group)
-            for group in table(self._manifest, "dependency-groups")
-            if self._takes(WORKSPACE.at, group)
-        )
+        groups = table(self._manifest, "dependency-groups")
+        if not self._selection.packages:
+            yield from (WORKSPACE._replace(group=group) for group in groups if self._takes(group))
 
     def _extras(self, one: _Package) -> list[str]:
         extras = table(one.told, "optional-dependencies")
@@ -143,10 +163,10 @@ class _Graph:
 
     def _groups(self, one: _Package) -> list[str]:
         groups = table(one.told, "dev-dependencies")
-        return [group for group in groups if self._takes(one.at, group)]
+        return [group for group in groups if self._takes(group)]
 
-    def _takes(self, at: int, group: str) -> bool:
-        default = self._default[at]
+    def _takes(self, group: str) -> bool:
+        default = self._default
         return self._selection.takes_group(group, default=default is None or group in default)
 
     def _choices(self, one: _Package) -> Iterator[str]:
@@ -170,6 +190,9 @@ class _Graph:
                 self.problems.append(f"{edge.get('name')}, of {told.get('name')}, is not in it")
             for other in others:
                 for wanted in ("", *(extras if isinstance(extras, list) else [extras])):
+                    if wanted:
+                        name = str(other.told.get("name"))
+                        self._met.add(f"extra-{len(name)}-{name}-{wanted}")
                     to = _Node(other.at, str(wanted))
                     yield Edge(to, None if marker is None else self._settled(str(marker)))
 
@@ -211,6 +234,10 @@ def _default_groups(folder: Path) -> frozenset[str] | None:
 def _members(manifest: Mapping[str, Any]) -> list[Any]:
     found = manifest.get("members")
     return found if isinstance(found, list) else []
+
+
+def _is_local(source: Mapping[str, Any]) -> bool:
+    return any(kind in source for kind in (*OWN, "path"))
 
 
 def _folder(package: _Package) -> str | None:

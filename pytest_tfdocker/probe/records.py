@@ -26,23 +26,31 @@ def main(plan, parts, report):
 def verified(paths, clock):
     """By the path of a dist-info: how many files are as they were recorded, which are not, how many
     are gone, how many can't be read or were not reached in time. Those without RECORD are left out."""
-    found = {}
+    rows, known = {}, {}
     for path in paths:
         text = distributions.read_text(posixpath.join(path, "RECORD"))
         if text is not None:
-            found[path] = of_one(posixpath.dirname(path), text, clock)
-    return found
+            rows[path] = list(hashed(posixpath.dirname(path), text))
+            for file, algorithm, digest in rows[path]:
+                known.setdefault((file, algorithm), set()).add(digest)
+    return {path: of_one(some, known, clock) for path, some in rows.items()}
 
 
-def of_one(location, text, clock):
-    counts = {"same": 0, "changed": 0, "gone": 0, "unread": 0, "late": 0}
-    shown = []
+def hashed(location, text):
+    """The files that have a hash: not RECORD itself, nor what is compiled."""
     for row in distributions.safe_rows(csv.reader(io.StringIO(text, newline=""))):
         algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
-        if not digest:  # RECORD itself, and what is compiled
-            continue
-        path = posixpath.normpath(posixpath.join(location, row[0]))
-        outcome = compared(path, algorithm, digest, clock)
+        if digest:
+            path = posixpath.normpath(posixpath.join(location, row[0]))
+            yield path, algorithm, digest.rstrip("=")
+
+
+def of_one(rows, known, clock):
+    """`shared`: as another distribution has it, which was installed over this one."""
+    counts = {"same": 0, "shared": 0, "changed": 0, "gone": 0, "unread": 0, "late": 0}
+    shown = []
+    for path, algorithm, digest in rows:
+        outcome = compared(path, algorithm, digest, known[path, algorithm], clock)
         counts[outcome] += 1
         if outcome == "changed" and len(shown) < MOST_SHOWN:
             shown.append(distributions.clean(path))
@@ -50,7 +58,7 @@ def of_one(location, text, clock):
     return counts
 
 
-def compared(path, algorithm, digest, clock):
+def compared(path, algorithm, digest, known, clock):
     try:
         found = digest_of(path, algorithm, clock)
     except FileNotFoundError:
@@ -59,7 +67,9 @@ def compared(path, algorithm, digest, clock):
         return "late"
     except (OSError, ValueError):  # ValueError: of a hash that this Python doesn't know
         return "unread"
-    return "same" if found == digest.rstrip("=") else "changed"
+    if found == digest:
+        return "same"
+    return "shared" if found in known else "changed"
 
 
 def digest_of(path, algorithm, clock):

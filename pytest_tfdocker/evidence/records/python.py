@@ -61,6 +61,8 @@ class Verification(Record, frozen=True, kw_only=True):
     """The files that a distribution's RECORD has hashes of, counted."""
 
     same: int
+    shared: int = 0
+    """As another distribution has them, which was installed over this one."""
     changed: int
     gone: int
     unread: int

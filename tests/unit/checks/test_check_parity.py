@@ -507,7 +507,7 @@ def by_dockerfile(*lines):
             if int(at) > 9
             else Source("requirements.txt", one.source.line, f"Dockerfile:{at} pip install -r")
         )
-        found.append(msgspec.structs.replace(one, source=source))
+        found.append(msgspec.structs.replace(one, source=source, instruction=int(at)))
     return Declared(requirements=tuple(found), sources=("requirements.txt", "Dockerfile:11"))
 
 
@@ -542,3 +542,28 @@ def test_without_layers_what_asks_for_it_tells(given, distribution):
     assert details[1].endswith("; replaced by Dockerfile:11, where accelerate asks for it")
     before = by_dockerfile("9 torch==2.9.0+cpu", "8 accelerate")
     assert "replaced" not in CHECK.judge(given(before, "torch 2.9.0+cu128", accelerate), None).text
+
+
+def test_its_own_instruction_has_replaced_nothing(given, distribution, evidence):
+    """The layer has the line of RUN, the requirement that of the command in it."""
+    layers = [
+        *evidence().layers,
+        msgspec.structs.replace(evidence().layers[1], instruction="RUN apt-get update", line=3),
+    ]
+    (one,) = by_dockerfile("5 torch==2.9.0+cpu").requirements
+    torch = distribution("torch", "2.9.0", layer=4)
+    for instruction in (3, None):
+        there = msgspec.structs.replace(one, instruction=instruction)
+        declared = Declared(requirements=(there,), sources=("requirements.txt",))
+        text = CHECK.judge(given(declared, torch, layers=layers), None).text
+        assert "replaced" not in text
+        assert "PyPI has no local versions" in text
+
+
+def test_hundreds_of_replaced_pins_are_judged_at_once(given, distribution):
+    first = [f"9 name-{n}==1" for n in range(150)]
+    later = [f"11 other-{n}" for n in range(150)]
+    needs = [f"name-{n}" for n in range(150)]
+    installed = [f"name-{n} 2" for n in range(150)]
+    installed += [distribution(f"other-{n}", "1", requires=needs) for n in range(150)]
+    assert CHECK.judge(given(by_dockerfile(*first, *later), *installed), None).measured == 150

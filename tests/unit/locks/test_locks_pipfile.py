@@ -58,7 +58,7 @@ def test_a_pin_has_its_line_its_marker_and_its_hashes(read):
             False,
         ),
         ({"file": "https://example.org/a.zip"}, "https://example.org/a.zip", False),
-        ({"path": ".", "editable": True}, ".", True),
+        ({"path": "a-1.tar.gz"}, "a-1.tar.gz", False),
     ],
 )
 def test_what_no_index_has_is_a_url(read, entry, url, editable):
@@ -218,3 +218,9 @@ def test_any_bytes_of_a_pipfile_are_a_problem_or_nothing(tmp_path, data):
     path = tmp_path / "Pipfile"
     path.write_bytes(data)
     assert read_pipfile(path, "Pipfile").requirements == ()
+
+
+@pytest.mark.parametrize("key", ["service", "e1839a8"])
+def test_a_folder_is_the_repositorys_own(read, key):
+    """Its key may be a hash of the path, as pipenv wrote it for `-e .`."""
+    assert read(lock(**{key: {"path": ".", "editable": True}})).requirements == ()

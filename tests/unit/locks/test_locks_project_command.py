@@ -49,7 +49,9 @@ def some(*names):
         ("poetry install", Selection(default_groups=True)),
         ("poetry install --only main", Selection(groups=some("main"))),
         ("poetry install --only=dev,docs", Selection(project=False, groups=some("dev", "docs"))),
-        ("poetry install --no-dev", Selection(default_groups=True, without_groups=some("dev"))),
+        ("poetry install --no-dev", Selection(groups=some("main"))),
+        ("uv sync --no-install-workspace", Selection(default_groups=True, members=False)),
+        ("uv sync --no-install-local", Selection(default_groups=True, local=False)),
         (
             "poetry install --without dev --with docs,tests -E gpu",
             Selection(
@@ -79,6 +81,14 @@ def test_options_say_what_is_asked_for(text, selection):
     [
         ("uv sync", {"UV_NO_DEV": "1"}, "uv sync --no-dev"),
         ("uv sync", {"UV_NO_DEV": "0"}, "uv sync"),
+        ("uv sync --dev", {"UV_NO_DEV": "1"}, "uv sync --dev"),
+        ("uv sync --only-dev", {"UV_NO_DEV": "1"}, "uv sync --only-dev"),
+        ("uv sync", {"UV_NO_GROUP": "docs lint"}, "uv sync --no-group docs --no-group lint"),
+        ("uv sync", {"UV_NO_INSTALL_WORKSPACE": "1"}, "uv sync --no-install-workspace"),
+        ("pipenv sync", {"PIPENV_DEV": "1"}, "pipenv sync --dev"),
+        ("pipenv sync --dev", {"PIPENV_DEFAULT_CATEGORIES": "docs"}, "pipenv sync --dev"),
+        ("pipenv sync", {"PIPENV_DEFAULT_CATEGORIES": "packages,docs"},
+         "pipenv sync --categories packages,docs"),
         ("uv sync", {"UV_NO_DEFAULT_GROUPS": "true"}, "uv sync --no-default-groups"),
         ("pipenv sync", {"PIPENV_DEFAULT_CATEGORIES": "packages docs"},
          "pipenv sync --categories packages,docs"),

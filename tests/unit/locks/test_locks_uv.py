@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 
 from pytest_tfdocker.locks import graph
+from pytest_tfdocker.locks.selection import PLAIN, Selection
 from pytest_tfdocker.locks.uv_lock import read_uv_lock
 
 HEAD = "version = 1\nrevision = 3\n"
@@ -32,11 +33,11 @@ def project(*needs, **extras):
 
 @pytest.fixture
 def read(tmp_path):
-    def run(*parts, head=HEAD):
+    def run(*parts, head=HEAD, selection=PLAIN):
         path = tmp_path / "uv.lock"
         text = b"".join(one if isinstance(one, bytes) else one.encode() for one in (head, *parts))
         path.write_bytes(text)
-        return read_uv_lock(path, "uv.lock")
+        return read_uv_lock(path, "uv.lock", selection)
 
     return run
 
@@ -175,6 +176,71 @@ def test_a_lock_of_500_packages_is_read_whole(read):
     names = [f"p{number}" for number in range(500)]
     text = "".join(package(one, needs=names[at + 1 : at + 6]) for at, one in enumerate(names))
     assert len(pins(read(project(names[0]), text))) == 500
+
+
+def member(name, *needs, source="editable", **extras):
+    return package(name, source=f'{{ {source} = "libs/{name}" }}', needs=needs, **extras)
+
+
+MANIFEST = '[manifest]\nmembers = ["demo", "lib"]\n'
+GROUPS = '[manifest.dependency-groups]\ndev = [{ name = "g" }]\n'
+
+
+def asked(**changes):
+    return Selection(**changes)
+
+
+def names(found):
+    assert found.problems == ()
+    return {one.name for one in found.requirements}
+
+
+@pytest.mark.parametrize(
+    ("selection", "there"),
+    [
+        (asked(), {"lib", "a", "b"}),
+        (asked(members=False), {"a", "b"}),
+        (asked(local=False), {"a", "b"}),
+        (asked(packages=frozenset({"lib"})), {"b"}),
+        (asked(packages=frozenset({"lib"}), extras=frozenset({"x"})), {"b", "c"}),
+    ],
+)
+def test_members_of_a_workspace_are_what_is_asked_for(read, selection, there):
+    found = read(
+        MANIFEST,
+        project("lib", "a"),
+        member("lib", "b", x=["c"]),
+        *map(package, "abc"),
+        selection=selection,
+    )
+    assert names(found) == there
+
+
+def test_a_virtual_member_is_followed_and_not_installed(read):
+    found = read(project("lib"), member("lib", "a", source="virtual"), package("a"))
+    assert names(found) == {"a"}
+
+
+def test_groups_of_a_workspace_without_a_project_are_its_own(read):
+    dev = asked(default_groups=True)
+    lock = (MANIFEST, GROUPS, member("lib", "a"), package("a"), package("g"))
+    assert names(read(*lock, selection=dev)) == {"a", "g"}
+    one = asked(default_groups=True, packages=frozenset({"lib"}))
+    assert names(read(*lock, selection=one)) == {"a"}
+    assert names(read(GROUPS, package("g"), selection=dev)) == {"g"}
+
+
+CHOICE = "extra == 'extra-3-lib-cpu'"
+
+
+def test_an_extra_that_an_edge_asks_for_chooses_among_conflicts(read):
+    needed = '{ name = "lib", extra = ["cpu"], marker = "' + CHOICE + '" }'
+    chosen = '{ name = "i", version = "1", marker = "' + CHOICE + '" }'
+    other = '{ name = "i", version = "2", marker = "' + CHOICE.replace("==", "!=") + '" }'
+    lock = (package("lib", needs=[chosen, other], cpu=["c"]), package("c"))
+    versions = (package("i", "1"), package("i", "2"))
+    assert set(pins(read(project(needed), *lock, *versions))) == {"lib==1", "c==1", "i==1"}
+    assert set(pins(read(project("lib"), *lock, *versions))) == {"lib==1", "i==2"}
 
 
 values = st.recursive(
