@@ -188,6 +188,24 @@ def test_poetry_exports_what_is_read(poetry_folder, options, exported, python):
     assert ours(read, python) == theirs(said, python)
 
 
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_an_old_lock_has_a_version_for_each_python(forked_folder, python):
+    said = run("poetry-1", "export", "--without-hashes", "--without-urls", folder=forked_folder)
+    read = read_poetry_lock(forked_folder / "poetry.lock", "poetry.lock")
+    assert sum(one.name == "numpy" for one in read.requirements) > 1
+    assert ours(read, python) == theirs(said, python)
+
+
+@pytest.fixture(scope="module")
+def forked_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forked")
+    head = POETRY_PROJECT.partition("[tool.poetry.dependencies]")[0]
+    needs = '[tool.poetry.dependencies]\npython = "^3.11"\npandas = "*"\n'
+    (folder / "pyproject.toml").write_text(head + needs + POETRY_INDEX)
+    run("poetry-1", "lock", folder=folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def pipenv_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pipenv")

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.markers import Marker
 
 from pytest_tfdocker.locks.poetry_lock import NO_PROJECT, read_poetry_lock
+from pytest_tfdocker.locks.selection import PLAIN, Selection
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROJECT = "[tool.poetry.dependencies]\npython = '>=3.10'\n"
@@ -21,12 +23,12 @@ def of_main(name, *lines, version="1"):
 
 @pytest.fixture
 def read(tmp_path):
-    def run(*parts, project=None):
+    def run(*parts, project=None, selection=PLAIN):
         path = tmp_path / "poetry.lock"
         path.write_bytes(b"".join(p if isinstance(p, bytes) else p.encode() for p in parts))
         if project is not None:
             (tmp_path / "pyproject.toml").write_text(project)
-        return read_poetry_lock(path, "poetry.lock")
+        return read_poetry_lock(path, "poetry.lock", selection)
 
     return run
 
@@ -124,6 +126,55 @@ def test_poetrys_own_constraints_tell_too(read, constraint, meant):
         project=f"{PROJECT}n = '{constraint}'\n",
     )
     assert list(pins(found)) == [f"n=={meant}"]
+
+
+def test_of_alternatives_one_is_enough(read):
+    """As botocore has it of urllib3."""
+    project = PROJECT + "n = [{ version = '<1.5', markers = \"python_version < '3.10'\" }, "
+    either = ">=1.2,<2.2.0 || >2.2.0,<3"
+    project += f"{{ version = '{either}', markers = \"python_version >= '3.10'\" }}]\n"
+    assert pins(read(package("n", "1.1"), package("n", "2.5"), project=project)) == {
+        "n==1.1": 'python_version < "3.10"',
+        "n==2.5": 'python_version >= "3.10"',
+    }
+
+
+def test_of_several_that_fit_the_highest_for_the_python_is_meant(read):
+    packages = [
+        package("n", version, f"python-versions = '{python}'")
+        for version, python in (("2.4", ">=3.11"), ("2.5", ">=3.12"), ("1.9", ">=3.8,<3.13"))
+    ]
+    told = pins(read(*packages, project=PROJECT + "n = '>=1'\n"))
+    found = {
+        python: [pin for pin, marker in told.items() if holds(marker, python)]
+        for python in ("3.10", "3.11", "3.12", "3.13")
+    }
+    assert found == {
+        "3.10": ["n==1.9"],
+        "3.11": ["n==2.4"],
+        "3.12": ["n==2.5"],
+        "3.13": ["n==2.5"],
+    }
+
+
+def holds(marker, python):
+    environment = {"python_version": python, "python_full_version": f"{python}.1"}
+    return marker is None or Marker(marker).evaluate(environment)
+
+
+def test_what_no_environment_of_the_project_needs_is_left_out(read):
+    project = PROJECT + "a = '*'\ngone = { version = '*', python = '<3.8' }\n"
+    assert pins(read(package("a"), project=project)) == {"a==1": None}
+
+
+@pytest.mark.parametrize("name", ["dev-tools", "Dev_Tools"])
+def test_an_optional_group_has_many_spellings(read, name):
+    project = f"{PROJECT}[tool.poetry.group.{name}]\noptional = true\n"
+    locked = package("a", "1", 'groups = ["dev-tools"]') + of_main("b")
+    every = Selection(default_groups=True)
+    assert set(pins(read(locked, project=project, selection=every))) == {"b==1"}
+    named = Selection(default_groups=True, groups=frozenset({"dev-tools"}))
+    assert set(pins(read(locked, project=project, selection=named))) == {"a==1", "b==1"}
 
 
 def test_a_loose_constraint_does_not_take_away_what_others_tell(read):
