@@ -219,6 +219,7 @@ def _specifier(text: str) -> SpecifierSet:
     return SpecifierSet(text)
 
 
+@cache
 def exact_version(specifier: str) -> str | None:
     """The version of an `==` or `===`; None for a prefix, a range, or none at all."""
     try:

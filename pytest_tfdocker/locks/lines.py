@@ -28,6 +28,7 @@ _OPTIONS = re.compile(r"(?:^|\s)(-.*)$", re.DOTALL)
 _URL = re.compile(r"(?:[a-z][a-z0-9]*\+)?(?:https?|file|ftp|ssh|git)://|git\+\w+@", re.IGNORECASE)
 _NAMED_URL = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^]]*\])?\s*@\s*(.+)", re.DOTALL)
 _URL_MARKER = re.compile(r"\s+;|;\s")
+_QUOTES = re.compile(r"""["'\\]""")
 _EXTRAS = re.compile(r"(.+?)\[([^][]*)\]")
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _DROPPED = frozenset({"-C", "--config-settings", "--config-setting"})
@@ -115,7 +116,9 @@ def _list(options: Values | None, name: str) -> list[str]:
 
 
 def _options(text: str) -> Values:
-    words, kept = shlex.split(text), list[str]()
+    # a pin may have 100 hashes, and shlex looks at each letter
+    words = shlex.split(text) if _QUOTES.search(text) else text.split()
+    kept: list[str] = []
     while words:
         word = words.pop(0)
         if word in _DROPPED:

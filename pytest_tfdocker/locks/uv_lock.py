@@ -18,6 +18,8 @@ from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
 
 VERSION = 1
+TAKEN_OUT = "tfdocker-wheels"
+"""A key of ours, in the place of `wheels`."""
 OWN = ("virtual", "editable", "directory")
 """Kinds of sources of what is in the project's own folder."""
 
@@ -36,7 +38,8 @@ def read_uv_lock(
     `name`: the file's, as the user has it. One that can't be read is a problem. Which groups are
     the default stands in the pyproject.toml beside it.
     """
-    read = read_toml(path, name)
+    wheels = _Wheels()
+    read = read_toml(path, name, wheels.take_out)
     if isinstance(read, Contents):
         return read
     text, told = read
@@ -57,7 +60,8 @@ def read_uv_lock(
     for at, ways in sorted(graph.reached().items()):
         if not graph.installs(at):
             continue
-        found.append(_contents(packages[at], ways, Source(name, lines[at], installed_by)))
+        source = Source(name, lines[at], installed_by)
+        found.append(_contents(packages[at], ways, source, wheels.of(packages[at])))
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),))
         for one in dict.fromkeys(graph.problems)
@@ -65,10 +69,42 @@ def read_uv_lock(
     return merged(found)
 
 
-def _contents(package: Mapping[str, Any], ways: Ways, source: Source) -> Contents:
+_WHEELS = re.compile(r"^wheels = \[\n((?:    \{ [^\n]* \},\n)+)\]$", re.MULTILINE)
+_WHEEL = re.compile(
+    r'    \{ (?:url|path|filename) = "[^"\\]*", hash = "(\w+:[0-9a-f]+)"'
+    r'(?:, (?:size|upload-time) = (?:\d+|"[^"\\]*"))* \},'
+)
+
+
+class _Wheels:
+    """The hashes of wheels that stand as uv writes them: most of a lock is their URLs."""
+
+    def __init__(self) -> None:
+        self._hashes: list[tuple[str, ...]] = []
+
+    def take_out(self, text: str) -> str:
+        """The lock with a number in the place of each such list."""
+        return _WHEELS.sub(self._number, text)
+
+    def of(self, package: Mapping[str, Any]) -> tuple[str, ...]:
+        at = package.get(TAKEN_OUT)
+        return self._hashes[at] if isinstance(at, int) and at < len(self._hashes) else ()
+
+    def _number(self, found: re.Match[str]) -> str:
+        wheels = [_WHEEL.fullmatch(line) for line in found[1].splitlines()]
+        told = tuple(one[1] for one in wheels if one)
+        if len(told) < len(wheels):
+            return found[0]
+        self._hashes.append(told)
+        return f"{TAKEN_OUT} = {len(self._hashes) - 1}"
+
+
+def _contents(
+    package: Mapping[str, Any], ways: Ways, source: Source, hashes: tuple[str, ...]
+) -> Contents:
     name = str(package.get("name", ""))
     try:
-        return Contents(requirements=(_requirement(package, ways, source),))
+        return Contents(requirements=(_requirement(package, ways, source, hashes),))
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         return Contents(problems=(problem(source, name, str(error)),))
 
@@ -246,7 +282,9 @@ def _folder(package: _Package) -> str | None:
     return next((str(kinds[kind]) for kind in OWN if kind in kinds), None)
 
 
-def _requirement(package: Mapping[str, Any], ways: Ways, source: Source) -> Requirement:
+def _requirement(
+    package: Mapping[str, Any], ways: Ways, source: Source, hashes: tuple[str, ...]
+) -> Requirement:
     """Raises TypeError, ValueError, AttributeError, LookupError where it is not as uv writes it."""
     version, where = package.get("version"), package.get("source", {})
     sdist, wheels = package.get("sdist"), package.get("wheels", [])
@@ -260,7 +298,7 @@ def _requirement(package: Mapping[str, Any], ways: Ways, source: Source) -> Requ
         marker=marker_of(ways),
         url=url,
         editable="editable" in where,
-        hashes=tuple(str(one["hash"]) for one in artifacts if "hash" in one),
+        hashes=(*(str(one["hash"]) for one in artifacts if "hash" in one), *hashes),
     )
 
 

@@ -1,5 +1,7 @@
 """uv.lock: walked from the project along marked edges; every package at its line."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -275,3 +277,29 @@ def test_any_packages_are_requirements_or_problems(read, packages):
 @given(st.text().map(str.encode) | st.binary())
 def test_any_bytes_are_a_problem_or_nothing(read, data):
     assert read(data).requirements == ()
+
+
+ODD = [
+    '    { url = "https://h/a-1.whl", hash = "sha256:66", size = 1 },',
+    '    { url = "https://h/a-2.whl", hash = "sha256:67", size = 1, upload-time = "2024-01-01" },',
+    '    { path = "a-3.whl", hash = "sha256:68" },',
+    '    { url = "https://h/a\\"-4.whl", hash = "sha256:69" },',
+    '    { url = "https://h/a-5.whl" },',
+    '    { url = "https://h/a-6.whl", hash = "sha256:6a", zstd = { hash = "sha256:00" } },',
+    '    { url = "https://h/a-7.whl", size = 1, hash = "sha256:6b" }, # by hand',
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(ODD), min_size=1, max_size=4))
+def test_hashes_are_those_of_all_wheels_however_they_are_written(read, wheels):
+    text = package("a").rstrip() + "\nwheels = [\n" + "\n".join(wheels) + "\n]\n"
+    (one,) = read(project("a"), text).requirements
+    told = [re.search(r', hash = "(sha256:\w+)"', line) for line in wheels]
+    assert one.hashes == tuple(found[1] for found in told if found)
+
+
+def test_what_is_cut_off_among_wheels_is_told_of_its_own_line(read):
+    text = project("a") + package("a").rstrip() + "\nwheels = [\n" + ODD[0] + "\n    { url ="
+    (problem,) = read(text).problems
+    assert problem.source.line == (HEAD + text).count("\n") + 1
