@@ -33,10 +33,10 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Run,
 )
+from pytest_tfdocker.images import NotThereError
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
-from pytest_tfdocker.session import NotThereError
 from pytest_tfdocker.settings import schema
 from pytest_tfdocker.settings.units import parse_share, parse_size
 

@@ -7,8 +7,9 @@ import pytest
 from pytest_tfdocker.checks.build import NOT_BUILT
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.records import ImageEvidence
+from pytest_tfdocker.images import NotThereError
 from pytest_tfdocker.judging import NOT_RUN, failed_build
-from pytest_tfdocker.session import NotThereError, Session
+from pytest_tfdocker.session import Session
 
 
 class JudgedImage:

@@ -8,7 +8,8 @@ from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import split
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.prepare import Unprepared
-from pytest_tfdocker.session import NotThereError, Session
+from pytest_tfdocker.images import NotThereError
+from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.schema import Image
 
 NOT_RUN = "needs a run, and the image is given as a file"

@@ -22,9 +22,10 @@ from pytest_tfdocker.evidence.records import (
     Verified,
     Waste,
 )
+from pytest_tfdocker.images import NotThereError
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
-from pytest_tfdocker.session import NotThereError, Session
+from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.schema import Image
 
 UNSEEN = Absent(reason="no check has looked into it")

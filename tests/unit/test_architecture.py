@@ -29,6 +29,7 @@ ORDER = (
     ("checks",),
     ("report",),
     # Beside the rooms: the run object and what is made of it, then what carries.
+    ("images",),
     ("session",),
     ("outcome", "judging", "keys", "junit"),
     ("reports", "collector", "judged"),
