@@ -63,7 +63,7 @@ def wrong_environment(facts: Facts, elsewhere: Elsewhere) -> Verdict:
     headline = f"wrong environment: {elsewhere.there} of {total} stand in {elsewhere.prefix}"
     mends = (
         f"mend: start the service with {python}, or put {elsewhere.prefix}/bin first on PATH",
-        f'mend: else judge that one: python = "{python}" in [tool.tfdocker]',
+        f'if it is started by that one after all: python = "{python}" in [tool.tfdocker]',
     )
     return failed(
         shorten(printable(headline), HEADLINE_WIDTH),

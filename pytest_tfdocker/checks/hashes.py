@@ -19,6 +19,7 @@ from pytest_tfdocker.checks.dependency import (
     shown,
     shown_distribution,
 )
+from pytest_tfdocker.checks.elsewhere import find_elsewhere
 from pytest_tfdocker.checks.pinned import loose_seeds, why_loose
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.checks.wording import split
@@ -55,6 +56,12 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     active = installed.active(facts.declared.requirements)
     if not active:
         return none_here(facts.declared)
+    if find_elsewhere(active, installed) is not None:
+        return skipped("wrong environment: `parity` tells where it is")
+    return _judged(facts, installed, active)
+
+
+def _judged(facts: Facts, installed: Installed, active: list[Requirement]) -> Verdict:
     pins, bare = _pins(active), _without(active)
     if not pins:
         return skipped("no exact pin is declared", *bounded(not_followed(facts.declared)))

@@ -209,7 +209,14 @@ def _rows(differences: Sequence[Difference], unexpected: Unexpected) -> list[str
     """Ten findings at most; one has two lines or one."""
     every = [_row(one) for one in differences]
     every += [
-        [f"found  {shown_distribution(one)} in {printable(one.location)}, declared nowhere"]
+        [
+            f"found  {shown_distribution(one)} in {printable(one.location)}, "
+            + (
+                "in a group or extra that is not asked for"
+                if one.name in unexpected.unasked
+                else "declared nowhere"
+            )
+        ]
         for one in unexpected.judged
     ]
     lines = [line for row in every[:ROWS] for line in row]
@@ -239,11 +246,25 @@ def _looked_in(
 
 def _mend(differences: Sequence[Difference], unexpected: Unexpected) -> Iterator[str]:
     for one in differences[:1]:
-        yield f"mend: {_mended(one)}"
-    if unexpected.judged:
-        one_extra = unexpected.judged[0]
-        pin = printable(f"{one_extra.name}=={one_extra.version}")
-        yield f"mend: declare {pin}, remove it, or name it in dependencies.allow-extra"
+        yield f"mend: {_mended(one)}{_likewise(differences)}"
+    for extra in unexpected.judged[:1]:
+        pin = printable(f"{extra.name}=={extra.version}")
+        mended = f"declare {pin}, remove it, or name it in dependencies.allow-extra"
+        if extra.name in unexpected.unasked:
+            mended = f"leave the group or extra of {extra.name} out of the install, or {mended}"
+        yield f"mend: {mended}{_likewise(unexpected.judged)}"
+
+
+def _likewise(some: Sequence[object]) -> str:
+    more = len(some) - 1
+    return f"; likewise the other {more}" if more > 1 else "; likewise the other" if more else ""
+
+
+def _taken_out(one: Requirement, place: str) -> str:
+    """A line of a TOML file may hold all of a list."""
+    if one.source.is_lock:
+        return "lock without it"
+    return f"take it out of {place}" if one.source.file.endswith(".toml") else f"delete {place}"
 
 
 def _mended(one: Difference) -> str:
@@ -251,7 +272,7 @@ def _mended(one: Difference) -> str:
     place = f"{printable(source.file)}:{source.line}"
     name, wanted = one.requirement.name, printable(one.wanted)
     if one.found is None:
-        return f"install {name}, or {'lock without it' if source.is_lock else f'delete {place}'}"
+        return f"install {name}, or {_taken_out(one.requirement, place)}"
     pin = pin_of(one.requirement, one.found.version)
     version = printable(one.found.version)
     written = f"lock {name} {version}" if source.is_lock else f"write {pin} at {place}"

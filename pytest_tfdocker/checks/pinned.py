@@ -161,18 +161,22 @@ def _headline(
     loose: list[Requirement], unlocked: list[Free], declared: Declared, total: int
 ) -> str:
     names = names_of(loose)
-    unread = len(declared.problems)
+    stale = [one for one in declared.problems if one.stale]
+    unread = len(declared.problems) - len(stale)
     parts = []
     if names:
         verb = "is" if len(names) == 1 else "are"
         parts.append(f"{len(names)} of {total} {verb} not pinned")
     if unlocked:
         parts.append(f"{len(unlocked)} that the lock lacks")
+    if stale:
+        parts.append(f"{len(stale)} newer than the lock")
     if unread:
-        what = "file" if all(map(_is_file, declared.problems)) else "line"
+        files = (_is_file(one) for one in declared.problems if not one.stale)
+        what = "file" if all(files) else "line"
         parts.append(f"{unread} {what}{'s' if unread > 1 else ''} can't be read")
     told = [shown(loose[0])] if len(loose) == 1 else names
-    told += [one.found.name for one in unlocked]
+    told = [*told, *(one.found.name for one in unlocked), *(one.text for one in stale)]
     told = told or [_place(one) for one in declared.problems]
     return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
 

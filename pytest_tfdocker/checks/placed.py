@@ -44,4 +44,9 @@ class Environment:
         away = [one for one in every if self.has(one.places) is False]
         others = len({one.name for one in away} - INSTALLERS)
         kept = [one for one in every if self.has(one.places) is not False]
-        return every if others and others > len({one.name for one in kept} - INSTALLERS) else kept
+        if others <= len({one.name for one in kept} - INSTALLERS):
+            return kept
+        # a tool in an environment of its own is there for no service, whichever is judged
+        return [
+            one for one in every if one.name not in INSTALLERS or self.has(one.places) is not False
+        ]

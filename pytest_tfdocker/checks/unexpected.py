@@ -34,6 +34,8 @@ class Unexpected(msgspec.Struct, frozen=True, kw_only=True):
     """Let pass, since the image may hold more than what is declared."""
     untold: tuple[Distribution, ...] = ()
     """Not judged, since a part of what is declared could not be followed or read."""
+    unasked: frozenset[str] = frozenset()
+    """Names that a lock has in a part that is not asked for."""
     base_reason: str | None = None
     """Why it isn't known what came with the base."""
 
@@ -69,7 +71,8 @@ def find_unexpected(facts: Facts, installed: Installed) -> Unexpected:
     for one in extra:
         sorts.setdefault(_sort(one, facts, installed), []).append(one)
     judged = sorts.get("judged", [])
-    followed = not facts.declared.notes and not facts.declared.problems
+    unread = [one for one in facts.declared.problems if not one.stale]
+    followed = not facts.declared.notes and not unread
     base = facts.evidence.base
     return Unexpected(
         judged=tuple(judged) if followed else (),
@@ -79,6 +82,7 @@ def find_unexpected(facts: Facts, installed: Installed) -> Unexpected:
         owned=len(sorts.get("owned", [])),
         seeds=tuple(sorts.get("seeds", [])),
         allowed=tuple(sorts.get("allowed", [])),
+        unasked=frozenset(facts.declared.unasked),
         base_reason=base.reason if isinstance(base, Absent) and judged else None,
     )
 

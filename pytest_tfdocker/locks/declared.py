@@ -63,6 +63,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     text: str
     reason: str
+    stale: bool = False
+    """Whether it can be read, and the lock is older than it."""
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,9 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     """Why these: "dependencies.files", "the Dockerfile installs it", "beside the Dockerfile"."""
     notes: tuple[str, ...] = ()
     """What could not be followed, "Dockerfile:7 install.sh: a script"."""
+
+    unasked: tuple[str, ...] = ()
+    """Names that a lock has in groups or extras that nobody asks for; canonical."""
 
     @property
     def nothing(self) -> bool:

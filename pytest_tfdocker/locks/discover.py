@@ -123,6 +123,7 @@ def _declared(found: Contents, reason: str) -> Declared:
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,
         notes=_once(found.notes),
+        unasked=_once(found.unasked),
     )
 
 

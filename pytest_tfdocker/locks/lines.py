@@ -28,6 +28,8 @@ _OPTIONS = re.compile(r"(?:^|\s)(-.*)$", re.DOTALL)
 _URL = re.compile(r"(?:[a-z][a-z0-9]*\+)?(?:https?|file|ftp|ssh|git)://|git\+\w+@", re.IGNORECASE)
 _NAMED_URL = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^]]*\])?\s*@\s*(.+)", re.DOTALL)
 _URL_MARKER = re.compile(r"\s+;|;\s")
+_SINGLE = re.compile(r"[A-Za-z0-9][\w.-]*(\[[^]]*\])?\s*=\s*[\w.+*!-]+")
+_SEVERAL = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*==\s*[\w.+!*]+\s+[A-Za-z][\w.-]*\s*([=<>~!]=|$)")
 _QUOTES = re.compile(r"""["'\\]""")
 _EXTRAS = re.compile(r"(.+?)\[([^][]*)\]")
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
@@ -58,7 +60,16 @@ def read_line(text: str, source: Source, variables: Mapping[str, str]) -> Line:
     try:
         return _line(text, source, variables)
     except Exception as error:  # noqa: BLE001  the libraries raise what they like
-        return Line(problem=problem(source, text, str(error) or type(error).__name__))
+        return Line(
+            problem=problem(source, text, _meant(text) or str(error) or type(error).__name__)
+        )
+
+
+def _meant(text: str) -> str | None:
+    """What is wrong with a line in its author's words, where that is a common mistake."""
+    if _SINGLE.fullmatch(text.strip()):
+        return "= is no operator: did you mean ==?"
+    return "several requirements in one line: each needs its own" if _SEVERAL.match(text) else None
 
 
 def problem(source: Source, text: str, reason: str) -> Problem:

@@ -2,10 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from pytest_tfdocker.locks.declared import Source
 from pytest_tfdocker.locks.lines import problem
@@ -52,6 +54,12 @@ def package_lines(text: str, key: str, count: int) -> list[int]:
     return [line_of(found, (key, at, "name")) or 1 for at in range(count)]
 
 
+def unasked(packages: Sequence[Any], reached: Container[int]) -> tuple[str, ...]:
+    """Canonical names of the packages of a lock that are not among those of these places."""
+    left = (one.get("name") for at, one in enumerate(packages) if at not in reached)
+    return tuple(str(canonicalize_name(one)) for one in left if isinstance(one, str))
+
+
 def unread(name: str, line: int, reason: str) -> Contents:
     """Of the whole file. `name`: as the user has it."""
     return Contents(problems=(problem(Source(name, line), name, reason),), sources=(name,))
@@ -61,6 +69,8 @@ def reason_of(error: Exception) -> str:
     """For people."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if "at end of document" in str(error):
+        return f"is it cut off? {error}"
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -11,12 +11,14 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unread
+from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unasked, unread
 from pytest_tfdocker.locks.poetry_project import BROKEN, MAIN, optional_groups
 from pytest_tfdocker.locks.poetry_walk import Walk
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
+from pytest_tfdocker.locks.stale import find_stale
 
+CUT_OFF = "it is cut off: no [metadata] is at its end; lock again"
 NO_PROJECT = (
     "a lock of before Poetry 2.1 needs the pyproject.toml, which is not beside it: "
     "it tells what is for development"
@@ -35,6 +37,8 @@ def read_poetry_lock(
     if isinstance(read, Contents):
         return read
     text, told = read
+    if "metadata" not in told:
+        return unread(name, len(text.splitlines()) or 1, CUT_OFF)
     packages = told.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
         return unread(name, 1, "package is no list of tables")
@@ -46,7 +50,7 @@ def read_poetry_lock(
         return unread(name, 1, f"it is not as Poetry writes it: {error}")
     lines = package_lines(text, "package", len(packages))
     files = _files_apart(told)
-    found = [Contents(sources=(name,))]
+    found = [Contents(sources=(name,), unasked=unasked(packages, ways))]
     found += [
         _contents(packages[at], ways[at], files, Source(name, lines[at], installed_by))
         for at in sorted(ways)
@@ -54,6 +58,8 @@ def read_poetry_lock(
     found += [
         Contents(problems=(problem(Source(name, 1), name, one),)) for one in dict.fromkeys(problems)
     ]
+    if selection.project and all("groups" in one for one in packages):
+        found.append(find_stale(path, name, packages))  # of older ones the walk tells
     return merged(found)
 
 

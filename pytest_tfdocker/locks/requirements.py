@@ -53,6 +53,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     changed: tuple[Path, ...] = ()
     """Files of the build context that the build writes before it reads them."""
+    unasked: tuple[str, ...] = ()
+    """As `Declared.unasked`."""
     own: tuple["Own", ...] = ()
     """Where the project itself is installed from its folder."""
 
@@ -67,6 +69,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),
         changed=tuple(one for part in every for one in part.changed),
+        unasked=tuple(one for part in every for one in part.unasked),
         own=tuple(one for part in every for one in part.own),
     )
 

@@ -12,10 +12,11 @@ from packaging.version import Version
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.graph import Edge, Ways, least, marker_of, reach, settled
 from pytest_tfdocker.locks.lines import problem
-from pytest_tfdocker.locks.lock_file import package_lines, read_toml, table, unread
+from pytest_tfdocker.locks.lock_file import package_lines, read_toml, table, unasked, unread
 from pytest_tfdocker.locks.pyproject import uv_default_groups
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection, canonical
+from pytest_tfdocker.locks.stale import find_stale
 
 VERSION = 1
 TAKEN_OUT = "tfdocker-wheels"
@@ -56,8 +57,9 @@ def read_uv_lock(
         what = f"is {absent}" if absent else "is the project's own"
         return unread(name, 1, f"no package of it {what}")
     lines = package_lines(text, "package", len(packages))
-    found = [Contents(sources=(name,))]
-    for at, ways in sorted(graph.reached().items()):
+    reached = graph.reached()
+    found = [Contents(sources=(name,), unasked=unasked(packages, reached))]
+    for at, ways in sorted(reached.items()):
         if not graph.installs(at):
             continue
         source = Source(name, lines[at], installed_by)
@@ -66,6 +68,8 @@ def read_uv_lock(
         Contents(problems=(problem(Source(name, 1), name, one),))
         for one in dict.fromkeys(graph.problems)
     ]
+    if selection.project and not selection.packages:
+        found.append(find_stale(path, name, packages))
     return merged(found)
 
 

@@ -99,11 +99,30 @@ def _warned(report: ImageReport) -> list[str]:
 
 
 def _not_judged(report: ImageReport) -> list[str]:
-    unjudged = [one for one in report.checks if one.outcome in ("skipped", "error")]
-    if not unjudged:
+    rows = [
+        f"  {one.id}: {one_line(one.headline)}"
+        for one in report.checks
+        if one.outcome in ("skipped", "error")
+    ]
+    rows += _passed_over(report)
+    if not rows:
         return []
-    rows = [f"  {one.id}: {one_line(one.headline)}" for one in unjudged]
     return [f"not judged in {report.image.name}:", *bounded(rows)]
+
+
+def _passed_over(report: ImageReport) -> list[str]:
+    """What a check that passes could not look at; pytest shows the text of failures alone."""
+    lines = [
+        (one.id, line.strip())
+        for one in report.checks
+        if one.outcome == "passed"
+        for line in one.message.split("\n")[1:]
+    ]
+    told: dict[str, str] = {}
+    for name, line in lines:
+        if line.startswith(("not followed:", "not judged, since", "not compared")):
+            told.setdefault(line, name)
+    return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 
 
 def _not_honoured(report: ImageReport) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_tfdocker.settings.reading import Reader, Values, suggest
-from pytest_tfdocker.settings.source import is_file
+from pytest_tfdocker.settings.source import files_beside, is_file
 from pytest_tfdocker.settings.toml_lines import Path
 
 _SIZES = ("total", "download", "layer", "wasted")
@@ -21,7 +21,7 @@ _MOST_PORT = 65535
 _STATUS = range(100, 600)
 
 BLOAT = (
-    *("pip-cache", "uv-cache", "conda-cache", "apt-lists", "apt-archives"),
+    *("pip-cache", "uv-cache", "poetry-cache", "conda-cache", "apt-lists", "apt-archives"),
     *("apk-cache", "dnf-cache", "zypp-cache", "git", "build-tools", "archives"),
     *("second-copies", "cuda-twice", "two-frameworks"),
     *("duplicate-weights", "hub-cache", "identical-files", "byte-code", "static-libraries"),
@@ -36,6 +36,7 @@ def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
     """Note what is wrong with the values of one layer: the tables at the top, or an image's."""
     problems = [
         *run_problems(values.get("run", {})),
+        *_files_problems(reader, values.get("dependencies", {})),
         *_imports_problems(values.get("imports", {})),
         *_bloat_problems(values.get("size", {})),
         *_checks_problems(values.get("checks", {})),
@@ -84,6 +85,14 @@ def run_problems(run: Values) -> Problems:
             yield ("run", "env", index), "expected 'NAME=value' or 'NAME'"
     if run.get("network") == "host" or run.get("network", "").startswith("container:"):
         yield ("run", "network"), f"{run['network']!r} is never used: it leaves the container"
+
+
+def _files_problems(reader: Reader, dependencies: Values) -> Problems:
+    root = reader.source.root
+    for index, name in enumerate(dependencies.get("files") or []):
+        if not is_file(root / name):
+            near = suggest(name, files_beside(root / name, root))
+            yield ("dependencies", "files", index), f"no file {name!r} in {root}{near}"
 
 
 def _imports_problems(imports: Values) -> Problems:

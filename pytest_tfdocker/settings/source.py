@@ -96,6 +96,15 @@ def project_name(root: Path) -> str:
     return "-".join(words)[:100].strip("-") or "project"
 
 
+def files_beside(path: Path, root: Path) -> list[str]:
+    """The files in the same folder, as seen from the root."""
+    try:
+        found = [one for one in path.parent.iterdir() if one.is_file()]
+        return [one.relative_to(root).as_posix() for one in found]
+    except (OSError, ValueError):
+        return []
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file, whatever characters its name has."""
     try:

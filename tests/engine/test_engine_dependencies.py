@@ -54,7 +54,8 @@ def test_of_a_wrong_environment_there_is_one_finding(project):
         "  looked in /usr/bin/python3 (CMD python3 -V): 0 of 3",
         f"  found in  {VENV}: 3 of 3",
         "  mend: start the service with /opt/venv/bin/python, or put /opt/venv/bin first on PATH",
-        '  mend: else judge that one: python = "/opt/venv/bin/python" in [tool.tfdocker]',
+        "  if it is started by that one after all: "
+        'python = "/opt/venv/bin/python" in [tool.tfdocker]',
     ]
     (problem,) = said.image["dependencies"]["problems"]
     assert (problem["kind"], problem["wanted"]) == ("missing", VENV)

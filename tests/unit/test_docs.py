@@ -62,7 +62,8 @@ def test_every_toml_block_is_valid_settings(text, tmp_path):
     (tmp_path / "pyproject.toml").write_text(text)
     (tmp_path / "compose.yaml").write_text("services: {app: {build: .}}\n")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests/smoke.py").touch()
+    for name in ("tests/smoke.py", "requirements.txt", "uv.lock"):
+        (tmp_path / name).touch()
     assert "tool.tfdocker" in text
     assert load_settings(tmp_path, options=Options(), environ={}).images
 

@@ -47,6 +47,12 @@ CAUSES = (
         in_folders(r"/\.cache/uv/"),
     ),
     Cause(
+        "poetry-cache",
+        "Poetry's cache",
+        "`poetry install --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/pypoetry`",
+        in_folders(r"/\.cache/pypoetry/(artifacts|cache)/"),
+    ),
+    Cause(
         "conda-cache",
         "conda's package cache",
         "`conda clean -afy` in the RUN that installs",

@@ -134,14 +134,14 @@ def test_unreadable_lines_fail(given):
     assert verdict.text == (
         "1 line can't be read: requirements.txt:2\n"
         "  requirements.txt:2 'numpy = 2': "
-        "Expected semicolon (after name with no version specifier) or end\n"
+        "= is no operator: did you mean ==?\n"
         "  declared in: requirements.txt (dependencies.files)"
     )
     assert pinned.problems(facts) == [
         DependencyProblem(
             kind="unreadable",
             name="",
-            wanted="Expected semicolon (after name with no version specifier) or end",
+            wanted="= is no operator: did you mean ==?",
             found="numpy = 2",
             source="requirements.txt",
             line=2,
@@ -332,3 +332,20 @@ def test_an_entry_of_a_table_is_written_as_one(given, line, entry, written):
     there = msgspec.structs.replace(found.requirements[0], entry=entry)
     facts = given(msgspec.structs.replace(found, requirements=(there,)), "torch 2.13.0")
     assert CHECK.judge(facts, None).details[0].endswith(f" → {written}")
+
+
+def test_what_is_newer_than_the_lock_fails(given):
+    found = asked("torch==2.13.0")
+    problem = Problem(
+        source=Source("pyproject.toml", 5),
+        text="tomli-w",
+        reason="uv.lock was locked without it: lock again",
+        stale=True,
+    )
+    facts = given(msgspec.structs.replace(found, problems=(problem,)), "torch 2.13.0")
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "failed"
+    assert verdict.headline == "1 newer than the lock: tomli-w"
+    assert verdict.details[0] == (
+        "pyproject.toml:5 'tomli-w': uv.lock was locked without it: lock again"
+    )

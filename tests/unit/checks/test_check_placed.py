@@ -78,7 +78,8 @@ def test_where_most_is_in_another_environment_that_is_the_finding(given):
         f"  found in  {folder}: 4 of 5\n"
         "  mend: start the service with /usr/local/bin/python, or put /usr/local/bin first on "
         "PATH\n"
-        '  mend: else judge that one: python = "/usr/local/bin/python" in [tool.tfdocker]'
+        "  if it is started by that one after all: "
+        'python = "/usr/local/bin/python" in [tool.tfdocker]'
     )
     (problem,) = parity.problems(facts)
     assert (problem.kind, problem.name, problem.wanted) == ("missing", "", folder)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.markers import Marker
 
-from pytest_tfdocker.locks.poetry_lock import NO_PROJECT, read_poetry_lock
+from pytest_tfdocker.locks.poetry_lock import CUT_OFF, NO_PROJECT, read_poetry_lock
 from pytest_tfdocker.locks.selection import PLAIN, Selection
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -23,9 +23,9 @@ def of_main(name, *lines, version="1"):
 
 @pytest.fixture
 def read(tmp_path):
-    def run(*parts, project=None, selection=PLAIN):
+    def run(*parts, project=None, selection=PLAIN, end=b"\n[metadata]\n"):
         path = tmp_path / "poetry.lock"
-        path.write_bytes(b"".join(p if isinstance(p, bytes) else p.encode() for p in parts))
+        path.write_bytes(b"".join(p if isinstance(p, bytes) else p.encode() for p in parts) + end)
         if project is not None:
             (tmp_path / "pyproject.toml").write_text(project)
         return read_poetry_lock(path, "poetry.lock", selection)
@@ -238,7 +238,6 @@ def test_what_no_index_has_is_a_url(read, lines, url, editable):
             "which a is meant by '^1 ||",
         ),
         ([of_main("a"), of_main("b", version="what")], None, 9, "Invalid version"),
-        ([of_main("a"), '[[package]]\nname = "b'], None, 8, "Unterminated string"),
         (["package = 1\n"], None, 1, "package is no list of tables"),
         ([b"\xff"], None, 1, "codec"),
     ],
@@ -246,6 +245,24 @@ def test_what_no_index_has_is_a_url(read, lines, url, editable):
 def test_what_can_not_be_read_is_a_problem(read, parts, project, line, reason):
     (one,) = read(*parts, project=project).problems
     assert (one.source.line, reason in one.reason) == (line, True), one
+
+
+def test_a_lock_that_is_cut_off_is_told_so(read):
+    (inside,) = read(of_main("a"), '[[package]]\nname = "b', end=b"").problems
+    assert (inside.source.line, inside.reason.partition("?")[0]) == (8, "is it cut off")
+    (between,) = read(of_main("a"), of_main("b"), end=b"").problems
+    assert (between.source.line, between.reason) == (12, CUT_OFF)
+
+
+def test_a_lock_that_is_older_than_its_project_is_told_so(read):
+    marked = "{ version = '*', markers = \"os_name == 'nt'\" }"
+    project = PROJECT + f"a = '*'\nb = '^2'\nnew = '*'\nmarked = {marked}\n"
+    found = read(of_main("a"), of_main("b"), project=project)
+    assert {one.name for one in found.requirements} == {"a", "b"}
+    assert [(str(one.source), one.reason) for one in found.problems if one.stale] == [
+        ("pyproject.toml:4", "poetry.lock has b 1: lock again"),
+        ("pyproject.toml:5", "poetry.lock was locked without it: lock again"),
+    ]
 
 
 def test_a_package_that_can_not_be_read_loses_no_other(read):

@@ -303,3 +303,13 @@ def test_what_is_cut_off_among_wheels_is_told_of_its_own_line(read):
     text = project("a") + package("a").rstrip() + "\nwheels = [\n" + ODD[0] + "\n    { url ="
     (problem,) = read(text).problems
     assert problem.source.line == (HEAD + text).count("\n") + 1
+
+
+def test_a_lock_that_is_older_than_its_project_is_told_so(read, tmp_path):
+    asks = 'dependencies = [\n"a>=2",\n"b",\n"new",\n"old; os_name == \'nt\'"]\n'
+    (tmp_path / "pyproject.toml").write_text(f"[project]\nname = 'demo'\n{asks}")
+    found = read(project("a", "b"), package("a"), package("b"))
+    assert [(str(one.source), one.text, one.reason) for one in found.problems] == [
+        ("pyproject.toml:4", "a>=2", "uv.lock has a 1: lock again"),
+        ("pyproject.toml:6", "new", "uv.lock was locked without it: lock again"),
+    ]

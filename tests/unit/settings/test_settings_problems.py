@@ -246,6 +246,16 @@ def test_what_is_no_check_has_no_level(problems, check):
     assert "unknown check" in problem
 
 
+def test_a_file_of_dependencies_that_is_not_there_is_a_mistake(problems, tmp_path):
+    (tmp_path / "requirements.txt").touch()
+    text = '[dependencies]\nfiles = ["requirements.txt", "requirments.txt", "x/y.lock"]\n'
+    assert problems({OWN: text}) == [
+        f"tfdocker.toml:2: dependencies.files[2]: no file 'requirments.txt' in {tmp_path}; "
+        "did you mean 'requirements.txt'?",
+        f"tfdocker.toml:2: dependencies.files[3]: no file 'x/y.lock' in {tmp_path}",
+    ]
+
+
 def test_a_smoke_is_named_by_its_place_where_it_has_no_name(problems, tmp_path):
     assert problems({OWN: '[[smoke]]\nscript = "a"\n[[smoke]]\ncommand = []\nname = "b/c"'}) == [
         "tfdocker.toml:1: smoke[1]: 'name' is missing",
