@@ -139,7 +139,15 @@ def _with_cause(one: Difference, active: Sequence[Requirement], causes: Causes) 
     if rival is not None:
         return msgspec.structs.replace(one, replaced_by=printable(str(rival.source)))
     cause = causes.find(one.requirement, one.found)
-    return msgspec.structs.replace(one, replaced_by=cause, unaware=cause is not None)
+    obeys = cause is not None and not any(_contradicts(other, one.requirement) for other in active)
+    return msgspec.structs.replace(one, replaced_by=cause, unaware=obeys)
+
+
+def _contradicts(other: Requirement, one: Requirement) -> bool:
+    """Whether another line of the name does not admit the pin: no option makes both hold."""
+    version = exact_version(one.specifier)
+    same = other.name == one.name and other is not one
+    return same and version is not None and not satisfies(version, other.specifier)
 
 
 def _absent(facts: Facts, active: Sequence[Requirement], installed: Installed) -> Iterator[str]:

@@ -52,7 +52,11 @@ class Causes:
         for other in self._active:
             line = other.instruction
             if line is not None and line > own and one.name in self._needed(other):
-                yield f"{line}, where {other.name} asks for it"
+                yield (
+                    str(line)
+                    if other.name == one.name
+                    else f"{line}, where {other.name} asks for it"
+                )
 
     def _needed(self, one: Requirement) -> Needed:
         key = (one.name, one.extras)

@@ -567,3 +567,17 @@ def test_hundreds_of_replaced_pins_are_judged_at_once(given, distribution):
     installed = [f"name-{n} 2" for n in range(150)]
     installed += [distribution(f"other-{n}", "1", requires=needs) for n in range(150)]
     assert CHECK.judge(given(by_dockerfile(*first, *later), *installed), None).measured == 150
+
+
+def test_a_range_that_does_not_admit_the_pin_obeys_no_constraint(given, distribution, evidence):
+    layers = [
+        *evidence().layers,
+        msgspec.structs.replace(
+            evidence().layers[1], instruction="RUN pip install 'idna<3.10'", line=11
+        ),
+    ]
+    idna = distribution("idna", "3.9", layer=4)
+    facts = given(by_dockerfile("9 idna==3.20", "11 idna<3.10"), idna, layers=layers)
+    assert CHECK.judge(facts, None).details[-1] == (
+        "mend: write idna==3.9 at requirements.txt:1, or delete Dockerfile:11"
+    )
