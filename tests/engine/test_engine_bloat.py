@@ -36,6 +36,11 @@ site={SITE} other={OTHER} hub={HUB}
 CASES = {
     "pip-cache": ("fill 3000000 /root/.cache/pip/http-v2/a", "true"),
     "uv-cache": ("fill 3000000 /root/.cache/uv/archive-v0/a", "true"),
+    "poetry-cache": (
+        "fill 3000000 /root/.cache/pypoetry/artifacts/a/b/c.whl; "
+        "fill 2000000 /root/.cache/pypoetry/virtualenvs/app/lib/a.so",
+        "fill 2000000 /root/.cache/pypoetry/virtualenvs/app/lib/a.so",
+    ),
     "conda-cache": (
         "fill 9 /opt/conda/conda-meta/a.json; fill 3000000 /opt/conda/pkgs/a/lib.so",
         "fill 9 /opt/conda/conda-meta/a.json",

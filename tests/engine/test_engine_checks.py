@@ -89,7 +89,7 @@ def test_missing_other_and_undeclared_versions_are_told_with_their_lines(
         "  wanted torch 2.9.0+cu130   requirements.txt:3\n"
         f"  found  torch 2.9.0+cu128 in {SITE}\n"
         f"  found  extra 1.0 in {SITE}, declared nowhere\n"
-        "  mend: install requests, or delete requirements.txt:1\n"
+        "  mend: install requests, or delete requirements.txt:1; likewise the other 2\n"
         "  mend: declare extra==1.0, remove it, or name it in dependencies.allow-extra"
     )
     assert kinds(said) == {
