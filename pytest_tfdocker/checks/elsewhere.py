@@ -60,13 +60,14 @@ def wrong_environment(facts: Facts, elsewhere: Elsewhere) -> Verdict:
     interpreter = facts.evidence.interpreter
     assert not isinstance(interpreter, Absent)  # noqa: S101  for mypy
     total, python = elsewhere.total, printable(elsewhere.python or "")
-    headline = f"wrong environment: {elsewhere.there} of {total} stand in {elsewhere.prefix}"
+    prefix = printable(elsewhere.prefix)
+    headline = f"wrong environment: {elsewhere.there} of {total} stand in {prefix}"
     mends = (
-        f"mend: start the service with {python}, or put {elsewhere.prefix}/bin first on PATH",
+        f"mend: start the service with {python}, or put {prefix}/bin first on PATH",
         f'if it is started by that one after all: python = "{python}" in [tool.tfdocker]',
     )
     return failed(
-        shorten(printable(headline), HEADLINE_WIDTH),
+        shorten(headline, HEADLINE_WIDTH),
         f"looked in {printable(interpreter.executable)} ({printable(interpreter.reason)}): "
         f"{elsewhere.here} of {total}",
         f"found in  {printable(elsewhere.folder)}: {elsewhere.there} of {total}",

@@ -190,7 +190,7 @@ def _headline(bare: Sequence[Requirement], changed: Sequence[Changed], total: in
 
 
 def _row(one: Requirement) -> str:
-    weak = f" (only {one.hashes[0].partition(':')[0]})" if one.hashes else ""
+    weak = f" (only {printable(one.hashes[0].partition(':')[0])})" if one.hashes else ""
     return f"{printable(one.source.file)}:{one.source.line} {shown(one)}{weak}"
 
 
@@ -236,11 +236,11 @@ def _mend(bare: Sequence[Requirement], changed: Sequence[Changed]) -> Iterator[s
     for other in changed[:1]:
         if other.paths:
             yield (
-                f"mend: install {other.one.name} anew; what writes into site-packages afterwards "
+                f"mend: install {printable(other.one.name)} anew; what writes into site-packages afterwards "
                 "(sed, strip, COPY) belongs into a build of its own"
             )
         else:
-            yield f"mend: lock {other.one.name} again, or install the archive that was locked"
+            yield f"mend: lock {printable(other.one.name)} again, or install the archive that was locked"
 
 
 CHECK = Check(name="hashes", needs=("image", "base", "records"), plan=plan, judge=judge)

@@ -287,7 +287,8 @@ def _mended(one: Difference) -> str:
     if one.replaced_by:
         cause = one.replaced_by.split(maxsplit=1)[0].rstrip(",")
         if one.unaware and not source.is_lock and not source.file.endswith(".toml"):
-            return f"{written}, give {cause} the option -c {source.file}, or delete it"
+            option = f"-c {printable(source.file)}"
+            return f"{written}, give {cause} the option {option}, or delete it"
         return f"{written}, or delete {cause}"
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version
     if plain_wheel:

@@ -85,6 +85,13 @@ def test_where_most_is_in_another_environment_that_is_the_finding(given):
     assert (problem.kind, problem.name, problem.wanted) == ("missing", "", folder)
 
 
+def test_a_place_with_control_characters_is_escaped(given):
+    folder = "/opt/\x1b[31mred/lib/python3.11/site-packages"
+    text = parity.CHECK.judge(given(["a==1", "b==1"], elsewhere={folder: ["a", "b"]}), None).text
+    assert text.startswith("wrong environment")
+    assert "\x1b" not in text
+
+
 @pytest.mark.parametrize(("here", "found"), [(1, True), (2, False)])
 def test_half_of_it_is_enough_to_be_the_right_one(given, here, found):
     names = ["a", "b", "c", "d"]
