@@ -22,6 +22,7 @@ from pytest_tfdocker.evidence.records import (
     ImageConfig,
     ImageEvidence,
     Interpreter,
+    Verification,
     Verified,
 )
 from pytest_tfdocker.locks.discover import read_declared
@@ -33,6 +34,7 @@ DISTRIBUTIONS = 500
 WHEELS, NEEDS = 20, 6
 """Of a package of a lock, as of those that have compiled parts."""
 SITE = "/opt/venv/lib/python3.11/site-packages"
+AS_INSTALLED = Verification(same=1, changed=0, gone=0, unread=0, late=0)
 CHECKS = (pinned.CHECK, hashes.CHECK, parity.CHECK)
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -48,6 +50,12 @@ def uv_lock(names: list[str]) -> str:
         text += _package(name, '{ registry = "https://example.org/simple" }', needs)
         text += f"wheels = [\n{wheels}\n]\n"
     return text + _package("demo", '{ virtual = "." }', project)
+
+
+def installed(found: ImageEvidence) -> list[Distribution]:
+    """What an image holds."""
+    there = found.distributions
+    return [] if isinstance(there, Absent) else there.installed
 
 
 def _package(name: str, source: str, needs: Iterable[str]) -> str:
@@ -68,7 +76,7 @@ def requirements(names: list[str]) -> str:
 def evidence(names: list[str]) -> ImageEvidence:
     """An image that holds these, each requiring others."""
     needs = ["other>=1 ; extra == 'x'", "name-1>=1 ; python_version >= '3.8'"]
-    installed = [
+    there = [
         Distribution(
             name=name,
             version="1.0",
@@ -98,7 +106,7 @@ def evidence(names: list[str]) -> ImageEvidence:
             environment=markers,
             path=[SITE],
         ),
-        distributions=Distributions(installed=installed),
+        distributions=Distributions(installed=there),
         base=Base(reference="base", id="sha256:1", layers=0, distributions=[]),
     )
 
@@ -119,7 +127,7 @@ def judged(folder: Path, name: str) -> float:
         image=image,
         declared=read_declared(image),
         evidence=found,
-        records=Verified(distributions={}),
+        records=Verified(distributions={one.path: AS_INSTALLED for one in installed(found)}),
     )
     outcomes = [check.judge(facts, None).outcome for check in CHECKS]
     seconds = time.perf_counter() - start

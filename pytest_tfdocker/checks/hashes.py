@@ -13,6 +13,7 @@ from pytest_tfdocker.checks.dependency import (
     absent_part,
     cannot_compare,
     direct_url,
+    listed,
     names_of,
     none_here,
     not_followed,
@@ -81,6 +82,9 @@ def _judged(facts: Facts, installed: Installed, active: list[Requirement]) -> Ve
         first, *others = split(reason)
         return skipped(first, f"{total} of {total} pins carry a hash", *others, *details)
     headline = f"{total} of {total} pins carry a hash"
+    unseen = _unseen(facts, installed)
+    if unseen is not None:
+        return skipped(unseen, headline, *details)
     return Verdict(outcome="passed", headline=headline, details=details, measured=0, budget=0)
 
 
@@ -173,6 +177,25 @@ def _verified(facts: Facts, installed: Installed) -> Iterator[tuple[Distribution
             yield one, told
 
 
+def _unseen(facts: Facts, installed: Installed) -> str | None:
+    """Why what was not compared may have been changed; None where all that is judged was."""
+    told = [verification for _, verification in _verified(facts, installed)]
+    count = sum(one.unread + one.late for one in told)
+    if count:
+        return f"{count} installed files could not be compared with their RECORD"
+    bare = _without_record(facts, installed)
+    return "no distribution has a RECORD to compare with" if bare and not told else None
+
+
+def _without_record(facts: Facts, installed: Installed) -> list[Distribution]:
+    known = facts.records.distributions if isinstance(facts.records, Verified) else {}
+    return [
+        one
+        for one in installed.by_name.values()
+        if one.path not in known and not _left_out(one, facts, installed)
+    ]
+
+
 def _left_out(one: Distribution, facts: Facts, installed: Installed) -> bool:
     of_base = facts.image.settings.dependencies.base == "allow" and installed.from_base(one)
     return of_base or one.installer in OS_INSTALLERS
@@ -208,6 +231,9 @@ def _notes(facts: Facts, installed: Installed) -> Iterator[str]:
         same = sum(one.same for one in told)
         noun = "distribution" if len(told) == 1 else "distributions"
         yield f"compared with RECORD: {len(told)} {noun}, {same} files are as installed"
+        bare = [shown_distribution(one) for one in _without_record(facts, installed)]
+        if bare:
+            yield f"not compared: {len(bare)} without a RECORD: {listed(bare)}"
     for count, why in (
         (sum(one.shared for one in told), "are those of another distribution that has them too"),
         (sum(one.gone for one in told), "are gone"),
@@ -234,13 +260,14 @@ def _mend(bare: Sequence[Requirement], changed: Sequence[Changed]) -> Iterator[s
                 "by pip-compile --generate-hashes or uv pip compile --generate-hashes"
             )
     for other in changed[:1]:
+        name = printable(other.one.name)
         if other.paths:
             yield (
-                f"mend: install {printable(other.one.name)} anew; what writes into site-packages afterwards "
+                f"mend: install {name} anew; what writes into site-packages afterwards "
                 "(sed, strip, COPY) belongs into a build of its own"
             )
         else:
-            yield f"mend: lock {printable(other.one.name)} again, or install the archive that was locked"
+            yield f"mend: lock {name} again, or install the archive that was locked"
 
 
 CHECK = Check(name="hashes", needs=("image", "base", "records"), plan=plan, judge=judge)

@@ -119,7 +119,7 @@ def _beside(image: Image, installed: Contents) -> Declared:
 def _declared(found: Contents, reason: str) -> Declared:
     return Declared(
         requirements=tuple(_distinct(constrain(found.requirements, found.constraints))),
-        problems=found.problems,
+        problems=tuple(dict.fromkeys(found.problems)),  # two commands may read one lock
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,
         notes=_once(found.notes),

@@ -117,9 +117,9 @@ def test_another_archive_than_the_declared_is_modified(given, distribution):
         return distribution("a", "1", direct_url=json.dumps(told))
 
     lines = ["a @ https://h/a-1.tar.gz#sha256=" + "a" * 64]
-    same = given(lines, installed("a" * 64), settings=ON, records=verified())
+    same = given(lines, installed("a" * 64), settings=ON, records=verified("a", "1"))
     assert CHECK.judge(same, None).outcome == "passed"
-    other = given(lines, installed("b" * 64), settings=ON, records=verified())
+    other = given(lines, installed("b" * 64), settings=ON, records=verified("a", "1"))
     assert [(one.kind, one.wanted, one.found) for one in hashes.problems(other)] == [
         ("modified", GOOD, OTHER)
     ]
@@ -132,6 +132,34 @@ def test_files_that_were_not_compared_are_told(given):
     assert "not judged: 3 files that RECORD lists are gone" in details
     assert "not judged: 1 files that RECORD lists can't be read" in details
     assert "not judged: 2 files that RECORD lists were not compared: time was up" in details
+
+
+@pytest.mark.parametrize("count", ["unread", "late"])
+def test_what_was_not_compared_may_have_been_changed(given, count):
+    lines = [hashed("torch==2.13.0")]
+    facts = given(lines, "torch 2.13.0", settings=ON, records=verified(**{count: 2}))
+    verdict = CHECK.judge(facts, None)
+    assert (verdict.outcome, verdict.headline) == (
+        "skipped",
+        "2 installed files could not be compared with their RECORD",
+    )
+    assert verdict.details[0] == "1 of 1 pins carry a hash"
+
+
+def test_those_without_a_record_are_counted(given):
+    lines = [hashed("torch==2.13.0"), hashed("numpy==2.4.6")]
+    installed = ("torch 2.13.0", "numpy 2.4.6")
+    verdict = CHECK.judge(given(lines, *installed, settings=ON, records=verified()), None)
+    assert verdict.outcome == "passed"
+    assert "not compared: 1 without a RECORD: numpy 2.4.6" in verdict.details
+
+
+def test_where_nothing_has_a_record_nothing_passes(given):
+    records = Verified(distributions={})
+    facts = given([hashed("torch==2.13.0")], "torch 2.13.0", settings=ON, records=records)
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "skipped"
+    assert verdict.headline == "no distribution has a RECORD to compare with"
 
 
 def test_without_a_comparison_it_skips_with_what_is_known(given):
