@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from packaging.version import InvalidVersion, Version
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.dependency import (
     DependencyProblem,
     Installed,
-    Kind,
     absent_part,
     cannot_compare,
-    direct_url,
     exact_version,
     installed_elsewhere,
     listed,
@@ -22,33 +19,17 @@ from pytest_tfdocker.checks.dependency import (
     satisfies,
     shown_distribution,
 )
+from pytest_tfdocker.checks.difference import Difference, find_difference
 from pytest_tfdocker.checks.elsewhere import find_elsewhere, wrong_environment
 from pytest_tfdocker.checks.pin import pin_of
 from pytest_tfdocker.checks.replaced import Causes, find_rival
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
-from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
 ROWS = 10
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A requirement, and what stands in its place."""
-
-    kind: Kind
-    requirement: Requirement
-    found: Distribution | None
-    wanted: str
-    """Version, specifier, URL or commit."""
-    seen: str | None
-    """The same of what is installed; None where nothing is."""
-    replaced_by: str | None = None
-    """What put it there, for people: "Dockerfile:11 pip install -U accelerate"."""
-    unaware: bool = False
-    """Whether that is an instruction that knows nothing of the pin."""
 
 
 def plan(_image: Image, _declared: Declared) -> list[str | None]:
@@ -124,7 +105,7 @@ def problems(facts: Facts) -> list[DependencyProblem]:
 def _differences(
     facts: Facts, active: Sequence[Requirement], installed: Installed
 ) -> list[Difference]:
-    found = [one for one in (_difference(one, installed.find(one)) for one in active) if one]
+    found = [one for one in (find_difference(one, installed.find(one)) for one in active) if one]
     if facts.image.settings.dependencies.mode == "subset":
         found = [one for one in found if one.kind != "missing"]
     causes = Causes(facts, active, installed)
@@ -156,40 +137,6 @@ def _absent(facts: Facts, active: Sequence[Requirement], installed: Installed) -
     if gone and facts.image.settings.dependencies.mode == "subset":
         why = 'not installed (dependencies.mode = "subset")'
         yield f"not judged: {len(gone)} {why}: {listed(gone)}"
-
-
-def _difference(one: Requirement, found: Distribution | None) -> Difference | None:
-    """None where what is installed is what is asked for; that a range is loose is no matter."""
-    exact = exact_version(one.specifier)
-    wanted = exact or one.specifier or one.url or "any version"
-    if found is None:
-        return Difference(kind="missing", requirement=one, found=None, wanted=wanted, seen=None)
-    if not satisfies(found.version, one.specifier):
-        kind: Kind = "local-version" if exact and _same_public(exact, found.version) else "version"
-        return Difference(
-            kind=kind, requirement=one, found=found, wanted=wanted, seen=found.version
-        )
-    return _other_commit(one, found) if one.url else None
-
-
-def _other_commit(one: Requirement, found: Distribution) -> Difference | None:
-    """A VCS revision that isn't the one installed, by direct_url.json."""
-    direct = direct_url(found)
-    revision = (one.url or "").partition("#")[0].partition("://")[2].partition("/")[2]
-    wanted = revision.rpartition("@")[2] if "@" in revision else ""
-    if direct is None or direct.commit is None or not wanted:
-        return None
-    if wanted in {direct.commit, direct.revision}:
-        return None
-    seen = f"{found.version} at {direct.commit}"
-    return Difference(kind="version", requirement=one, found=found, wanted=wanted, seen=seen)
-
-
-def _same_public(wanted: str, found: str) -> bool:
-    try:
-        return Version(wanted).public == Version(found).public
-    except InvalidVersion:
-        return False
 
 
 def _headline(differences: Sequence[Difference], unexpected: Unexpected, total: int) -> str:

@@ -299,6 +299,13 @@ def test_hashes_are_those_of_all_wheels_however_they_are_written(read, wheels):
     assert one.hashes == tuple(found[1] for found in told if found)
 
 
+@pytest.mark.parametrize("number", ["-1", "-9", "5", "true", '"0"'])
+def test_a_key_of_ours_in_a_lock_is_no_hash(read, number):
+    text = package("a").rstrip() + f"\ntfdocker-wheels = {number}\n"
+    (one,) = read(project("a"), text).requirements
+    assert one.hashes == ()
+
+
 def test_what_is_cut_off_among_wheels_is_told_of_its_own_line(read):
     text = project("a") + package("a").rstrip() + "\nwheels = [\n" + ODD[0] + "\n    { url ="
     (problem,) = read(text).problems
