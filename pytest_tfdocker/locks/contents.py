@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from pytest_tfdocker.dockerfile.records import Dockerfile, Stage
 from pytest_tfdocker.dockerfile.shell import Arg
 from pytest_tfdocker.locks.calls import Call
+from pytest_tfdocker.locks.constraints import constrain, override
 from pytest_tfdocker.locks.copied import CopiedFiles, Moment
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.found import Changed, Found, Inline, Made
@@ -23,9 +24,7 @@ from pytest_tfdocker.locks.requirements import (
     File,
     Own,
     beside,
-    constrain,
     merged,
-    override,
     read_requirements,
     shown_path,
 )

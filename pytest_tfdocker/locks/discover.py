@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.dockerfile import parse
+from pytest_tfdocker.locks.constraints import constrain
 from pytest_tfdocker.locks.declared import INSTALLERS, Declared, Requirement
 from pytest_tfdocker.locks.installs import read_installs
 from pytest_tfdocker.locks.lines import is_archive, is_path
@@ -13,7 +14,6 @@ from pytest_tfdocker.locks.lock_file import unread
 from pytest_tfdocker.locks.readers import reader_of
 from pytest_tfdocker.locks.requirements import (
     Contents,
-    constrain,
     merged,
     read_requirements,
     shown_path,

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_tfdocker.locks.constraints import constrain
 from pytest_tfdocker.locks.declared import Requirement, Source
 from pytest_tfdocker.locks.lines import requirement
 from pytest_tfdocker.locks.requirements import (
     LARGEST_FILE_BYTES,
     LONGEST_LINE,
     MOST_LINES,
-    constrain,
     read_requirements,
 )
 
