@@ -12,7 +12,6 @@ from pytest_tfdocker.checks.dependency import (
     Installed,
     absent_part,
     cannot_compare,
-    direct_url,
     listed,
     names_of,
     none_here,
@@ -20,6 +19,7 @@ from pytest_tfdocker.checks.dependency import (
     shown,
     shown_distribution,
 )
+from pytest_tfdocker.checks.direct import direct_url
 from pytest_tfdocker.checks.elsewhere import find_elsewhere
 from pytest_tfdocker.checks.pinned import loose_seeds, why_loose
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped

@@ -14,16 +14,15 @@ from pytest_tfdocker.checks.dependency import (
     Installed,
     absent_part,
     cannot_compare,
-    direct_url,
     exact_version,
     installed_elsewhere,
-    is_own_project,
     listed,
     names_of,
     none_here,
     not_followed,
     shown,
 )
+from pytest_tfdocker.checks.direct import direct_url, is_own_project
 from pytest_tfdocker.checks.pin import pin_of
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.evidence.records import Distribution

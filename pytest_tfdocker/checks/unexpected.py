@@ -12,10 +12,10 @@ from pytest_tfdocker.checks.dependency import (
     SEEDS,
     Installed,
     canonical,
-    is_own_project,
     listed,
     shown_distribution,
 )
+from pytest_tfdocker.checks.direct import is_own_project
 from pytest_tfdocker.evidence.records import Absent, Distribution
 from pytest_tfdocker.text import printable
 

@@ -8,7 +8,8 @@ import pytest
 from declaring import asked
 
 from pytest_tfdocker.checks import parity
-from pytest_tfdocker.checks.dependency import DependencyProblem, bare_url
+from pytest_tfdocker.checks.dependency import DependencyProblem
+from pytest_tfdocker.checks.direct import bare_url
 from pytest_tfdocker.checks.parity import CHECK
 from pytest_tfdocker.evidence.records import Absent, Base
 from pytest_tfdocker.locks.declared import Declared, Source
