@@ -17,7 +17,7 @@ import pytest
 from docker.errors import NotFound
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 
-from pytest_tfdocker import probe, service
+from pytest_tfdocker import probe, service, service_factory
 from pytest_tfdocker.engine.client import LABEL
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
@@ -150,7 +150,7 @@ def started(judged_image):
         asked.settings = msgspec.structs.replace(settings, settings=own)
         given = session.supervised(asked.settings)
         offers_gpu = msgspec.structs.replace(evidence.engine, gpu=True)
-        with watched(engine) as found, service.ServiceFactory(asked) as start_service:
+        with watched(engine) as found, service_factory.ServiceFactory(asked) as start_service:
             inventory.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
             assert "json" in collect_imports(given, ["json"], 60).modules
             assert collect_run(given, "smoke", timeout_seconds=60, command=["true"]).exit_code == 0
@@ -387,7 +387,7 @@ def test_a_proxy_that_lets_the_page_s_endpoints_through_will_do(judged_image):
     session, settings = judged_image.session, judged_image.settings
     engine = session.connect()
     evidence = session.evidence(settings)
-    with listened(engine) as asked, service.ServiceFactory(judged_image) as start_service:
+    with listened(engine) as asked, service_factory.ServiceFactory(judged_image) as start_service:
         inventory.collect_inventory(engine, evidence.id, evidence.config, run_id=RUN_ID)
         assert start_service().get_exposed_port(8000)
         eats = {"command": ["python3", "-c", "x = b'x' * (64 << 20)"], "timeout_seconds": 60}

@@ -307,9 +307,9 @@ def test_a_service_that_closes_its_connections_and_dies_is_told_by_its_end(end_p
 
 
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
-    modules = ("lifeline", "cgroup", "child", "request", "supervisor", "asking")
+    modules = ("lifeline", "cgroup", "meter", "child", "request", "supervisor", "asking")
     program = "def main(plan, files, report):\n"
-    program += " import tfdocker_supervisor as s\n report(s.Meter(None, 0.02, 0).figures())\n"
+    program += " import tfdocker_meter as s\n report(s.Meter(None, 0.02, 0).figures())\n"
     sources = [probe.source(name).encode() for name in modules[:-1]] + [program.encode()]
     parts = [(f"module:{name}", text) for name, text in zip(modules, sources, strict=True)]
     parts += [("plan:asking", b"null")]

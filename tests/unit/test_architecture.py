@@ -35,6 +35,7 @@ ORDER = (
     ("reports", "collector", "judged"),
     ("running",),
     ("service",),
+    ("service_factory",),
     ("assertions", "fixtures"),
     ("host",),
     ("plugin",),

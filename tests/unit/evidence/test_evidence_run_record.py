@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_tfdocker.evidence.smoke import _phases
+from pytest_tfdocker.evidence.run_record import _phases
 
 MIB = 2**20
 
