@@ -8,6 +8,7 @@ from itertools import count
 
 import docker
 import pytest
+from behaviours import BEHAVIOURS, MIB, PROPERTY
 from small_registry import Registry
 from user_project import OWN_TEST, UserProject
 
@@ -77,18 +78,21 @@ def judged_small_image(small_image, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(judged_small_image):
-    """Gives the record of a program in the small image, run as `tfdocker_run` does."""
+    """Gives the record of a program in the small image, run as `tfdocker_run` does.
+
+    With a `request` the program is the image's service, which is asked that.
+    """
     session, image = judged_small_image.session, judged_small_image.settings
 
-    def run_code(code, *, timeout=60, **settings):
+    def run_code(code, *, timeout=60, request=None, **settings):
+        what = {"script": code.encode(), "script_name": "program.py"}
+        if request is not None:
+            settings["entrypoint"] = ["python3", "-c", code]
+            what = {"request": request}
         asked = changed(image.settings.run, **settings)
         with session.measuring("a test's run"):
             found = collect_run(
-                session.supervised_as(image, asked),
-                "test",
-                timeout_seconds=timeout,
-                script=code.encode(),
-                script_name="program.py",
+                session.supervised_as(image, asked), "test", timeout_seconds=timeout, **what
             )
         assert isinstance(found, Run), found
         return found
@@ -113,3 +117,23 @@ def registry(engine):
 def bare_peak(run):
     """Bytes of an interpreter that does nothing."""
     return run("import mmap, os, sys, time; time.sleep(0.3)").peak_bytes
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Of behaviours that ran more than once: what was known, and between what was found."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    told = [dict(report.user_properties).get(PROPERTY) for report in reports if report.when == "call"]
+    rows = {row[0]: row[1:] for row in told if row and len(row[1]) > 1}
+    if not rows:
+        return
+    terminalreporter.section("working peak, MiB")
+    line = "{:56}{:>8}{:>8}{:>8}{:>9}{:>10}"
+    terminalreporter.write_line(line.format("", "known", "least", "most", "error", "right"))
+    for name in [one.name for one in BEHAVIOURS if one.name in rows]:
+        figures, right = rows[name]
+        known, found = zip(*figures, strict=True)
+        errors = [peak - figure for figure, peak in figures]
+        worst = max(errors, key=abs)
+        shown = [f"{value / MIB:.1f}" for value in (max(known), min(found), max(found))]
+        share = f"{right} of {len(figures)}"
+        terminalreporter.write_line(line.format(name, *shown, f"{worst / MIB:+.1f}", share))
