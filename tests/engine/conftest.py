@@ -84,11 +84,13 @@ def run(judged_small_image):
     """
     session, image = judged_small_image.session, judged_small_image.settings
 
-    def run_code(code, *, timeout=60, request=None, **settings):
+    def run_code(code, *, timeout=60, request=None, command=None, **settings):
         what = {"script": code.encode(), "script_name": "program.py"}
         if request is not None:
             settings["entrypoint"] = ["python3", "-c", code]
             what = {"request": request}
+        elif command:
+            what = {"command": command}
         asked = changed(image.settings.run, **settings)
         with session.measuring("a test's run"):
             found = collect_run(
@@ -121,19 +123,21 @@ def bare_peak(run):
 
 def pytest_terminal_summary(terminalreporter):
     """Of behaviours that ran more than once: what was known, and between what was found."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    told = [dict(report.user_properties).get(PROPERTY) for report in reports if report.when == "call"]
-    rows = {row[0]: row[1:] for row in told if row and len(row[1]) > 1}
+    reports = [
+        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
+    ]
+    told = [
+        dict(report.user_properties).get(PROPERTY) for report in reports if report.when == "call"
+    ]
+    rows = {row[0]: row[1:] for row in told if row and len(row[2]) > 1}
     if not rows:
         return
     terminalreporter.section("working peak, MiB")
     line = "{:56}{:>8}{:>8}{:>8}{:>9}{:>10}"
     terminalreporter.write_line(line.format("", "known", "least", "most", "error", "right"))
     for name in [one.name for one in BEHAVIOURS if one.name in rows]:
-        figures, right = rows[name]
-        known, found = zip(*figures, strict=True)
-        errors = [peak - figure for figure, peak in figures]
-        worst = max(errors, key=abs)
-        shown = [f"{value / MIB:.1f}" for value in (max(known), min(found), max(found))]
-        share = f"{right} of {len(figures)}"
+        known, found, right = rows[name]
+        worst = max((peak - known for peak in found), key=abs)
+        shown = [f"{value / MIB:.1f}" for value in (known, min(found), max(found))]
+        share = f"{right} of {len(found)}"
         terminalreporter.write_line(line.format(name, *shown, f"{worst / MIB:+.1f}", share))
