@@ -12,6 +12,8 @@ from typing import Any
 MIB = 1 << 20
 PORT = 8765
 WEIGHTS_BYTES = 2_000_000_000
+BARE = "import mmap, os, sys, time; time.sleep(0.3)"
+"""What every program is beside what it takes."""
 BESIDE_BYTES = 8 * MIB
 """What a limit holds beside the program: the supervisor with 6 or 7 MiB, and the kernel's own."""
 PROPERTY = "behaviour"

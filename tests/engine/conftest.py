@@ -2,7 +2,6 @@
 
 import os
 import threading
-from contextlib import nullcontext
 from http.server import ThreadingHTTPServer
 from itertools import count
 
@@ -10,16 +9,8 @@ import docker
 import pytest
 from behaviours import BEHAVIOURS, MIB, PROPERTY
 from small_registry import Registry
+from small_runs import bare_bytes, judged, runs_in
 from user_project import OWN_TEST, UserProject
-
-from pytest_tfdocker.evidence.records import Run
-from pytest_tfdocker.evidence.smoke import collect_run
-from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed
-from pytest_tfdocker.session import Session
-from pytest_tfdocker.settings.given import Options
-from pytest_tfdocker.settings.load import load_settings
 
 _numbers = count()
 
@@ -62,44 +53,14 @@ def each_builder(request):
 @pytest.fixture(scope="session")
 def judged_small_image(small_image, tmp_path_factory):
     """The small image, as --tfdocker-image gives it to a user's test."""
-    options = Options(images=[small_image])
-    settings = load_settings(tmp_path_factory.mktemp("settings"), options=options, environ={})
-    store = Store(tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("kept"))
-    session = Session(
-        settings,
-        store,
-        f"test{os.getpid()}",
-        building=lambda: nullcontext(lambda _: None),
-        doing=lambda _: nullcontext(),
-    )
-    yield JudgedImage.of(session, "default", told=False)
-    session.close()
+    with judged(small_image, tmp_path_factory.mktemp("judged")) as image:
+        yield image
 
 
 @pytest.fixture(scope="session")
 def run(judged_small_image):
-    """Gives the record of a program in the small image, run as `tfdocker_run` does.
-
-    With a `request` the program is the image's service, which is asked that.
-    """
-    session, image = judged_small_image.session, judged_small_image.settings
-
-    def run_code(code, *, timeout=60, request=None, command=None, **settings):
-        what = {"script": code.encode(), "script_name": "program.py"}
-        if request is not None:
-            settings["entrypoint"] = ["python3", "-c", code]
-            what = {"request": request}
-        elif command:
-            what = {"command": command}
-        asked = changed(image.settings.run, **settings)
-        with session.measuring("a test's run"):
-            found = collect_run(
-                session.supervised_as(image, asked), "test", timeout_seconds=timeout, **what
-            )
-        assert isinstance(found, Run), found
-        return found
-
-    return run_code
+    """Gives the record of a program in the small image, run as `tfdocker_run` does."""
+    return runs_in(judged_small_image)
 
 
 @pytest.fixture
@@ -118,7 +79,7 @@ def registry(engine):
 @pytest.fixture(scope="module")
 def bare_peak(run):
     """Bytes of an interpreter that does nothing."""
-    return run("import mmap, os, sys, time; time.sleep(0.3)").peak_bytes
+    return bare_bytes(run)
 
 
 def pytest_terminal_summary(terminalreporter):
