@@ -285,9 +285,9 @@ while True:
 """,
         mib=50,
         outcome="failed",
-        headline="1.5 s are over, stopped",
+        headline="4.0 s are over, stopped",
         exit_code=None,
-        timeout_seconds=1.5,
+        timeout_seconds=4.0,
     ),
     Behaviour(
         "10,000 lines a second on stdout",

@@ -44,7 +44,10 @@ SLEEP = (
 time.sleep(0.5)
 before = processor_seconds(1)
 time.sleep(SECONDS)
+with open("/proc/cpuinfo") as lines:
+    processor = next((line for line in lines if line.startswith("model name")), "")
 print(json.dumps({
+    "processor": processor,
     "pid_1_seconds": processor_seconds(1) - before,
     "pid_1_bytes": anonymous_bytes(1),
 }))

@@ -25,6 +25,8 @@ def asleep(run):
 def test_it_takes_less_than_2_percent_of_a_core(asleep):
     share = asleep[1]["pid_1_seconds"] / SECONDS
     print(f"{share:.2%} of a core")
+    if "TCG" in asleep[1]["processor"]:
+        pytest.skip(f"{share:.2%} of a core, which is emulated here")
     assert share < MOST_SHARE
 
 

@@ -37,3 +37,21 @@ def test_the_largest_processes_are_those_of_the_peak(run):
     name, size = found.largest_processes[0].rsplit(" (pid ")
     assert name.startswith("python3")
     assert 90 <= int(size.split()[1]) <= 110
+
+
+def test_the_largest_processes_are_those_of_the_peak_where_there_are_many(run):
+    # To read of 300 takes its time, and is not done at each sample
+    code = """
+pids = []
+for _ in range(300):
+    pids.append(os.fork())
+    if pids[-1] == 0:
+        time.sleep(60)
+time.sleep(0.5)
+area = take(400)
+time.sleep(1)
+for pid in pids:
+    os.kill(pid, 9)
+"""
+    found = run(PROGRAM + code)
+    assert int(found.largest_processes[0].rsplit(") ", 1)[1].split()[0]) > 0.95 * 400
