@@ -15,6 +15,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
@@ -248,7 +249,7 @@ class Service(DockerContainer):
         lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
         broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
-            broken = how_it_broke(self._final, limit_origin=self._limit_origin)
+            broken = how_it_broke(self._final, Held(limit_origin=self._limit_origin))
             if self._final.exit_code is not None:
                 complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:

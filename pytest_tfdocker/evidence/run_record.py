@@ -3,9 +3,15 @@
 import signal
 from typing import Any
 
-from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Phase, Run
+import msgspec
+
+from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Phase, Resources, Run
 from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
+
+LOAD = "load"
+"""As the supervisor names it when a file of weights is mapped or open."""
+LOAD_AND_ALL = "load and inference"
 
 
 def run_record(
@@ -36,6 +42,14 @@ def run_record(
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
+        resources=[_resources(row) for row in told["resources"]],
+        swapped_bytes=told.get("swapped_bytes"),
+        tasks=told.get("tasks"),
+        refaulted_bytes=told.get("refaulted_bytes"),
+        major_faults=told.get("major_faults"),
+        killed=_names(told, "gone"),
+        survivors=_names(told, "alive"),
+        killed_in=told.get("killed_in") if len(told["phases"]) > 1 else None,
         stdout=told["stdout"],
         stderr=told["stderr"],
         largest_processes=[
@@ -47,14 +61,42 @@ def run_record(
     )
 
 
+def _resources(row: list[Any]) -> Resources:
+    seconds, swapped, tasks, cpu, throttled = row
+    return Resources(
+        seconds=seconds,
+        swapped_bytes=swapped,
+        tasks=tasks,
+        cpu_seconds=cpu,
+        throttled_seconds=throttled,
+    )
+
+
+def _names(told: dict[str, Any], which: str) -> list[str]:
+    return [f"{name} (pid {pid})" for name, pid in told.get("killed", {}).get(which, [])]
+
+
 def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named; the stretch before only if it lasted or holds the peak."""
-    phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
+    """The phases that the program named, without the stretch before if that was short and small.
+
+    Of one that named none, what was seen of it; one phase alone is the whole run.
+    """
+    phases = [Phase(**row) for row in told["phases"]]
     if len(phases) == 1:
-        return [Phase(name=WHOLE_RUN, seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
+        return [msgspec.structs.replace(phases[0], name=WHOLE_RUN)]
+    if not told["phases_named"]:
+        return _seen(phases)
     peaks = [phase.peak_bytes or 0 for phase in phases]
     is_short = phases[0].seconds < 0.5  # noqa: PLR2004
     return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
+
+
+def _seen(phases: list[Phase]) -> list[Phase]:
+    """Weights that stay mapped to the end don't tell where loading ended."""
+    last = phases[-1]
+    if last.name == LOAD:
+        return [*phases[:-1], msgspec.structs.replace(last, name=LOAD_AND_ALL)]
+    return phases
 
 
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:

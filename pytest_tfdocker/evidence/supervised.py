@@ -13,6 +13,7 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -138,7 +139,7 @@ class Supervised:
         seconds = sum(float(str(child["timeout_seconds"])) for child in children) + SETTLE_SECONDS
         plan = self.plan(children, deadline_seconds=int(seconds), script=script)
         if answers is not None:
-            plan["keep_bytes"] = KEEP_ANSWER_BYTES
+            plan["keep_bytes"], plan["weights"] = KEEP_ANSWER_BYTES, None
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
@@ -167,6 +168,7 @@ class Supervised:
             "keep_bytes": KEEP_OUTPUT_BYTES,
             "grace_seconds": GRACE_SECONDS,
             "stop_signal": stop_signal(self.evidence.config.stop_signal),
+            "weights": WEIGHTS.pattern,
         }
 
 

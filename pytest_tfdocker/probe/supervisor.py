@@ -13,6 +13,16 @@ import tfdocker_request as request_module
 
 KILL_AFTER_SECONDS = 2.0
 DYING_SECONDS = 1.0
+FORWARDED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGWINCH,
+    signal.SIGCONT,
+)
 
 
 class Supervisor(object):
@@ -27,8 +37,10 @@ class Supervisor(object):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, self.forward)
+        # STOPSIGNAL may be any: a service such as systemd takes one of the real-time signals
+        for number in FORWARDED + (plan["stop_signal"],):
+            if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM, signal.SIGCHLD):
+                signal.signal(number, self.forward)
 
     def forward(self, number, _):
         if self.child:
@@ -40,7 +52,7 @@ class Supervisor(object):
         self.stopping_at, self.stopped, self.timed_out = None, False, False
         self.request = request_module.Request(spec["request"]) if spec.get("request") else None
         self.meter = meter_module.Meter(
-            self.counters, self.plan["interval_seconds"], self.files_bytes
+            self.counters, self.plan["interval_seconds"], self.files_bytes, self.plan["weights"]
         )
         self.child = child_module.Child(
             spec["argv"], self.environment, relay, keep, self.meter.phase

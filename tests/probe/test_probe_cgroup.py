@@ -111,22 +111,22 @@ def v2(tree):
 
 
 def test_version_1_working_memory_is_rss_and_shmem_of_the_whole_tree(v1):
-    assert v1.open().sample() == (110 * MIB, 20 * MIB, 4 * MIB)
+    assert v1.open().sample()[:3] == (110 * MIB, 20 * MIB, 4 * MIB)
 
 
 def test_version_2_working_memory_is_anon_and_shmem(v2):
-    assert v2.open().sample() == (110 * MIB, 20 * MIB, 7 * MIB)
+    assert v2.open().sample()[:3] == (110 * MIB, 20 * MIB, 7 * MIB)
 
 
 def test_version_2_of_an_older_kernel_sums_the_kinds_of_kernel_memory(v2):
     text = V2_FILES["memory.stat"].replace(f"kernel {6 * MIB}\n", "")
     v2.write({"memory.stat": text})
-    assert v2.open().sample() == (110 * MIB, 20 * MIB, 6 * MIB)
+    assert v2.open().sample()[:3] == (110 * MIB, 20 * MIB, 6 * MIB)
 
 
 def test_version_1_without_kernel_memory_accounting_counts_none(v1, tmp_path):
     (tmp_path / "cgroup/memory/memory.kmem.usage_in_bytes").unlink()
-    assert v1.open().sample() == (110 * MIB, 20 * MIB, 0)
+    assert v1.open().sample()[:3] == (110 * MIB, 20 * MIB, 0)
 
 
 def test_a_sample_reads_anew(v2, tmp_path):

@@ -31,6 +31,7 @@ def plan(specs, **changes):
         "script": False,
         "relay": False,
         "interval_seconds": 0.02,
+        "weights": None,
         "deadline_seconds": 30,
         "keep_bytes": 65536,
         "grace_seconds": 5.0,
@@ -168,10 +169,10 @@ def test_phases_are_lines_of_stdout_and_of_stderr(end_python):
         sys.stdout.write("tfdocker: phase unfinished")
     """
     told = one(end_python, code)
-    names = [name for name, _, _ in told["phases"]]
+    names = [phase["name"] for phase in told["phases"]]
     assert names == ["start", "load", "in two words", "cut", "y" * 80]
-    assert told["phases"][1][1] > 0.29
-    assert sum(seconds for _, seconds, _ in told["phases"]) == pytest.approx(told["seconds"])
+    assert told["phases"][1]["seconds"] > 0.29
+    assert sum(phase["seconds"] for phase in told["phases"]) == pytest.approx(told["seconds"])
 
 
 def test_output_is_bounded_and_its_length_known(end_python):
@@ -307,7 +308,7 @@ def test_a_service_that_closes_its_connections_and_dies_is_told_by_its_end(end_p
 
 
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
-    modules = ("lifeline", "cgroup", "meter", "child", "request", "supervisor", "asking")
+    modules = ("processes", "weights", "meter", "asking")
     program = "def main(plan, files, report):\n"
     program += " import tfdocker_meter as s\n report(s.Meter(None, 0.02, 0).figures())\n"
     sources = [probe.source(name).encode() for name in modules[:-1]] + [program.encode()]
@@ -323,4 +324,4 @@ def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
     [told] = reports(done.stdout)
     assert told["measured"] is False
     assert "working_bytes" not in told
-    assert told["phases"][0][2] is None
+    assert told["phases"][0]["peak_bytes"] is None

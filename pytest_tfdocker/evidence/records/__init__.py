@@ -45,6 +45,7 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Resources,
     Run,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Resources",
     "Run",
     "Uncompared",
     "Verification",

@@ -38,11 +38,26 @@ WHOLE_RUN = "run"
 
 
 class Phase(Record, frozen=True, kw_only=True):
-    """A stretch of a run, begun by a line `tfdocker: phase NAME`."""
+    """A stretch of a run, begun by a line `tfdocker: phase NAME`, else as seen from outside."""
 
     name: str
     seconds: float
     peak_bytes: int | None
+    cpu_seconds: float | None = None
+    throttled_seconds: float | None = None
+
+
+class Resources(Record, frozen=True, kw_only=True):
+    """One sample's figures beside its memory. None: no counter of the container's can be read."""
+
+    seconds: float
+    """Since the start."""
+    swapped_bytes: int
+    tasks: int | None
+    """Processes and threads, the supervisor's own among them."""
+    cpu_seconds: float | None
+    """Since the container began, as is throttled_seconds."""
+    throttled_seconds: float | None
 
 
 class Run(Record, tag="run", frozen=True, kw_only=True):
@@ -71,6 +86,22 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     phases: list[Phase] = []
     samples: list[tuple[float, int, int]] = []
     """Seconds since the start, working bytes, cache bytes."""
+    resources: list[Resources] = []
+    """Of the same moments as `samples`."""
+    swapped_bytes: int | None = None
+    """The most that was swapped out at once."""
+    tasks: int | None = None
+    """The most processes and threads at once, the supervisor's own among them."""
+    refaulted_bytes: int | None = None
+    """Of files that were evicted from memory and had to be read again."""
+    major_faults: int | None = None
+    """Page faults that had to wait for a disk."""
+    killed: list[str] = []
+    """Those of the largest processes that the first OOM kill took: "python (pid 9)"."""
+    survivors: list[str] = []
+    """Those that lived on."""
+    killed_in: str | None = None
+    """The phase of the first OOM kill."""
     stdout: str = ""
     """The last 64 KiB, as they came: not for a terminal."""
     stderr: str = ""
