@@ -5,10 +5,7 @@ import pytest
 from pytest_tfdocker.evidence.owners import WEIGHTS
 
 MODULES = ("processes", "weights")
-HOLDS = """
-    import mmap, subprocess, sys, time
-    import tfdocker_weights as weights
-    holder = '''
+HOLDER = """
 import mmap, sys, time
 file = open(sys.argv[1], "rb")
 area = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -18,15 +15,18 @@ else:
     area.close()
 print("there", flush=True)
 sys.stdin.read()
-'''
-    path, how, pattern = plan
+"""
+HOLDS = """
+    import subprocess, sys
+    import tfdocker_weights as weights
+    holder, path, how, pattern = plan
     held = subprocess.Popen([sys.executable, "-c", holder, path, how],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    held.stdout.readline()
+    assert held.stdout.readline() == b"there\\n"
     watch = weights.Watch(pattern)
-    during, pid = watch.uses_weights(held.pid), held.pid
+    during = watch.uses_weights(held.pid)
     held.communicate()
-    return [during, watch.uses_weights(pid)]
+    return [during, watch.uses_weights(held.pid)]
 """
 
 
@@ -43,7 +43,7 @@ sys.stdin.read()
 def test_weights_are_seen_while_they_are_in_use(end_python, ask, tmp_path, how, name, size, found):
     path = tmp_path / name
     path.write_bytes(b"x" * size)
-    data = [str(path), how, WEIGHTS.pattern]
+    data = [HOLDER, str(path), how, WEIGHTS.pattern]
     assert ask(end_python, MODULES, HOLDS, data=data) == [found, False]
 
 
