@@ -19,19 +19,28 @@ def folders(proc):
             kind, _, options = right.split()[:3]
             root, point = left.split()[3:5]
             if kind == "cgroup2":
-                found.setdefault("v2", place(root, point, own.get("", "/")))
+                seen = {"v2": place(root, point, own.get("", "/"))}
             elif kind == "cgroup":
-                for controller in options.split(","):
-                    if controller in own:
-                        found.setdefault(controller, place(root, point, own[controller]))
+                controllers = [one for one in options.split(",") if one in own]
+                seen = {one: place(root, point, own[one]) for one in controllers}
+            else:
+                continue
+            for controller, folder in seen.items():
+                if folder is not None:
+                    found.setdefault(controller, folder)
     return found
 
 
 def place(root, point, path):
+    """This process's folder below a mount; None where the mount shows it not, or nobody can tell."""
+    if root.startswith("/.."):  # from outside of our namespace: the host's tree, or a parent's
+        return None
     # A container sees its own group mounted as the root of the tree, or the whole tree of the host
     inside = path[len(root) :] if root != "/" and path.startswith(root) else path
     folder = os.path.normpath(point + "/" + inside)
-    return folder if os.path.isdir(folder) else point
+    if os.path.isdir(folder):
+        return folder
+    return point if root != "/" else None
 
 
 def read(folder, name):

@@ -246,6 +246,22 @@ def test_the_hosts_whole_tree_of_version_1_leads_to_the_own_folder(tree):
     assert tree.open().sample()[0] == 110 * MIB
 
 
+def test_the_hosts_tree_seen_from_a_namespace_is_not_taken_for_the_own_group(tree):
+    # As in a container with `--cgroupns private -v /sys/fs/cgroup:/sys/fs/cgroup`
+    tree.cgroups = V1_OWN.format("/")
+    tree.mount_v1(root="/../..")
+    tree.write(V1_FILES)
+    assert tree.open() is None
+
+
+def test_a_parents_tree_seen_from_a_namespace_is_not_taken_for_the_own_group(tree):
+    # Where the engine itself runs in a container the root of its tree has counters too
+    tree.cgroups = "0::/\n"
+    tree.mount("cgroup2", "cgroup", root="/../..")
+    tree.write(V2_FILES)
+    assert tree.open() is None
+
+
 @pytest.mark.parametrize("cgroups", ["", "0::/\n", "5:memory:/\n"])
 def test_without_any_memory_counter_there_is_no_reader(tree, cgroups):
     tree.cgroups = cgroups
