@@ -185,6 +185,10 @@ class Service(DockerContainer):
             return b"", b""
         return self._ours.stream.stdout, self._ours.stream.stderr
 
+    def mask(self, text: str) -> str:
+        """The text without the values that were taken from the environment by name."""
+        return self._supervised.mask(text)
+
     def reload(self) -> None:
         """Asks the engine anew; a container that is gone keeps its last state."""
         try:
