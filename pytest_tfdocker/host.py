@@ -132,7 +132,7 @@ class Host:
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
-        """Puts image, verdict and line on the report; beside a failed test, its service's output."""
+        """Puts image, verdict and line on the report; on a failed test's, its service's output."""
         factory = getattr(item, "funcargs", {}).get("tfdocker_service")
         if report.failed and factory is not None:
             report.sections += factory.sections()
