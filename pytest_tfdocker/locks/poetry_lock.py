@@ -8,7 +8,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Artifact, Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unasked, unread
@@ -105,7 +105,10 @@ def _requirement(
     """Raises what BROKEN has."""
     where = package.get("source", {})
     url = _url(where)
-    artifacts = package.get("files") or files.get(package["name"], [])
+    artifacts = tuple(
+        Artifact(str(one.get("file", "")), (str(one["hash"]),))
+        for one in package.get("files") or files.get(package["name"], [])
+    )
     return Requirement(
         name=str(canonicalize_name(package["name"])),
         source=source,
@@ -113,7 +116,8 @@ def _requirement(
         marker=marker_of(ways),
         url=url,
         editable=package.get("develop") is True,
-        hashes=tuple(str(one["hash"]) for one in artifacts),
+        hashes=tuple(digest for one in artifacts for digest in one.hashes),
+        artifacts=artifacts,
     )
 
 

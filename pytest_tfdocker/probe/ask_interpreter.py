@@ -19,7 +19,7 @@ def implementation_version():
 
 
 def soabi():
-    """"cpython-311-x86_64-linux-gnu", of ".cpython-311-x86_64-linux-gnu.so"; None where extension
+    """ "cpython-311-x86_64-linux-gnu", of ".cpython-311-x86_64-linux-gnu.so"; None where extension
     modules have no such name."""
     suffixes = importlib.machinery.EXTENSION_SUFFIXES
     parts = suffixes[0].split(".") if suffixes else []
@@ -27,7 +27,7 @@ def soabi():
 
 
 def libc():
-    """"glibc 2.36" or "musl 1.2.5"; None where it can't be told, and where the image has a word of
+    """ "glibc 2.36" or "musl 1.2.5"; None where it can't be told, and where the image has a word of
     its own on which manylinux wheels it takes (PEP 600)."""
     if importlib.machinery.PathFinder.find_spec("_manylinux") is not None:
         return None
@@ -41,13 +41,13 @@ def musl():
     """Its loader, which the interpreter's own file names, tells its version."""
     try:
         with open(sys.executable, "rb") as file:
-            loader = re.search(br"/[\w./-]*ld-musl-[\w.-]+", file.read())
+            loader = re.search(rb"/[\w./-]*ld-musl-[\w.-]+", file.read())
         if loader is None:
             return None
         import subprocess
 
         asked = subprocess.Popen([loader.group()], stderr=subprocess.PIPE)
-        version = re.search(br"^Version (\d+\.\d+[\w.]*)", asked.communicate()[1], re.MULTILINE)
+        version = re.search(rb"^Version (\d+\.\d+[\w.]*)", asked.communicate()[1], re.MULTILINE)
     except OSError:
         return None
     return "musl " + version.group(1).decode("ascii") if version else None
