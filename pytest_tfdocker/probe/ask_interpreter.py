@@ -41,7 +41,7 @@ def musl():
     """Its loader, which the interpreter's own file names, tells its version."""
     try:
         with open(sys.executable, "rb") as file:
-            loader = re.search(rb"/[\w./-]*ld-musl-[\w.-]+", file.read())
+            loader = re.search(rb"/[\w./-]*ld-musl-[\w-]+[.]so[.]1", file.read())
         if loader is None:
             return None
         import subprocess
