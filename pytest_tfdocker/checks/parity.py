@@ -171,14 +171,7 @@ def _rows(differences: Sequence[Difference], unexpected: Unexpected) -> list[str
     """Ten findings at most; one has one to three lines."""
     every = [_row(one) for one in differences]
     every += [
-        [
-            f"found  {shown_distribution(one)} in {printable(one.location)}, "
-            + (
-                "in a group or extra that is not asked for"
-                if one.name in unexpected.unasked
-                else "declared nowhere"
-            )
-        ]
+        [f"found  {shown_distribution(one)} in {printable(one.location)}, {unexpected.why(one)}"]
         for one in unexpected.judged
     ]
     lines = [line for row in every[:ROWS] for line in row]
@@ -210,12 +203,10 @@ def _looked_in(
 def _mend(differences: Sequence[Difference], unexpected: Unexpected) -> Iterator[str]:
     for one in differences[:1]:
         yield f"mend: {_mended(one)}{_likewise(differences)}"
-    for extra in unexpected.judged[:1]:
-        pin = printable(f"{extra.name}=={extra.version}")
-        mended = f"declare {pin}, remove it, or name it in dependencies.allow-extra"
-        if extra.name in unexpected.unasked:
-            mended = f"leave the group or extra of {extra.name} out of the install, or {mended}"
-        yield f"mend: {mended}{_likewise(unexpected.judged)}"
+    if unexpected.parts:
+        yield f"mend: {unexpected.mended}"
+    elif unexpected.judged:
+        yield f"mend: {unexpected.mended}{_likewise(unexpected.judged)}"
 
 
 def _likewise(some: Sequence[object]) -> str:

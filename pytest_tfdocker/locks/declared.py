@@ -68,6 +68,16 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """Of which one is installed; (): of what no lock tells."""
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A group or extra that nobody asks for."""
+
+    name: str
+    """For people: "group dev"."""
+    file: str
+    requirements: tuple[Requirement, ...]
+    """What it names itself; what these need in turn need not be among them."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A line that declares something which can't be read."""
 
@@ -92,6 +102,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     unasked: tuple[str, ...] = ()
     """Names that a lock has in groups or extras that nobody asks for; canonical."""
+    parts: tuple[Part, ...] = ()
+    """These, as far as they are told."""
 
     @property
     def nothing(self) -> bool:

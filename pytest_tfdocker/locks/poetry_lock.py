@@ -1,14 +1,14 @@
 """poetry.lock: what `poetry install` installs, with the extras and groups asked for."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pytest_tfdocker.locks.declared import Artifact, Requirement, Source
+from pytest_tfdocker.locks.declared import Artifact, Part, Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unasked, unread
@@ -50,7 +50,8 @@ def read_poetry_lock(
         return unread(name, 1, f"it is not as Poetry writes it: {error}")
     lines = package_lines(text, "package", len(packages))
     files = _files_apart(told)
-    found = [Contents(sources=(name,), unasked=unasked(packages, ways))]
+    parts = tuple(_parts(packages, ways, name))
+    found = [Contents(sources=(name,), unasked=unasked(packages, ways), parts=parts)]
     found += [
         _contents(packages[at], ways[at], files, Source(name, lines[at], installed_by))
         for at in sorted(ways)
@@ -83,6 +84,25 @@ def _ways(
     optional = optional_groups(project)
     told = (_told(one, selection, optional) for one in packages)
     return {at: ways for at, ways in enumerate(told) if ways}, []
+
+
+def _parts(packages: Sequence[Any], ways: Mapping[int, Ways], name: str) -> Iterator[Part]:
+    """Each group of which something is not asked for, with all of it: what it names is not told."""
+    found: dict[str, list[Requirement]] = {}
+    for at, package in enumerate(packages):
+        groups = package.get("groups") if at not in ways else None
+        for group in groups if isinstance(groups, list) else ():
+            markers = package.get("markers")
+            marker = markers.get(group) if isinstance(markers, Mapping) else markers
+            one = Requirement(
+                name=str(canonicalize_name(str(package.get("name")))),
+                source=Source(name, 1),
+                marker=str(marker) if marker else None,
+            )
+            found.setdefault(str(group), []).append(one)
+    for group, some in found.items():
+        if group != MAIN:
+            yield Part(f"group {group}", name, tuple(some))
 
 
 def _told(package: Mapping[str, Any], selection: Selection, optional: frozenset[str]) -> Ways:

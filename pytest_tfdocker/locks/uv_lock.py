@@ -1,7 +1,7 @@
 """uv.lock: what `uv sync` installs of the project, with the extras and groups asked for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pytest_tfdocker.locks.declared import Artifact, Requirement, Source
+from pytest_tfdocker.locks.declared import Artifact, Part, Requirement, Source
 from pytest_tfdocker.locks.graph import Ways, marker_of
 from pytest_tfdocker.locks.lines import file_name, problem
 from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unasked, unread
@@ -50,7 +50,8 @@ def read_uv_lock(
         return unread(name, 1, f"no package of it {what}")
     lines = package_lines(text, "package", len(packages))
     reached = walk.reached()
-    found = [Contents(sources=(name,), unasked=unasked(packages, reached))]
+    parts = tuple(_part(*one, name) for one in walk.unasked())
+    found = [Contents(sources=(name,), unasked=unasked(packages, reached), parts=parts)]
     for at, ways in sorted(reached.items()):
         if not walk.installs(at):
             continue
@@ -93,6 +94,21 @@ class _Wheels:
             return found[0]
         self._listed.append(told)
         return f"{TAKEN_OUT} = {len(self._listed) - 1}"
+
+
+def _part(part: str, edges: Iterable[Mapping[str, Any]], name: str) -> Part:
+    found = []
+    for edge in edges:
+        extras = edge.get("extra", ())
+        found.append(
+            Requirement(
+                name=str(canonicalize_name(str(edge.get("name")))),
+                source=Source(name, 1),
+                extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
+                marker=str(edge["marker"]) if "marker" in edge else None,
+            )
+        )
+    return Part(part, name, tuple(found))
 
 
 def _last(place: str) -> str:
