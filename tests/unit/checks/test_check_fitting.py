@@ -1,6 +1,7 @@
 """Which wheels an image takes, and what is told of a lock that has none for it."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from pytest_tfdocker.checks import hashes, parity, pinned
 from pytest_tfdocker.checks.fitting import Fitting
 from pytest_tfdocker.evidence.records import Interpreter, Verification, Verified
 from pytest_tfdocker.locks.declared import Artifact, Declared, Requirement, Source
+from pytest_tfdocker.locks.discover import read_files
 
 SITE = "/opt/venv/lib/python3.11/site-packages"
 LINUX = "manylinux_2_17_x86_64.manylinux2014_x86_64"
@@ -178,6 +180,40 @@ def test_any_name_is_answered(text):
     assert fits(f"{text}.whl") in {True, False}
     one = requirement("a", "1", url=f"https://h/{text}.whl")
     assert Fitting(interpreter()).misfit(one) is None or not fits(f"{text}.whl".rpartition("/")[2])
+
+
+DATA = Path(__file__).parents[2] / "data/declared"
+ARM = {"platform_machine": "aarch64", "soabi": "cpython-311-aarch64-linux-gnu"}
+
+
+@pytest.mark.parametrize(
+    ("file", "facts", "expected"),
+    [
+        ("pip-own-pylock/pylock.toml", {}, {}),
+        ("pip-own-pylock/pylock.toml", ARM, {"charset-normalizer": "manylinux1_x86_64"}),
+        (
+            "pip-own-pylock/pylock.toml",
+            {"python_version": "3.13", "soabi": "cpython-313-x86_64-linux-gnu"},
+            {"charset-normalizer": "cp311"},
+        ),
+        ("poetry-1-lock/poetry.lock", ARM, {}),
+        ("poetry-2-extras-and-groups/poetry.lock", {}, {"charset-normalizer": "cp310"}),
+        ("uv-exported-pylock/pylock.toml", {"libc": "musl 1.2.5"}, {}),
+        ("uv-workspace/uv.lock", {}, {}),
+        ("wheels-by-url/requirements.txt", {}, {"torch": "cp310", "flash-attn": "cp310"}),
+        (
+            "wheels-by-url/requirements.txt",
+            {"python_version": "3.10", "soabi": "cpython-310-x86_64-linux-gnu"},
+            {},
+        ),
+    ],
+)
+def test_of_files_that_tools_have_written(file, facts, expected):
+    if "pylock" in file:
+        pytest.importorskip("packaging.pylock", reason="of packaging 26")
+    path, fitting = DATA / file, Fitting(interpreter(**facts))
+    found = {one.name: fitting.misfit(one) for one in read_files([path], path.parent).requirements}
+    assert {name: one.tags for name, one in found.items() if one} == expected
 
 
 def requirement(name, version, *wheels, file="uv.lock", line=5, **more):

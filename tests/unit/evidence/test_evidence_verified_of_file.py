@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 from contextlib import nullcontext
 
 import pytest
@@ -43,6 +44,7 @@ def verify(tmp_path):
         path = tmp_path / "image.tar"
         command = {"config": {"Cmd": ["python3"]}}
         path.write_bytes(Layout().add([tar(*one) for one in layers], **command).tar())
+        os.utime(path, (1, 1))  # of the same bytes it is the same file
         image = Image(name="default", root=tmp_path, settings=ImageSettings(), given=f"tar:{path}")
         store = Store(tmp_path / "run", tmp_path / "kept")
         doing = lambda what: asked.append(what) or nullcontext(lambda _: None)  # noqa: E731
@@ -101,10 +103,10 @@ def test_one_without_a_record_is_left_out(verify):
 
 def test_the_layers_are_read_once_as_long_as_the_file_is_the_same(verify):
     layer = [*PYTHON, *installed(row("x.py", b"1")), file(f"{SITE}/x.py", b"1")]
-    first = verify(layer)
-    assert verify(layer).distributions.keys() == first.distributions.keys()
+    assert verify(layer) == verify(layer)
+    assert verify.asked == ["compare installed files with their RECORD"]
     assert of(verify([*layer, file(f"{SITE}/x.py", b"2")])).changed == 1
-    assert set(verify.asked) == {"compare installed files with their RECORD"}
+    assert len(verify.asked) == 2
 
 
 def test_without_python_there_is_nothing_to_compare(verify):
