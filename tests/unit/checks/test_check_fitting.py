@@ -256,6 +256,8 @@ def test_a_lock_without_a_wheel_for_the_image_says_so(locked):
         "[\"sys_platform == 'linux' and platform_machine == 'x86_64'\"] and lock again, "
         "or lock without it"
     )
+    example = f"FAILED Dockerfile::parity - {verdict.text}"
+    assert example in (DATA.parents[2] / "docs/checks/parity.md").read_text()
     (problem,) = parity.problems(facts)
     assert (problem.kind, problem.name, problem.line) == ("missing", "torch", 5)
 
