@@ -47,6 +47,10 @@ from pytest_tfdocker.evidence.records.run import (
     Phase,
     Run,
 )
+from pytest_tfdocker.evidence.records.threads import (
+    FrameworkThreads,
+    Threads,
+)
 
 __all__ = [
     "HIDDEN_BY_THE_ENGINE_BYTES",
@@ -61,6 +65,7 @@ __all__ = [
     "Effective",
     "EngineFacts",
     "Files",
+    "FrameworkThreads",
     "Gpu",
     "GpuDevice",
     "GpuFramework",
@@ -76,6 +81,7 @@ __all__ = [
     "Phase",
     "Record",
     "Run",
+    "Threads",
     "Uncompared",
     "Verification",
     "Verified",

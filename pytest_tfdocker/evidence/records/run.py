@@ -43,6 +43,8 @@ class Phase(Record, frozen=True, kw_only=True):
     name: str
     seconds: float
     peak_bytes: int | None
+    cpu_seconds: float | None = None
+    throttled_seconds: float | None = None
 
 
 class Run(Record, tag="run", frozen=True, kw_only=True):
