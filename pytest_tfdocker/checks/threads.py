@@ -137,7 +137,8 @@ def _starts(one: FrameworkThreads, limit: float) -> str:
 
 
 def _limit_line(image: Image, threads: Threads, limit: float) -> str:
-    return f"limit {format_cpus(limit)} ({origin(image, 'run.cpus')}); the container sees {_machine(threads)}"
+    place = origin(image, "run.cpus")
+    return f"limit {format_cpus(limit)} ({place}); the container sees {_machine(threads)}"
 
 
 def _row(one: FrameworkThreads) -> str:
