@@ -2,9 +2,10 @@
 
 import re
 import signal
+from math import ceil
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Effective, Phase, Run
-from pytest_tfdocker.settings.units import format_memory, format_seconds
+from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds
 from pytest_tfdocker.text import bounded, last_lines, one_line
 
 SIGNAL_BASE = 128
@@ -130,13 +131,23 @@ def swapped_line(run: Run) -> list[str]:
     return [f"swapped out: up to {format_memory(run.swapped_bytes)}, not in the peak"]
 
 
+def throttled_words(throttled_seconds: float | None, seconds: float) -> str:
+    """As "throttled 2.1 s in 8.0 s", where that is a tenth or more; else "".
+
+    The kernel adds up what each CPU stood still, so it may be more than the time that went by.
+    """
+    if not throttled_seconds or throttled_seconds * 10 < seconds:
+        return ""
+    return f"throttled {format_seconds(throttled_seconds)} in {format_seconds(seconds)}"
+
+
 def throttled_line(run: Run) -> list[str]:
-    """How long the CPU limit stood still, where that was a tenth of the run or more."""
-    throttled = run.throttled_seconds
-    if not throttled or throttled * 10 < run.seconds:
-        return []
-    cpus = "" if run.limits.cpus is None else f" of {run.limits.cpus:g} CPUs"
-    return [f"throttled {format_seconds(throttled)} by the limit{cpus}"]
+    """How long the CPU limit stood it still, where that was a tenth of the run or more."""
+    words, limit = throttled_words(run.throttled_seconds, run.seconds), run.limits.cpus
+    if not words or limit is None:
+        return [words] if words else []
+    advice = f"if frameworks start more threads, OMP_NUM_THREADS={ceil(limit)} holds them"
+    return [f"{words} by the limit of {format_cpus(limit)}; {advice}"]
 
 
 def last_words(run: Run) -> str:

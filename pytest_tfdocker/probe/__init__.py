@@ -37,6 +37,12 @@ def imports_hash() -> str:
     return _hash(("bootstrap", "try_import", *_SUPERVISOR))
 
 
+@cache
+def threads_hash() -> str:
+    """Changes with the programs that count threads."""
+    return _hash(("bootstrap", "ask_threads", *_SUPERVISOR))
+
+
 def _hash(names: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(map(source, names)).encode()).hexdigest()[:16]
 

@@ -19,6 +19,7 @@ from pytest_tfdocker.evidence.records import (
     Imports,
     Limits,
     Run,
+    Threads,
     Waste,
 )
 from pytest_tfdocker.report.image_report import ImageReport
@@ -74,6 +75,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
         "dependencies": _dependencies(report),
         "imports": _imports(report.imports),
         "gpu": _gpu(report.gpu),
+        "threads": _threads(report.threads),
         "comparisons": [_comparison(one) for one in report.comparisons],
         "runs": [_run(run) for run in report.runs],
         "checks": [
@@ -214,6 +216,17 @@ def _gpu(gpu: Gpu | Absent | None) -> dict[str, Any] | None:
         "driver": gpu.driver,
         "frameworks": frameworks,
         "error": gpu.error,
+    }
+
+
+def _threads(threads: Threads | Absent | None) -> dict[str, Any] | None:
+    if not isinstance(threads, Threads):
+        return None
+    told = ("name", "version", "library", "threads", "inter_op", "reads", "given", "error")
+    return {
+        "cpus": threads.cpus,
+        "cores": threads.cores,
+        "frameworks": [_part(one, *told) for one in threads.frameworks],
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
+from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
@@ -215,7 +216,7 @@ def _run(run: Run) -> list[str]:
     of = "no memory limit" if limit is None else f"limit {format_memory(limit)}"
     kernel = run.kernel_peak_bytes
     cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
-    took = format_seconds(run.seconds)
+    took = throttled_words(run.throttled_seconds, run.seconds) or format_seconds(run.seconds)
     return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
 
 

@@ -9,13 +9,18 @@ from pytest_tfdocker.settings.source import files_beside, is_file
 from pytest_tfdocker.settings.toml_lines import Path
 
 _SIZES = ("total", "download", "layer", "wasted")
-_PLAIN = ("build", "pinned", "parity", "conflicts", "gpu-visible", "limits")
+_PLAIN = ("build", "pinned", "hashes", "parity", "conflicts", "gpu-visible", "limits", "threads")
 _WITH_PARAMETER = ("size", "package-size", "bloat", "import", "peak-memory", "duration")
 _CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))
 
 # It stands in test ids and in image tags: the grammar of a tag, which is the narrower one.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _NAME_RULE = "a name has letters, digits, '_', '.' and '-', at most 128"
+
+_MOST_PHASE = 80
+"""The supervisor cuts longer names."""
+_START, _LEAST_START = "start", 0.5
+"""The stretch before the first phase, and what it lasts in seconds where it is told."""
 
 _MOST_PORT = 65535
 _STATUS = range(100, 600)
@@ -143,7 +148,19 @@ def _one_smoke(reader: Reader, smoke: Values, raw: Values) -> Problems:
         yield ("command",), "is empty"
     if smoke.get("timeout", 1) <= 0:
         yield ("timeout",), "must be more than 0"
+    for phase, seconds in smoke.get("phase-duration", {}).items():
+        yield from _phase_problems(phase, seconds)
     yield from _request_problems(smoke.get("request", {}))
+
+
+def _phase_problems(phase: str, seconds: float) -> Problems:
+    if not 0 < len(phase) <= _MOST_PHASE or phase.strip() != phase:
+        text = f"{phase!r} names no phase: 1 to {_MOST_PHASE} characters, no space around them"
+        yield ("phase-duration", phase), text
+    elif phase == _START and 0 < seconds < _LEAST_START:
+        yield ("phase-duration", phase), "must be 500 ms or more: a shorter start is not told"
+    elif seconds <= 0:
+        yield ("phase-duration", phase), "must be more than 0"
 
 
 def _request_problems(request: Values) -> Problems:

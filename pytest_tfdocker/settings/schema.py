@@ -112,6 +112,8 @@ class Smoke(Table, frozen=True, kw_only=True):
     request: Request | None = None
     peak_memory: ByteSize | None = None
     duration: Seconds | None = None
+    phase_duration: dict[str, Seconds] = {}
+    """By the name of a phase."""
     timeout: Seconds = Seconds(300)
 
 

@@ -48,6 +48,10 @@ from pytest_tfdocker.evidence.records.run import (
     Resources,
     Run,
 )
+from pytest_tfdocker.evidence.records.threads import (
+    FrameworkThreads,
+    Threads,
+)
 
 __all__ = [
     "HIDDEN_BY_THE_ENGINE_BYTES",
@@ -62,6 +66,7 @@ __all__ = [
     "Effective",
     "EngineFacts",
     "Files",
+    "FrameworkThreads",
     "Gpu",
     "GpuDevice",
     "GpuFramework",
@@ -78,6 +83,7 @@ __all__ = [
     "Record",
     "Resources",
     "Run",
+    "Threads",
     "Uncompared",
     "Verification",
     "Verified",

@@ -190,7 +190,8 @@ def test_a_run_past_its_time_limit_fails_with_the_phase(facts, run):
     assert verdict.text == (
         '5 min are over, stopped in "inference"\n'
         "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference ≥ 390 MiB in 2.0 s\n"
-        "  throttled 3 min 20 s by the limit of 2 CPUs\n"
+        "  throttled 3 min 20 s in 5 min by the limit of 2 CPUs; if frameworks start more threads, "
+        "OMP_NUM_THREADS=2 holds them\n"
         + LIMIT
         + "  mend what waits, or raise the smoke's `timeout`; no network is there unless "
         "run.network is set\n"

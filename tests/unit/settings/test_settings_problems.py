@@ -229,7 +229,7 @@ def test_a_settings_file_that_cannot_be_opened_is_named(problems, tmp_path):
 @pytest.mark.parametrize(
     "check",
     [
-        *("build", "pinned", "parity", "conflicts", "gpu-visible", "limits"),
+        *("build", "pinned", "hashes", "parity", "conflicts", "gpu-visible", "limits", "threads"),
         *("size", "size[total]", "size[layer]", "size[wasted]"),
         *("package-size", "package-size[torch]", "import", "import[torch]", "import[undeclared]"),
         *("peak-memory", "peak-memory[embed]", "duration", "duration[embed]"),
