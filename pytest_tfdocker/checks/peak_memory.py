@@ -4,6 +4,7 @@ import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.import_errors import meaning_of
+from pytest_tfdocker.checks.repeated import notes
 from pytest_tfdocker.checks.run_story import (
     exit_words,
     kernel_line,
@@ -60,7 +61,8 @@ def how_it_broke(
 ) -> Verdict | None:
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
-        return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+        command = one_line(" ".join(run.command), 160)
+        return failed(*split(run.error), *notes(run), f"command: {command}")
     # A parent may wait for ever for a worker that was killed
     if run.oom_killed:
         return _oom_killed(run, limit_origin, timeout_seconds)
@@ -186,7 +188,7 @@ def _no_peak(run: Run, budget: int | None) -> Verdict:
 
 
 def _failed(run: Run, headline: str, *details: str) -> Verdict:
-    return failed(headline, *details, measured=run.peak_bytes)
+    return failed(headline, *notes(run), *details, measured=run.peak_bytes)
 
 
 CHECK = Check(name="peak-memory", needs=("image", "run"), plan=plan, judge=judge)

@@ -19,7 +19,10 @@ _INVENTORY = (
 )
 _SAMPLE = (*WALK, "sample")
 _RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
-_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "request", "supervisor")
+_SUPERVISOR = (
+    *("lifeline", "cgroup", "meter", "child", "passed"),
+    *("answer", "request", "expect", "asking", "supervisor"),
+)
 
 
 @cache

@@ -233,6 +233,12 @@ def _run(run: Run) -> dict[str, Any]:
         "throttled_seconds": run.throttled_seconds,
         "phases": [_part(phase, "name", "seconds", "peak_bytes") for phase in run.phases],
         "samples": run.samples,
+        "requests": _part(
+            run.requests,
+            *("count", "answered", "warm_up", "concurrency"),
+            *("min_seconds", "median_seconds", "p95_seconds", "max_seconds"),
+        ),
+        "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
     }
 

@@ -45,6 +45,8 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Repeats,
+    Requests,
     Run,
 )
 
@@ -75,6 +77,8 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Repeats",
+    "Requests",
     "Run",
     "Uncompared",
     "Verification",
