@@ -22,7 +22,7 @@ from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
 from pytest_tfdocker.evidence.run_record import killed_run, run_record
-from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, service_argv
+from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, service_argv, service_ports
 from pytest_tfdocker.evidence.supervised import (
     GRACE_SECONDS,
     SETTLE_SECONDS,
@@ -67,7 +67,7 @@ class Service(DockerContainer):
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
         self._exit_code: int | None = None
-        self.with_exposed_ports(*(ports or _exposed(supervised)))
+        self.with_exposed_ports(*(ports or service_ports(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
         """Adds to earlier ones."""
@@ -281,11 +281,6 @@ class Service(DockerContainer):
         stream.send(f"listens {port}\n".encode())
         told = stream.wait_report("listens", SETTLE_SECONDS)
         return told is not None and bool(told["listens"])
-
-
-def _exposed(supervised: Supervised) -> list[int]:
-    ports = [port.partition("/") for port in supervised.evidence.config.ports]
-    return [int(number) for number, _, protocol in ports if protocol in ("tcp", "")]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.import_errors import meaning_of
 from pytest_tfdocker.checks.look_ups import look_up_lines
 from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
+from pytest_tfdocker.checks.repeated import notes
 from pytest_tfdocker.checks.run_story import (
     exit_words,
     kernel_line,
@@ -56,7 +57,8 @@ def judge_run(run: Run, budget_bytes: int | None = None, held: Held = NOTHING_TO
 def how_it_broke(run: Run, held: Held = NOTHING_TOLD) -> Verdict | None:
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
-        return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+        command = one_line(" ".join(run.command), 160)
+        return failed(*split(run.error), *notes(run), f"command: {command}")
     # A parent may wait for ever for a worker that was killed
     if run.oom_killed:
         return judge_oom_kill(run, held)
@@ -149,7 +151,7 @@ def _no_peak(run: Run, budget: int | None) -> Verdict:
 
 
 def _failed(run: Run, headline: str, *details: str) -> Verdict:
-    return failed(headline, *details, measured=run.peak_bytes)
+    return failed(headline, *notes(run), *details, measured=run.peak_bytes)
 
 
 CHECK = Check(name="peak-memory", needs=("image", "run"), plan=plan, judge=judge)

@@ -5,7 +5,15 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Phase, Resources, Run
+from pytest_tfdocker.evidence.records import (
+    WHOLE_RUN,
+    Absent,
+    Effective,
+    Phase,
+    Requests,
+    Resources,
+    Run,
+)
 from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
 
@@ -36,7 +44,8 @@ def run_record(
         peak_bytes=peak,
         peak_source=source,
         kernel_peak_bytes=told.get("kernel_peak_bytes"),
-        seconds=told["seconds"],
+        # Requests before those that count are no more judged by their time than they are
+        seconds=told["seconds"] - (request["warm_up_seconds"] if request else 0.0),
         cpu_seconds=told.get("cpu_seconds"),
         throttled_seconds=told.get("throttled_seconds"),
         largest_gap_seconds=told.get("gap_seconds"),
@@ -58,6 +67,7 @@ def run_record(
         ],
         error=told["error"],
         request_error=_request_error(told, request),
+        requests=_requests(request) if request else None,
     )
 
 
@@ -87,7 +97,7 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
     if not told["phases_named"]:
         return _seen(phases)
     peaks = [phase.peak_bytes or 0 for phase in phases]
-    is_short = phases[0].seconds < 0.5  # noqa: PLR2004
+    is_short = phases[0].seconds < 0.5 and not told.get("request")  # noqa: PLR2004
     return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
 
 
@@ -99,16 +109,48 @@ def _seen(phases: list[Phase]) -> list[Phase]:
     return phases
 
 
+def _requests(request: dict[str, Any]) -> Requests:
+    seconds = request["seconds"] or {}
+    return Requests(
+        count=request["count"],
+        answered=max(0, request["answered"] - request["warm_up"]),
+        warm_up=request["warm_up"],
+        concurrency=request["concurrency"],
+        min_seconds=seconds.get("min"),
+        median_seconds=seconds.get("median"),
+        p95_seconds=seconds.get("p95"),
+        max_seconds=seconds.get("max"),
+    )
+
+
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
-    if request is None or request["answered"]:
+    if request is None or (request["done"] and not request["error"]):
         return None
     if request["error"] and (told["stopped"] or not told["exit_code"]):
         return str(request["error"])
-    if told["timed_out"] and not request["sent"]:
-        return f"nothing listened on port {request['port']}"
     if told["timed_out"]:
-        return "no answer within the time limit"
-    return f"the service ended with exit code {told['exit_code']} before it had answered"
+        if request["is_ready"]:
+            which = request["waits_for"].removesuffix(": ")
+            return f"no answer to {which}" if which else "no answer within the time limit"
+        return _not_ready(request)
+    return f"the service ended with exit code {told['exit_code']} {_how_far(request)}"
+
+
+def _not_ready(request: dict[str, Any]) -> str:
+    port, ready = request["port"], request["ready"]
+    if request["seen"] is not None and ready:
+        return f"not ready: GET {ready} gave {request['seen']}"
+    others = ", ".join(map(str, request["listening"][:3]))
+    return f"nothing listened on port {port}" + (f", but on {others}" if others else "")
+
+
+def _how_far(request: dict[str, Any]) -> str:
+    total = request["warm_up"] + request["count"]
+    if not request["is_ready"]:
+        return "before it was ready"
+    if total == 1:
+        return "before it had answered"
+    return f"after {request['answered']} of {total} requests"
 
 
 def killed_run(supervised: Supervised, name: str, command: list[str]) -> Run:

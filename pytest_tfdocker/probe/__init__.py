@@ -20,8 +20,8 @@ _INVENTORY = (
 )
 _SAMPLE = (*WALK, "sample")
 _SUPERVISOR = (
-    *("lifeline", "cgroup", "processes", "weights", "meter"),
-    *("child", "request", "supervisor"),
+    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed"),
+    *("answer", "request", "expect", "asking", "supervisor"),
 )
 
 

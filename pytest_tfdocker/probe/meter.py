@@ -52,11 +52,12 @@ class Meter(object):
     from outside: `load` begins when a file of weights is mapped or open.
     """
 
-    def __init__(self, counters, interval, files_bytes, weights_pattern=None):
+    def __init__(self, counters, interval, files_bytes, weights_pattern=None, first_seen=IMPORT):
         self.counters, self.interval, self.files_bytes = counters, interval, files_bytes
         start = self.clock()
         self.started = self.last = self.next = start[0]
-        self.named, self.seen = Phases("start", start), Phases(IMPORT, start)
+        self.named, self.seen = Phases("start", start), Phases(first_seen, start)
+        self.is_named = False
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
         self.working = self.cache = self.kernel = self.swapped = self.gap = self.tasks = 0
         self.outside, self.outside_rise = None, 0
@@ -122,7 +123,7 @@ class Meter(object):
         if there is None:
             return
         phase = self.seen.rows[-1]["name"]
-        if there and phase == IMPORT:
+        if there and len(self.seen.rows) == 1:
             self.seen.begin(LOAD, self.clock())
         elif there and phase == INFERENCE:  # another shard: the load was not over
             self.seen.undo()
@@ -145,15 +146,19 @@ class Meter(object):
 
     def phase(self, name):
         """The program has named the phase that begins here."""
-        self.sample_if_measured()
-        self.named.begin(name, self.clock())
-        self.sample_if_measured()
+        self.is_named = True
+        self.begin(name, self.named)
 
     def see_phase(self, name):
-        """A phase that begins here, as we see it: it stands unless the program names its own."""
+        """A phase that begins here, as we know ourselves: it stands among the program's own too."""
         self.watch = None
+        self.begin(name, self.named, self.seen)
+
+    def begin(self, name, *phases):
         self.sample_if_measured()
-        self.seen.begin(name, self.clock())
+        clock = self.clock()
+        for each in phases:
+            each.begin(name, clock)
         self.sample_if_measured()
 
     def sample_if_measured(self):
@@ -168,11 +173,11 @@ class Meter(object):
         """The record so far, as JSON holds it."""
         counters = self.counters
         end = self.stopped_clock or self.clock()
-        phases = self.named if len(self.named.rows) > 1 else self.seen
+        phases = self.named if self.is_named else self.seen
         result = {
             "seconds": end[0] - self.started,
             "phases": phases.told(end, counters is not None),
-            "phases_named": phases is self.named,
+            "phases_named": self.is_named,
             "samples": [row[:3] for row in self.samples],
             "resources": [[row[0]] + row[3:] for row in self.samples],
             "processes": self.largest.of_peak(self.working),
@@ -200,7 +205,7 @@ class Meter(object):
                 }
             )
             if self.killed is not None:
-                at = self.named_at_kill if phases is self.named else self.seen_at_kill
+                at = self.named_at_kill if self.is_named else self.seen_at_kill
                 result["killed"] = self.killed.told()
                 result["killed_in"] = at["name"]
         return result

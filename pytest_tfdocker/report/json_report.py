@@ -253,6 +253,12 @@ def _run(run: Run) -> dict[str, Any]:
         "phases": [msgspec.to_builtins(phase) for phase in run.phases],
         "samples": run.samples,
         "resources": [msgspec.structs.astuple(sample) for sample in run.resources],
+        "requests": _part(
+            run.requests,
+            *("count", "answered", "warm_up", "concurrency"),
+            *("min_seconds", "median_seconds", "p95_seconds", "max_seconds"),
+        ),
+        "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
     }
 

@@ -45,6 +45,8 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Repeats,
+    Requests,
     Resources,
     Run,
 )
@@ -81,6 +83,8 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Repeats",
+    "Requests",
     "Resources",
     "Run",
     "Threads",

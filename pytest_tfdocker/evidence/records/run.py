@@ -60,6 +60,36 @@ class Resources(Record, frozen=True, kw_only=True):
     throttled_seconds: float | None
 
 
+class Repeats(Record, frozen=True, kw_only=True):
+    """Runs of one program, one after the other in one container."""
+
+    warm_up: int
+    count: int
+    """How many were asked for, the warm-up apart."""
+    seconds: list[float]
+    """Of each that came to its end, those of the warm-up first."""
+    peak_bytes: list[int | None]
+    broken: str | None = None
+    """The one that broke, which was the last: "run 2 of 5", "warm-up 1 of 2"."""
+
+
+class Requests(Record, frozen=True, kw_only=True):
+    """What a service was asked, and how long its answers took."""
+
+    count: int
+    """How many were asked for, the warm-up apart."""
+    answered: int
+    """How many of these came as expected."""
+    warm_up: int
+    concurrency: int
+    min_seconds: float | None
+    """Of those answered, from the connection to the last byte. None: none was."""
+    median_seconds: float | None
+    p95_seconds: float | None
+    """The 95th percentile, by nearest rank."""
+    max_seconds: float | None
+
+
 class Run(Record, tag="run", frozen=True, kw_only=True):
     """One finished run of a smoke or of a user's own command or service."""
 
@@ -111,3 +141,9 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     """Why the user's process could not be started."""
     request_error: str | None = None
     """Of a `request` smoke: what was answered instead."""
+    requests: Requests | None = None
+    """Of a `request` smoke."""
+    repeats: Repeats | None = None
+    """Where a program ran more than once: the other fields are of all, see `evidence.repeats`."""
+    missing_module: str | None = None
+    """A file or folder of the repo that the script tried to import, as `files` takes it."""
