@@ -15,6 +15,7 @@ from pytest_tfdocker.checks.frameworks import modules_to_import
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.imports import import_or_recall
+from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -24,7 +25,7 @@ from pytest_tfdocker.evidence.records import (
     Run,
 )
 from pytest_tfdocker.evidence.smoke import run_smoke
-from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.images import Images
 from pytest_tfdocker.settings import schema
 from pytest_tfdocker.settings.schema import Image
@@ -104,8 +105,6 @@ class Session(Images):
 
         def make() -> Run | Absent:
             supervised = self.supervised(image)
-            if isinstance(supervised.python, Absent):
-                return supervised.python
             with self.measuring(f"smoke {name}"):
                 return run_smoke(supervised, image, smoke)
 

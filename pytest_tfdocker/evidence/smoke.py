@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_tfdocker.evidence.held import held_run, is_held
 from pytest_tfdocker.evidence.records import Absent, Interpreter, Run
 from pytest_tfdocker.evidence.run_record import killed_run, run_record
 from pytest_tfdocker.evidence.supervised import Supervised
@@ -25,9 +26,12 @@ def collect_run(
     request: schema.Request | None = None,
 ) -> Run | Absent:
     """One finished run: of a script that is sent in, a command, or the service and one request."""
-    interpreter = supervised.evidence.interpreter
+    interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
-        return interpreter
+        if command is not None and is_held(supervised):
+            return held_run(supervised, name, command, timeout_seconds)
+        what = "a script runs on" if script is not None else "a request is sent by"
+        return Absent(reason=f"{what} the image's Python\n{interpreter.reason}")
     argv = _argv(supervised, interpreter, command, script, script_name)
     if not argv:
         return Absent(reason=NOTHING_TO_START)
