@@ -15,6 +15,7 @@ from pytest_tfdocker.checks.frameworks import frameworks_with_threads, modules_t
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.imports import import_or_recall
+from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -25,7 +26,7 @@ from pytest_tfdocker.evidence.records import (
     Threads,
 )
 from pytest_tfdocker.evidence.smoke import run_smoke, with_env
-from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.threads import threads_or_recall
 from pytest_tfdocker.images import Images
 from pytest_tfdocker.settings import schema
@@ -120,8 +121,6 @@ class Session(Images):
 
         def make() -> Run | Absent:
             supervised = self.supervised_as(image, with_env(image.settings.run, smoke.env))
-            if isinstance(supervised.python, Absent):
-                return supervised.python
             with self.measuring(f"smoke {name}"):
                 return run_smoke(supervised, image, smoke)
 

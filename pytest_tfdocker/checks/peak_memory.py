@@ -144,9 +144,9 @@ def _judge_peak(run: Run, budget_bytes: int | None, held: Held) -> Verdict:
 
 
 def _no_peak(run: Run, budget: int | None) -> Verdict:
-    reason = "no working memory could be read"
+    reason, *more = split(run.peak_error or "no working memory could be read")
     why = [one_line(run.effective.reason)] if isinstance(run.effective, Absent) else []
-    seen = [*why, *kernel_line(run)]
+    seen = [*more, *why, *kernel_line(run)]
     return skipped(reason, *seen) if budget is None else error(reason, *seen)
 
 

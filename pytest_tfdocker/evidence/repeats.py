@@ -24,7 +24,7 @@ def fold(runs: list[Run], warm_up: int, repeat: int) -> Run:
     if warm_up + repeat == 1:
         return runs[0]
     last = runs[-1]
-    broken = _broke(last)
+    broken = is_broken(last)
     repeats = Repeats(
         warm_up=warm_up,
         count=repeat,
@@ -50,7 +50,8 @@ def fold(runs: list[Run], warm_up: int, repeat: int) -> Run:
     )
 
 
-def _broke(run: Run) -> bool:
+def is_broken(run: Run) -> bool:
+    """Whether it is the last of its repeats: it did not end well."""
     return bool(run.error or run.timed_out or run.exit_code or run.oom_killed)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_tfdocker.evidence.held import held_run, is_held
 from pytest_tfdocker.evidence.passed_files import (
     FOLDER,
     PassedFiles,
@@ -15,7 +16,7 @@ from pytest_tfdocker.evidence.passed_files import (
     collect_files,
 )
 from pytest_tfdocker.evidence.records import Absent, Interpreter, Run
-from pytest_tfdocker.evidence.repeats import fold
+from pytest_tfdocker.evidence.repeats import fold, is_broken
 from pytest_tfdocker.evidence.run_record import killed_run, run_record
 from pytest_tfdocker.evidence.script_errors import missing_module, syntax_error
 from pytest_tfdocker.evidence.supervised import Supervised
@@ -52,9 +53,14 @@ def collect_run(
     `timeout_seconds` is for each run of a program, and for all requests together. A script that is
     among the `passed` files, by `script_name`, runs from there.
     """
-    interpreter = supervised.evidence.interpreter
+    interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
-        return interpreter
+        has_files = passed is not None and bool(passed.files)
+        if command is not None and not has_files and is_held(supervised):
+            return _held(supervised, name, command, timeout_seconds, warm_up, repeat)
+        needs = "files are passed in by" if has_files else "a request is sent by"
+        what = "a script runs on" if script is not None else needs
+        return Absent(reason=f"{what} the image's Python\n{interpreter.reason}")
     is_passed = passed is not None and script_name in {one.name for one in passed.files}
     path: object = f"{FOLDER}/{script_name}" if is_passed else {"file": script_name}
     argv = _argv(supervised, interpreter, command, script, path)
@@ -82,6 +88,26 @@ def collect_run(
     if script is not None:
         records = [_named(one, script_name, interpreter.version) for one in records]
     return fold(records, *((0, 1) if request is not None else (warm_up, repeat)))
+
+
+def _held(
+    supervised: Supervised,
+    name: str,
+    command: list[str],
+    timeout_seconds: float,
+    warm_up: int,
+    repeat: int,
+) -> Run | Absent:
+    """A shell holds one program, so each of several runs has a container of its own."""
+    runs: list[Run] = []
+    for _ in range(warm_up + repeat):
+        found = held_run(supervised, name, command, timeout_seconds)
+        if isinstance(found, Absent):
+            return found
+        runs.append(found)
+        if is_broken(found):
+            break
+    return fold(runs, warm_up, repeat)
 
 
 def _request(request: schema.Request, port: int, warm_up: int, repeat: int) -> dict[str, object]:

@@ -13,12 +13,14 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
 from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
     ImageEvidence,
+    Interpreter,
     Limits,
 )
 from pytest_tfdocker.settings import schema
@@ -95,9 +97,19 @@ class Supervised:
         self.env, self.mask = environment(run.env)
 
     @property
-    def python(self) -> str | Absent:
-        """The interpreter inside; Absent with the reason where there is none."""
+    def interpreter(self) -> Interpreter | Absent:
+        """What our programs run on inside; Absent with the reason where there is none."""
         found = self.evidence.interpreter
+        if isinstance(found, Absent):
+            return found
+        version = tuple(int(part) for part in found.version.split(".")[:2])
+        is_old = version < probe.OLDEST_PYTHON
+        return Absent(reason=f"{unfit(found.version)}\n{ANOTHER}") if is_old else found
+
+    @property
+    def python(self) -> str | Absent:
+        """The path of that interpreter."""
+        found = self.interpreter
         return found if isinstance(found, Absent) else found.executable
 
     def spec(self, cookie: str, python: str, **changes: Any) -> ContainerSpec:
@@ -163,7 +175,7 @@ class Supervised:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
-            return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
+            return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
             return Absent(reason=self.mask(f"the container could not be started: {error}"))
 
@@ -223,17 +235,12 @@ def effective(told: dict[str, Any] | None) -> Effective | Absent:
     return Effective(**told)
 
 
-def _lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
+def lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
+    """Why nothing was reported, and what was said in its place."""
     if error.oom_killed:
         limit = "" if spec.memory_bytes is None else f" under {format_memory(spec.memory_bytes)}"
         return f"OOM-killed{limit}, the probe included: no figures are left"
     return f"the container ended before the probe reported\n{error}".strip()
-
-
-def collect_limits(supervised: Supervised) -> Effective | Absent:
-    """The limits in force inside a container started as production would."""
-    found = supervised.children([], wait=False)
-    return found if isinstance(found, Absent) else found[0]
 
 
 def _answer(out: str, cookie: str) -> dict[str, Any] | None:

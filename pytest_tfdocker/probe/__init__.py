@@ -52,6 +52,17 @@ def command(python: str, cookie: str) -> list[str]:
     return [python, "-B", "-I", "-S", "-c", source("bootstrap"), cookie]
 
 
+def holding_command(argv: list[str]) -> list[str]:
+    """The argv of PID 1 where there is no Python: the image's shell, which starts `argv`."""
+    program = (resources.files(__name__) / "held.sh").read_text(encoding="utf-8")
+    return ["/bin/sh", "-c", program, "tfdocker", *argv]
+
+
+def holding_payload(cookie: str, deadline_seconds: int) -> bytes:
+    """Standard input of the shell. Not an argument: `ps` would print the cookie."""
+    return f"{cookie}\n{cookie[::-1]}\n{deadline_seconds}\n".encode()
+
+
 def inventory_payload(plan: dict[str, object]) -> bytes:
     """Standard input of an inventory: its programs, the interpreter's questions, its plan."""
     return _payload(

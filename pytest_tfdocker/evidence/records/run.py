@@ -107,6 +107,8 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     """Working memory: anon + shmem, page cache, kernel memory and the supervisor excluded."""
     peak_source: str | None = None
     """"samples" or "kernel"."""
+    peak_error: str | None = None
+    """Why nobody could sample working memory, where that is known before the run."""
     kernel_peak_bytes: int | None = None
     """memory.peak or max_usage_in_bytes, page cache included."""
     seconds: float = 0.0
