@@ -24,7 +24,7 @@ from pytest_tfdocker.evidence.records import (
     Run,
     Threads,
 )
-from pytest_tfdocker.evidence.smoke import run_smoke
+from pytest_tfdocker.evidence.smoke import run_smoke, with_env
 from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
 from pytest_tfdocker.evidence.threads import threads_or_recall
 from pytest_tfdocker.images import Images
@@ -119,7 +119,7 @@ class Session(Images):
         smoke = next(one for one in image.settings.smoke if one.name == name)
 
         def make() -> Run | Absent:
-            supervised = self.supervised(image)
+            supervised = self.supervised_as(image, with_env(image.settings.run, smoke.env))
             if isinstance(supervised.python, Absent):
                 return supervised.python
             with self.measuring(f"smoke {name}"):

@@ -13,6 +13,8 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.evidence.owners import WEIGHTS
+from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -29,6 +31,8 @@ KEEP_ANSWER_BYTES = 1 << 20
 GRACE_SECONDS = 10.0
 SETTLE_SECONDS = 30.0
 """Beyond the children's own time limits: the engine's start, the last figures, the removal."""
+PASSED_BYTES_PER_SECOND = 1 << 20
+"""At least, over a slow line to the engine."""
 
 
 class Mask:
@@ -122,29 +126,38 @@ class Supervised:
         children: list[dict[str, object]],
         *,
         files: Mapping[str, bytes] | None = None,
+        passed: PassedFiles | None = None,
         script: bool = False,
+        until_failure: bool = False,
         answers: str | None = None,
         wait: bool = True,
         **changes: Any,
     ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
         """Limits in force, and a record each child, in which no secret stands; Absent: why not.
 
+        `files` are run from memory, by their name; `passed` ones stand in a tmpfs.
         `answers`: the cookie of programs of ours; what each printed is its record's "answer".
         `wait`: until the container is gone; else that goes on in the background.
         """
         python = self.python
         if isinstance(python, Absent):
             return python
+        passed = passed or PassedFiles()
         seconds = sum(float(str(child["timeout_seconds"])) for child in children) + SETTLE_SECONDS
+        seconds += passed.total_bytes / PASSED_BYTES_PER_SECOND
         plan = self.plan(children, deadline_seconds=int(seconds), script=script)
+        plan |= {"passed": passed.plan, "until_failure": until_failure}
+        if passed.files:
+            changes["tmpfs"] = [*self.settings.tmpfs, TMPFS]
         if answers is not None:
-            plan["keep_bytes"] = KEEP_ANSWER_BYTES
+            plan["keep_bytes"], plan["weights"] = KEEP_ANSWER_BYTES, None
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
             with ExitStack() as stack:
                 container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
-                container.start(probe.supervisor_payload(plan, dict(files or {})))
+                payload = probe.supervisor_payload(plan, dict(files or {}))
+                container.start(payload + passed.payload)
                 found = _reports(container, seconds, self.mask, answers)
                 if not wait:
                     self.engine.in_background(stack.pop_all().close)
@@ -167,6 +180,7 @@ class Supervised:
             "keep_bytes": KEEP_OUTPUT_BYTES,
             "grace_seconds": GRACE_SECONDS,
             "stop_signal": stop_signal(self.evidence.config.stop_signal),
+            "weights": WEIGHTS.pattern,
         }
 
 

@@ -11,6 +11,7 @@ from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
 
+RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
 WALK = ("lifeline", "clock", "aside", "shared", "files")
 _INVENTORY = (
     *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
@@ -18,8 +19,10 @@ _INVENTORY = (
     *("identical", "inventory"),
 )
 _SAMPLE = (*WALK, "sample")
-_RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
-_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "request", "supervisor")
+_SUPERVISOR = (
+    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed"),
+    *("answer", "request", "expect", "asking", "supervisor"),
+)
 
 
 @cache
@@ -63,7 +66,7 @@ def sample_payload(plan: dict[str, object]) -> bytes:
 
 def records_payload(plan: dict[str, object]) -> bytes:
     """Standard input of a comparison of installed files with their RECORD."""
-    return _payload(_RECORDS, "records", plan, {})
+    return _payload(RECORDS, "records", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

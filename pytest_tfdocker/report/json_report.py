@@ -244,8 +244,21 @@ def _run(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "cpu_seconds": run.cpu_seconds,
         "throttled_seconds": run.throttled_seconds,
-        "phases": [_part(phase, "name", "seconds", "peak_bytes") for phase in run.phases],
+        "swapped_bytes": run.swapped_bytes,
+        "refaulted_bytes": run.refaulted_bytes,
+        "major_faults": run.major_faults,
+        "tasks": run.tasks,
+        "largest_gap_seconds": run.largest_gap_seconds,
+        "killed": run.killed,
+        "phases": [msgspec.to_builtins(phase) for phase in run.phases],
         "samples": run.samples,
+        "resources": [msgspec.structs.astuple(sample) for sample in run.resources],
+        "requests": _part(
+            run.requests,
+            *("count", "answered", "warm_up", "concurrency"),
+            *("min_seconds", "median_seconds", "p95_seconds", "max_seconds"),
+        ),
+        "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
     }
 

@@ -121,7 +121,7 @@ def _passed_over(report: ImageReport) -> list[str]:
     ]
     told: dict[str, str] = {}
     for name, line in lines:
-        if line.startswith(("not followed:", "not judged, since", "not compared")):
+        if line.startswith(("not followed:", "not judged, since", "not compared", "warning:")):
             told.setdefault(line, name)
     return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 

@@ -5,6 +5,13 @@ import re
 from collections.abc import Iterator
 
 from pytest_tfdocker.settings.reading import Reader, Values, suggest
+from pytest_tfdocker.settings.smoke_rules import (
+    env_problems,
+    passed_problems,
+    port_problems,
+    repeat_problems,
+    request_problems,
+)
 from pytest_tfdocker.settings.source import files_beside, is_file
 from pytest_tfdocker.settings.toml_lines import Path
 
@@ -21,9 +28,6 @@ _MOST_PHASE = 80
 """The supervisor cuts longer names."""
 _START, _LEAST_START = "start", 0.5
 """The stretch before the first phase, and what it lasts in seconds where it is told."""
-
-_MOST_PORT = 65535
-_STATUS = range(100, 600)
 
 BLOAT = (
     *("pip-cache", "uv-cache", "poetry-cache", "conda-cache", "apt-lists", "apt-archives"),
@@ -85,9 +89,8 @@ def run_problems(run: Values) -> Problems:
                 ("run", "volumes", index),
                 f"{volume!r} is a path of the host; only the engine's volumes are mounted",
             )
-    for index, variable in enumerate(run.get("env", [])):
-        if str(variable).startswith("=") or variable == "":
-            yield ("run", "env", index), "expected 'NAME=value' or 'NAME'"
+    for place, text in (*env_problems(run.get("env", [])), *port_problems(run)):
+        yield ("run", *place), text
     if run.get("network") == "host" or run.get("network", "").startswith("container:"):
         yield ("run", "network"), f"{run['network']!r} is never used: it leaves the container"
 
@@ -150,7 +153,11 @@ def _one_smoke(reader: Reader, smoke: Values, raw: Values) -> Problems:
         yield ("timeout",), "must be more than 0"
     for phase, seconds in smoke.get("phase-duration", {}).items():
         yield from _phase_problems(phase, seconds)
-    yield from _request_problems(smoke.get("request", {}))
+    yield from env_problems(smoke.get("env", []))
+    yield from passed_problems(root, smoke.get("files", []))
+    yield from repeat_problems(smoke)
+    for key, text in request_problems(smoke.get("request", {})):
+        yield ("request", *key), text
 
 
 def _phase_problems(phase: str, seconds: float) -> Problems:
@@ -161,14 +168,3 @@ def _phase_problems(phase: str, seconds: float) -> Problems:
         yield ("phase-duration", phase), "must be 500 ms or more: a shorter start is not told"
     elif seconds <= 0:
         yield ("phase-duration", phase), "must be more than 0"
-
-
-def _request_problems(request: Values) -> Problems:
-    if not request.get("path", "/").startswith("/"):
-        yield ("request", "path"), "must start with '/'"
-    if not 0 < request.get("port", 1) <= _MOST_PORT:
-        yield ("request", "port"), f"must be between 1 and {_MOST_PORT}"
-    if request.get("status", 200) not in _STATUS:
-        yield ("request", "status"), "must be between 100 and 599"
-    if "json" in request and "body" in request:
-        yield ("request", "json"), "stands beside body, and one can be sent"

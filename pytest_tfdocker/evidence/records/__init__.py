@@ -45,6 +45,9 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Repeats,
+    Requests,
+    Resources,
     Run,
 )
 from pytest_tfdocker.evidence.records.threads import (
@@ -80,6 +83,9 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Repeats",
+    "Requests",
+    "Resources",
     "Run",
     "Threads",
     "Uncompared",

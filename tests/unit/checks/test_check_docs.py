@@ -170,10 +170,13 @@ def examples(facts, evidence, declared, run, engine):
     smoke = {"name": "embed", "script": "tests/smoke.py", "peak-memory": 300 * MIB, "duration": 5.0}
     oom = run(
         oom_killed=True,
-        exit_code=137,
+        exit_code=0,
+        killed_in="load",
+        killed=["python (pid 9)"],
+        survivors=["gunicorn (pid 7)"],
         peak_bytes=1021 * MIB,
         kernel_peak_bytes=1024 * MIB,
-        largest_processes=["python (pid 9) 1015 MiB"],
+        largest_processes=["python (pid 9) 991 MiB", "gunicorn (pid 7) 24 MiB"],
         phases=[
             Phase(name="import", seconds=3.1, peak_bytes=412 * MIB),
             Phase(name="load", seconds=0.4, peak_bytes=1021 * MIB),

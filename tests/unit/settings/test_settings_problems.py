@@ -88,7 +88,6 @@ parity = "warning"
         f"pyproject.toml:23: {where}.smoke[a]: two smokes are named 'a'",
         f"pyproject.toml:25: {where}.smoke[a].duration: "
         "a time needs a unit: write '30 s' or '30 min'",
-        f"pyproject.toml:26: {where}.smoke[a].request: 'port' is missing",
         f"pyproject.toml:26: {where}.smoke[a].request.path: must start with '/'",
         f"pyproject.toml:26: {where}.smoke[a].request.status: must be between 100 and 599",
         f"pyproject.toml:28: {where}.smoke[3]: 'name' is missing",
