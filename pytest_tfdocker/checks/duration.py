@@ -102,14 +102,15 @@ def _fewer_cpus(run: Run, asked: float, offered: int) -> Verdict:
 
 def _no_phase(run: Run, missing: str, named: list[str]) -> Verdict:
     """A budget for what never was holds nothing: it is a mistake, and not a pass."""
-    name = one_line(missing, 30)
-    if not named:
-        there = f"the run named none: a line `tfdocker: phase {name}` begins one"
-    else:
-        near = get_close_matches(missing, named, 1)
-        meant = f"; did you mean {one_line(near[0], 30)!r}?" if near else ""
-        there = f"there were {', '.join(bounded(one_line(one, 40) for one in named))}{meant}"
-    return failed(f'no phase "{name}" in the run', there, measured=run.seconds)
+    name, near = one_line(missing, 30), get_close_matches(missing, named, 1)
+    there = ", ".join(bounded(one_line(one, 40) for one in named))
+    seen = f"there were {there}" if named else "it named none, and none was seen"
+    advice = (
+        f"did you mean {one_line(near[0], 30)!r}?"
+        if near
+        else f"a line `tfdocker: phase {name}` begins one"
+    )
+    return failed(f'no phase "{name}" in the run', f"{seen}; {advice}", measured=run.seconds)
 
 
 def _excess(held: Held) -> float:

@@ -14,7 +14,7 @@ from pytest_tfdocker.evidence.records import Absent, FrameworkThreads, Threads
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_cpus
-from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, one_line, shorten
+from pytest_tfdocker.text import HEADLINE_WIDTH, last_lines, one_line, shorten
 
 NO_FRAMEWORK = "no framework that is asked for threads is installed"
 
@@ -113,9 +113,9 @@ def _left_to_code(
 
 
 def _silent(silent: list[FrameworkThreads]) -> Verdict:
-    reason, *more = (silent[0].error or "no reason was told").split("\n")
+    reason, _, written = (silent[0].error or "no reason was told").partition("\n")
     headline = shorten(f"{silent[0].name} gave no answer: {one_line(reason)}", HEADLINE_WIDTH)
-    return skipped(headline, *bounded([one_line(line, 160) for line in more if line.strip()], 5))
+    return skipped(headline, *last_lines(written, 5))
 
 
 def _following(

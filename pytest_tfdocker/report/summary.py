@@ -11,7 +11,7 @@ from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
-from pytest_tfdocker.settings.units import format_memory, format_seconds, format_size
+from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds, format_size
 from pytest_tfdocker.text import bounded, one_line, printable, shorten, table
 
 LARGEST = 5
@@ -145,7 +145,7 @@ def _figures(report: ImageReport) -> list[str]:
     lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
     lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
-    lines += [line for run in report.runs for line in _run(run)]
+    lines += [line for run in report.runs for line in (*_run(run), *_throttled(run))]
     lines += _imports(report.imports)
     if not lines:
         return []
@@ -216,8 +216,15 @@ def _run(run: Run) -> list[str]:
     of = "no memory limit" if limit is None else f"limit {format_memory(limit)}"
     kernel = run.kernel_peak_bytes
     cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
-    took = throttled_words(run.throttled_seconds, run.seconds) or format_seconds(run.seconds)
+    took = format_seconds(run.seconds)
     return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
+
+
+def _throttled(run: Run) -> list[str]:
+    words, limit = throttled_words(run.throttled_seconds, run.seconds), run.limits.cpus
+    if not words or limit is None:
+        return []
+    return [f"{one_line(run.name, 30)}: {words} by {format_cpus(limit)}, see `threads`"]
 
 
 def _imports(imports: Imports | Absent | None) -> list[str]:

@@ -181,8 +181,21 @@ def test_a_run_that_named_no_phase_says_how_to_name_one(facts, run):
         assert verdict.outcome == "failed"
         assert verdict.text == (
             f'no phase "{name}" in the run\n'
-            f"  the run named none: a line `tfdocker: phase {name}` begins one"
+            f"  it named none, and none was seen; a line `tfdocker: phase {name}` begins one"
         )
+
+
+def test_what_was_seen_from_outside_is_a_phase_and_what_was_not_is_none(facts, run):
+    seen = [
+        Phase(name="import", seconds=3.1, peak_bytes=1),
+        Phase(name="load and inference", seconds=4.9, peak_bytes=1),
+    ]
+    assert judge_phases(facts, run(phases=seen), {"import": 4.0}).outcome == "passed"
+    verdict = judge_phases(facts, run(phases=seen), {"load": 4.0})
+    assert verdict.text == (
+        'no phase "load" in the run\n'
+        "  there were import, load and inference; a line `tfdocker: phase load` begins one"
+    )
 
 
 def test_a_start_that_is_too_short_to_be_told_is_within_its_duration(facts, run):

@@ -180,11 +180,14 @@ def test_one_that_takes_fewer_than_there_are_holds_by_itself(judge):
 
 
 def test_one_that_gave_no_answer_is_not_judged(judge):
-    broken = FrameworkThreads(name="torch", error="exit code 1\nImportError: libgomp.so.1\n")
+    traceback = "\n".join(f"  line {n}" for n in range(9))
+    error = f"exit code 1\n{traceback}\nImportError: libgomp.so.1\n"
+    broken = FrameworkThreads(name="torch", error=error)
     verdict = judge(seen(broken, of(OF_NUMPY, 1)))
     assert (verdict.outcome, verdict.text) == (
         "skipped",
-        "torch gave no answer: exit code 1\n  ImportError: libgomp.so.1",
+        "torch gave no answer: exit code 1\n  … 5 more above\n    line 5\n    line 6\n"
+        "    line 7\n    line 8\n  ImportError: libgomp.so.1",
     )
     assert judge(seen(broken, of(OF_NUMPY, 16))).outcome == "failed"
 

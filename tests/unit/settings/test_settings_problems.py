@@ -207,6 +207,34 @@ SMOKE = "smoke = [{ name = 's', request = { path = '/', port = 1 } }]"
         ("name", "timeout = '0 s', name", ".timeout: must be more than 0"),
         ("name", "timeout = '1 ms', name", None),
         ("name", "duration = '0 s', peak-memory = '0 B', name", None),
+        ("name", "phase-duration = { load = '1 ms', start = '500 ms' }, name", None),
+        (
+            "name",
+            "phase-duration = { load = '0 s' }, name",
+            ".phase-duration.load: must be more than 0",
+        ),
+        (
+            "name",
+            "phase-duration = { start = '499 ms' }, name",
+            ".phase-duration.start: must be 500 ms or more: a shorter start is not told",
+        ),
+        (
+            "name",
+            "phase-duration = { ' load' = '1 s' }, name",
+            ".phase-duration.\" load\": ' load' names no phase: 1 to 80 characters, no space "
+            "around them",
+        ),
+        ("name", f"phase-duration = {{ {'p' * 80} = '1 s' }}, name", None),
+        (
+            "name",
+            "phase-duration = '1 s', name",
+            ".phase-duration: expected a table, found '1 s'",
+        ),
+        (
+            "name",
+            "phase-duration = { load = 10 }, name",
+            ".phase-duration.load: a time needs a unit: write '10 s' or '10 min'",
+        ),
     ],
 )
 def test_a_smoke_is_held_to_its_ranges(load, old, new, problem):
