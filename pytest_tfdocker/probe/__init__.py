@@ -19,7 +19,7 @@ _INVENTORY = (
 )
 _SAMPLE = (*WALK, "sample")
 _RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
-_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "request", "supervisor")
+_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "cold", "request", "supervisor")
 
 
 @cache

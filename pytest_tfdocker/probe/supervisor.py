@@ -7,6 +7,7 @@ import time
 
 import tfdocker_cgroup as cgroup
 import tfdocker_child as child_module
+import tfdocker_cold as cold
 import tfdocker_lifeline as lifeline
 import tfdocker_meter as meter_module
 import tfdocker_request as request_module
@@ -187,6 +188,7 @@ def main(plan, files, report):
         environment["PYTHONPATH"] = os.getcwd() + (":" + inherited if inherited else "")
     supervisor = Supervisor(plan, counters, environment, pages, report)
     report({"limits": counters.limits() if counters else None})
+    cold.drop(plan["cold"])
     records = []
     for spec in plan["children"]:
         # {"file": NAME} stands for a file's path; a user's own words are text, and stay as they are

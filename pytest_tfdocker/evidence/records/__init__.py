@@ -19,6 +19,10 @@ from pytest_tfdocker.evidence.records.files import (
     WastedFile,
     WastedGroup,
 )
+from pytest_tfdocker.evidence.records.fit import (
+    Fit,
+    Trial,
+)
 from pytest_tfdocker.evidence.records.gpu import (
     Gpu,
     GpuDevice,
@@ -61,6 +65,7 @@ __all__ = [
     "Effective",
     "EngineFacts",
     "Files",
+    "Fit",
     "Gpu",
     "GpuDevice",
     "GpuFramework",
@@ -76,6 +81,7 @@ __all__ = [
     "Phase",
     "Record",
     "Run",
+    "Trial",
     "Uncompared",
     "Verification",
     "Verified",
