@@ -22,7 +22,7 @@ def list_large_files(supervised: Supervised) -> list[str] | Absent:
         return python
     cookie = new_cookie()
     argv = [python, "-B", "-I", "-S", "-c", probe.source("list_large"), cookie]
-    argv += [str(LEAST_BYTES), str(MOST_FILES)]
+    argv += ["/", str(LEAST_BYTES), str(MOST_FILES)]
     child: dict[str, object] = {"name": "list", "argv": argv, "timeout_seconds": SECONDS}
     found = supervised.children([child], answers=cookie)
     if isinstance(found, Absent):

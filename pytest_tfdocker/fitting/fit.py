@@ -9,6 +9,7 @@ from pytest_tfdocker.fitting.search import MIB, PASSES, Search
 from pytest_tfdocker.fitting.trial import allowed_seconds, not_in_force, trial_of
 from pytest_tfdocker.settings.schema import Smoke
 from pytest_tfdocker.settings.units import format_memory
+from pytest_tfdocker.text import HEADLINE_WIDTH, shorten
 
 Start = Callable[[int | None, float], Run | Absent]
 """Runs the smoke under a limit in bytes, for so many seconds at most. None: without a limit."""
@@ -115,7 +116,7 @@ class _Fitting:
         allowed = allowed_seconds(unlimited, self._smoke)
         run = self._start(limit, allowed)
         trial = trial_of(run, limit, unlimited=unlimited, allowed=allowed)
-        self._tell(name, trial.why or "passes")
+        self._tell(name, _ending(trial))
         if isinstance(run, Run) and trial.outcome == "passed":
             _must_hold(run, limit)
         self._trials.append(trial)
@@ -134,6 +135,12 @@ class _Fitting:
 def mib(limit_bytes: int) -> str:
     """A limit, which is whole MiB, to the byte: "1180 MiB"."""
     return f"{limit_bytes // MIB} MiB"
+
+
+def _ending(trial: Trial) -> str:
+    """For a line of progress, which the figures of a slow run would fill."""
+    words = {"passed": "passes", "slower": "slower, not killed"}
+    return words.get(trial.outcome) or shorten(trial.why, HEADLINE_WIDTH)
 
 
 def _so_far(search: Search) -> str:

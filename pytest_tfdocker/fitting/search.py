@@ -31,7 +31,7 @@ class Search:
     """
 
     def __init__(self, *, guess: int, enough: int, most: int, failed_at: int | None = None) -> None:
-        """All in bytes. `guess`: where to begin; `enough`: what should pass, if anything does.
+        """All in bytes. `guess`: where to begin; `enough`: what a run without a limit has filled.
 
         `most`: no more is tried; `failed_at`: known to fail.
         """
@@ -44,7 +44,7 @@ class Search:
         self.trials = 0
         self._passed: Counter[int] = Counter()
         self._climbed = self._descended = self._raised = 0
-        self._is_far = False
+        self._cut = 2
 
     @property
     def smallest(self) -> int | None:
@@ -76,19 +76,28 @@ class Search:
             return self.passing
         if self.failing is None:
             return self._below(self.passing)
-        return (self.failing + self.passing) // 2 // MIB * MIB
+        return (self.failing + (self.passing - self.failing) // self._cut) // MIB * MIB
 
     def learn(self, limit: int, *, passed: bool, is_far: bool = False) -> None:
-        """What came of a trial. `is_far`: it lacked so much that small steps lead nowhere."""
+        """What came of a trial. `is_far`: it lacked page cache, of which `enough` is known.
+
+        Then small steps lead nowhere, and what lies between is cut at once.
+        """
         self.trials += 1
+        self._cut = 2
         if passed:
             self._passed[limit] += 1
             self.passing = limit
             self._descended += self.failing is None
             return
-        self.failing, self._is_far = limit, is_far
-        if self.passing is None:
+        self.failing = limit
+        if self.passing is None and is_far and limit < self._enough <= self.most:
+            # At a quarter first: of the files that a program has read it needs few at a time
+            self.passing, self._cut = self._enough, 4
+        elif self.passing is None:
             self._climbed += 1
+        elif limit == self.passing and not self._passed[limit]:
+            self.passing, self._enough, self._climbed = None, 0, 1
         elif limit == self.passing:
             self._raise(limit)
 
@@ -114,8 +123,7 @@ class Search:
         limit = max(self._guess, LEAST_BYTES) if self._guess > low else low + tolerance(low)
         if self._climbed:
             limit = low + (tolerance(low) << (self._climbed - 1))
-            if low < self._enough and (self._is_far or limit > self._enough):
-                limit = self._enough
+            limit = min(limit, self._enough) if low < self._enough else limit
         return min(limit, self.most)
 
     def _below(self, passing: int) -> int:

@@ -4,13 +4,13 @@ import os
 import stat
 import sys
 
-cookie, least_bytes, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+cookie, root, least_bytes, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 KERNELS = ("/proc", "/sys", "/dev")
 
 
 def find():
     found = []
-    for folder, names, files in os.walk("/"):
+    for folder, names, files in os.walk(root):
         names[:] = [name for name in names if os.path.join(folder, name) not in KERNELS]
         for name in files:
             path = os.path.join(folder, name)

@@ -31,6 +31,8 @@ def asked(search, passes):
 
 @given(needed=SIZES, guess=SIZES, enough=SIZES, far=st.booleans())
 def test_what_is_needed_is_met_within_the_tolerance(needed, guess, enough, far):
+    # What a run without a limit has filled may be felt as one, but it is not far off
+    enough = max(enough, needed // 2) if far else enough
     search = Search(guess=guess, enough=enough, most=2 * MOST)
     limits = []
     while (limit := search.next()) is not None:
@@ -64,14 +66,15 @@ def test_runs_grow_by_the_logarithm_of_how_far_off_the_guess_is(needed, guess):
 
 
 @given(needed=SIZES, cache=st.integers(0, 1 << 30))
-def test_where_cache_decides_it_goes_to_what_should_be_enough_and_halves(needed, cache):
+def test_where_cache_decides_it_halves_what_is_below_enough_at_once(needed, cache):
     search = Search(guess=MIB, enough=needed + cache, most=2 * MOST)
     limits = []
     while (limit := search.next()) is not None:
         limits.append(limit)
         search.learn(limit, passed=limit >= needed, is_far=limit < needed)
-    if limits[0] < needed:
-        assert limits[1] >= needed + cache
+    enough = needed + cache + MIB
+    assert max(limits) <= max(limits[0], enough)
+    assert len(limits) <= ceil(log2(enough / tolerance(needed) + 1)) + PASSES + 3
     assert search.smallest - needed <= tolerance(search.smallest)
 
 
