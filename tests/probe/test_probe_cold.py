@@ -78,4 +78,3 @@ def test_large_files_are_listed_the_largest_first(python, tmp_path):
     ]
     assert listed(python, tmp_path, SIZE, 1) == [str(tmp_path / "folder/larger")]
     assert listed(python, tmp_path, 1, 100)[2] == str(tmp_path / "too-small")
-
