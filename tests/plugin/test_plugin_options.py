@@ -120,3 +120,26 @@ def test_a_report_that_can_not_be_written_is_no_green_run(project):
     result = project.run("--tfdocker", f"--tfdocker-json={path}", "test_own.py::test_own")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"tfdocker: {path} can't be written: No such file or directory" in result.outlines
+
+
+def test_a_limit_is_looked_for_of_smokes_whose_check_is_run(project, workers):
+    project.write("Dockerfile", "FROM scratch\n")
+    project.write("tfdocker.toml", '[[smoke]]\nname = "a"\ncommand = ["true"]\n')
+    result = project.run("--tfdocker", "--tfdocker-fit", "-k", "pinned", *workers)
+    told = [line for line in result.outlines if "tfdocker-fit" in line]
+    assert told == [
+        "--tfdocker-fit had nothing to look at in default: it takes the smokes whose `peak-memory` "
+        "is run, see [[smoke]] in the settings and -k"
+    ]
+
+
+def test_without_an_engine_no_limit_is_found_and_the_check_tells_why(project, workers):
+    project.write("Dockerfile", "FROM scratch\n")
+    project.write("tfdocker.toml", '[[smoke]]\nname = "a"\ncommand = ["true"]\n')
+    result = project.run("--tfdocker", "--tfdocker-fit", "-k", "peak-memory", *workers)
+    result.assert_outcomes(errors=1)
+    assert any(
+        line.startswith("  a: no limit found: no container engine answers at ")
+        for line in result.outlines
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
