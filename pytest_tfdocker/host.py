@@ -51,6 +51,7 @@ class Host:
             json_path=config.option.tfdocker_json,
             keep=config.option.tfdocker_keep,
             waste=config.option.tfdocker_waste,
+            fit=config.option.tfdocker_fit,
         )
         try:
             settings = load_settings(_start(config), options=options, environ=os.environ)
@@ -226,7 +227,7 @@ class _Voice:
 
     @contextmanager
     def building(self) -> Iterator[Any]:
-        """Gives what takes the steps of a build or a pull. Nothing is written before the first."""
+        """Gives what takes the steps of a build, say. Nothing is written before the first."""
         with ExitStack() as stack:
             begin = cache(lambda title: stack.enter_context(self._progress(title)))
 

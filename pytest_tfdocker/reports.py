@@ -15,6 +15,7 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Imports,
@@ -67,6 +68,7 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         comparisons=_comparisons(session, name, evidence),
         download=session.peek(("download", name), Download | Absent),
         runs=session.finished_smokes(image),
+        fits=_fits(session, image),
         checks=tuple(
             CheckResult(
                 id=one.id,
@@ -78,6 +80,15 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
             for one in sorted(results, key=_place(session, image))
         ),
     )
+
+
+def _fits(session: Session, image: Image) -> dict[str, Fit | Absent] | None:
+    """By smoke; None where nobody has asked."""
+    if not session.settings.fit:
+        return None
+    names = [smoke.name for smoke in image.settings.smoke]
+    found = {name: session.peek(("fit", image.name, name), Fit | Absent) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _place(session: Session, image: Image) -> Callable[[Collected], int]:

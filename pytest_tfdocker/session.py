@@ -2,9 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,21 +132,30 @@ class Session(Images):
         found = [self.peek(("smoke", image.name, name), Run | Absent) for name in names]
         return tuple(run for run in found if isinstance(run, Run))
 
+    def once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
+        """What `make` gives, made once a run by whichever worker is first; `peek` reads it."""
+        return self._once(key, kind, make)
+
     def supervised(self, image: Image) -> Supervised:
         """Starts containers of this image as production would."""
         return self.supervised_as(image, image.settings.run)
 
-    def supervised_as(self, image: Image, run: schema.Run) -> Supervised:
-        """Starts containers of this image with settings of a test's own."""
-        return self._supervised(self.evidence(image), run)
+    def supervised_as(
+        self, image: Image, run: schema.Run, *, cold: Sequence[str] = ()
+    ) -> Supervised:
+        """Starts containers of this image with other settings; `cold` as of `Supervised`."""
+        return self._supervised(self.evidence(image), run, cold)
 
-    def _supervised(self, evidence: ImageEvidence, run: schema.Run) -> Supervised:
+    def _supervised(
+        self, evidence: ImageEvidence, run: schema.Run, cold: Sequence[str] = ()
+    ) -> Supervised:
         return Supervised(
             self.connect(),
             evidence,
             run,
             run_id=self.run_id,
             keep=self.settings.keep,
+            cold=cold,
         )
 
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:
@@ -169,7 +178,14 @@ class Session(Images):
 
     @contextmanager
     def measuring(self, what: str) -> Iterator[None]:
-        """The engine's one place for runs whose time and memory are measured."""
+        """The engine's one place for runs whose time and memory are measured; tells of this one."""
+        waits = lambda: self._doing(f"wait for another measured run, then {what}")  # noqa: E731
+        with self.turn(waits), self._doing(what):
+            yield
+
+    @contextmanager
+    def turn(self, waits: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+        """The engine's one place for a measured run; `waits` tells that another one has it."""
         engine_id = self.connect().info.get("ID") or self.connect().host
         name = "".join(c for c in str(engine_id) if c.isalnum())[:32]
         user = os.getuid() if hasattr(os, "getuid") else "user"
@@ -177,11 +193,21 @@ class Session(Images):
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            with self._doing(f"wait for another measured run, then {what}"):
+            with waits():
                 lock.acquire()
         try:
             self.connect().settle()
-            with self._doing(what):
-                yield
+            yield
         finally:
             lock.release()
+
+    @contextmanager
+    def telling(self, title: str) -> Iterator[Callable[[str, str], None]]:
+        """Gives what takes a step's name and "started", then its name and how it ended.
+
+        With "log" in their place it is a line beneath the step that goes on.
+        """
+        with self._building() as on_step:
+            yield lambda name, state: on_step(
+                StepSeen(name=name, state=state, line=name, part_of=title)
+            )

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -89,9 +89,13 @@ class Supervised:
         *,
         run_id: str,
         keep: bool = False,
+        cold: Sequence[str] = (),
     ) -> None:
-        """`run`: how production starts it; `keep`: leave the containers for a look at them."""
-        self.keep = keep
+        """`run`: how production starts it; `keep`: leave the containers for a look at them.
+
+        `cold`: paths inside of files whose pages the kernel is to forget before each run.
+        """
+        self.keep, self.cold = keep, list(cold)
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
         self.limits = asked_limits(run, evidence.runs_on.cpus)
         self.env, self.mask = environment(run.env)
@@ -186,6 +190,7 @@ class Supervised:
         return {
             "children": children,
             "script": script,
+            "cold": self.cold,
             "relay": False,
             "interval_seconds": SAMPLE_SECONDS,
             "deadline_seconds": deadline_seconds,

@@ -8,6 +8,7 @@ import time
 import tfdocker_asking as asking
 import tfdocker_cgroup as cgroup
 import tfdocker_child as child_module
+import tfdocker_cold as cold
 import tfdocker_lifeline as lifeline
 import tfdocker_meter as meter_module
 import tfdocker_passed as passed_module
@@ -227,6 +228,7 @@ def main(plan, files, report):
         environment["TFDOCKER_FILES"] = plan["passed"]["folder"]
     supervisor = Supervisor(plan, counters, environment, pages, passed, report)
     report({"limits": counters.limits() if counters else None})
+    cold.drop(plan["cold"])
     records = []
     for spec in plan["children"]:
         # {"file": NAME} stands for a file's path; a user's own words are text, and stay as they are

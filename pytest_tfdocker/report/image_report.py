@@ -12,6 +12,7 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Bloat,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Imports,
@@ -62,6 +63,8 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     download: Download | Absent | None = None
     runs: tuple[Run, ...] = ()
     """Those that ran, in the settings' order."""
+    fits: dict[str, Fit | Absent] | None = None
+    """The smallest limits, by smoke; None where --tfdocker-fit is not given."""
     comparisons: tuple[Comparison, ...] = ()
     """With other images of this run, the largest difference first."""
     checks: tuple[CheckResult, ...] = ()

@@ -13,6 +13,7 @@ from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Import,
@@ -77,7 +78,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
         "gpu": _gpu(report.gpu),
         "threads": _threads(report.threads),
         "comparisons": [_comparison(one) for one in report.comparisons],
-        "runs": [_run(run) for run in report.runs],
+        "runs": [_run(run, (report.fits or {}).get(run.name)) for run in report.runs],
         "checks": [
             _part(check, "id", "outcome", "measured", "budget", "message")
             for check in report.checks
@@ -230,7 +231,7 @@ def _threads(threads: Threads | Absent | None) -> dict[str, Any] | None:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run, fit: Fit | Absent | None) -> dict[str, Any]:
     return {
         "name": run.name,
         "limits": _limits(run.limits),
@@ -260,7 +261,17 @@ def _run(run: Run) -> dict[str, Any]:
         ),
         "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
+        "fit": _fit(fit),
     }
+
+
+def _fit(fit: Fit | Absent | None) -> dict[str, Any] | None:
+    told = ("smallest_bytes", "failing_bytes", "failed_by", "limit_bytes", "runs", "seconds")
+    found = _part(fit, *told, "notes")
+    if found is None or not isinstance(fit, Fit):
+        return None
+    trials = [_part(one, "limit_bytes", "outcome", "why", "seconds") for one in fit.trials]
+    return {**found, "trials": trials}
 
 
 def _limits(limits: Limits) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
+from pytest_tfdocker.report.fits import fit_lines
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
 from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds, format_size
@@ -25,6 +26,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += _bloat(report)
         lines += _hidden(report)
+        lines += fit_lines(report)
         lines += suggest(report)
         lines += _warned(report)
         lines += _not_judged(report)

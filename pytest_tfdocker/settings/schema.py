@@ -196,4 +196,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     waste: bool = False
     """Whether layers are read though no check asks for it."""
+    fit: bool = False
+    """Whether the smallest memory limit of each smoke is looked for."""
     json_path: Path | None = None

@@ -29,6 +29,7 @@ def plan(specs, **changes):
     default = {
         "children": specs,
         "script": False,
+        "cold": [],
         "relay": False,
         "interval_seconds": 0.02,
         "weights": None,

@@ -27,11 +27,12 @@ ORDER = (
     ("probe",),
     ("evidence",),
     ("checks",),
+    ("fitting",),
     ("report",),
     # Beside the rooms: the run object and what is made of it, then what carries.
     ("images",),
     ("session",),
-    ("outcome", "judging", "keys", "junit"),
+    ("outcome", "judging", "fitted", "keys", "junit"),
     ("reports", "collector", "judged"),
     ("running",),
     ("service",),

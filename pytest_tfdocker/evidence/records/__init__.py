@@ -19,6 +19,10 @@ from pytest_tfdocker.evidence.records.files import (
     WastedFile,
     WastedGroup,
 )
+from pytest_tfdocker.evidence.records.fit import (
+    Fit,
+    Trial,
+)
 from pytest_tfdocker.evidence.records.gpu import (
     Gpu,
     GpuDevice,
@@ -68,6 +72,7 @@ __all__ = [
     "Effective",
     "EngineFacts",
     "Files",
+    "Fit",
     "FrameworkThreads",
     "Gpu",
     "GpuDevice",
@@ -88,6 +93,7 @@ __all__ = [
     "Resources",
     "Run",
     "Threads",
+    "Trial",
     "Uncompared",
     "Verification",
     "Verified",
