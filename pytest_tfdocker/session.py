@@ -47,7 +47,7 @@ class Session(Images):
         found = super().evidence(image)
         if image.name in self._awaited:
             self._awaited.discard(image.name)
-            supervised = self._supervised(found, image.settings.run)
+            supervised = self._supervised(found, image, image.settings.run)
             self._begun[image.name] = self.connect().begin(lambda: collect_limits(supervised))
         return found
 
@@ -117,15 +117,16 @@ class Session(Images):
 
     def supervised_as(self, image: Image, run: schema.Run) -> Supervised:
         """Starts containers of this image with settings of a test's own."""
-        return self._supervised(self.evidence(image), run)
+        return self._supervised(self.evidence(image), image, run)
 
-    def _supervised(self, evidence: ImageEvidence, run: schema.Run) -> Supervised:
+    def _supervised(self, evidence: ImageEvidence, image: Image, run: schema.Run) -> Supervised:
         return Supervised(
             self.connect(),
             evidence,
             run,
             run_id=self.run_id,
             keep=self.settings.keep,
+            secrets=image.secrets,
         )
 
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:

@@ -57,9 +57,10 @@ class Mask:
         return told
 
 
-def environment(env: list[str]) -> tuple[list[str], Mask]:
-    """NAME=VALUE for each entry; a bare name is taken from ours, where it is set."""
-    taken = {name: os.environ[name] for name in env if "=" not in name and name in os.environ}
+def environment(env: list[str], secrets: Mapping[str, str]) -> tuple[list[str], Mask]:
+    """NAME=VALUE for each entry; a bare name's value is a secret, else ours, where it is set."""
+    known = {**os.environ, **secrets}
+    taken = {name: known[name] for name in env if "=" not in name and name in known}
     full = [item for item in env if "=" in item]
     return full + [f"{name}={value}" for name, value in taken.items()], Mask([*taken.values()])
 
@@ -83,12 +84,16 @@ class Supervised:
         *,
         run_id: str,
         keep: bool = False,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """`run`: how production starts it; `keep`: leave the containers for a look at them."""
+        """`run`: how production starts it; `keep`: leave the containers for a look at them.
+
+        `secrets`: values of variables that it has by their bare names.
+        """
         self.keep = keep
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
         self.limits = asked_limits(run, evidence.runs_on.cpus)
-        self.env, self.mask = environment(run.env)
+        self.env, self.mask = environment(run.env, secrets or {})
 
     @property
     def python(self) -> str | Absent:
@@ -109,6 +114,7 @@ class Supervised:
             "cpus": limits.cpus,
             "pids": limits.pids,
             "shm_bytes": run.shm_size,
+            "workdir": run.workdir,
             "read_only": run.read_only,
             "tmpfs": run.tmpfs,
             "volumes": run.volumes,
