@@ -63,7 +63,7 @@ def _read(
         return
     options = ["exec", *([f"size={size}"] if size is not None else [])]
     options += ["ro"] if container.value((*keys, "readOnly"), mount, boolean) else []
-    container.add(keys, "run.tmpfs", [f"{path}:{','.join(options)}"])
+    container.add(keys_of_dir, "run.tmpfs", [f"{path}:{','.join(options)}"])
 
 
 def _pod_limit(container: Container) -> ByteSize | None:
