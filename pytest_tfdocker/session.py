@@ -126,7 +126,7 @@ class Session(Images):
             run,
             run_id=self.run_id,
             keep=self.settings.keep,
-            secrets=image.secrets,
+            image=image,
         )
 
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:

@@ -16,6 +16,7 @@ from pytest_tfdocker.checks.run_story import (
     signal_name,
     throttled_line,
 )
+from pytest_tfdocker.checks.user_errors import run_meaning
 from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
 from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
 from pytest_tfdocker.evidence.records import Absent, Run
@@ -60,7 +61,12 @@ def how_it_broke(
 ) -> Verdict | None:
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
-        return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+        meaning = run_meaning(run)
+        return failed(
+            *split(run.error),
+            *([meaning] if meaning else []),
+            f"command: {one_line(' '.join(run.command), 160)}",
+        )
     # A parent may wait for ever for a worker that was killed
     if run.oom_killed:
         return _oom_killed(run, limit_origin, timeout_seconds)
@@ -143,7 +149,7 @@ def _exited(run: Run, limit_origin: str) -> Verdict:
     name = signal_name(code)
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
-    meaning = meaning_of(last)
+    meaning = run_meaning(run) or meaning_of(last)
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,

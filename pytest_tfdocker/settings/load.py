@@ -71,6 +71,8 @@ def _whole(reader: Reader, environ: Mapping[str, str], layers: tuple[Layer, Laye
     beneath = read_production(reader, environ, values, layers)
     whole = merged(beneath.values, values)
     if "env" in values.get("run", {}):
+        for name in {str(item) for item in values["run"]["env"]} & environ.keys():
+            beneath.secrets.pop(name, None)
         whole["run"]["env"] = joined(
             beneath.values.get("run", {}).get("env", []), values["run"]["env"]
         )

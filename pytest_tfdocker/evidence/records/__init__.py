@@ -46,6 +46,7 @@ from pytest_tfdocker.evidence.records.run import (
     Limits,
     Phase,
     Run,
+    Started,
 )
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Phase",
     "Record",
     "Run",
+    "Started",
     "Uncompared",
     "Verification",
     "Verified",

@@ -205,6 +205,15 @@ def test_variables_of_the_settings_are_added_to_those_of_the_service(service):
     assert image.settings.run.env == ["A=1", "B=own", "TOKEN"]
 
 
+def test_a_bare_name_of_the_settings_is_the_environments_before_the_files(load):
+    text = "services: {app: {build: ., env_file: a.env}}"
+    toml = f"{ASKED}run.env = ['A', 'B']"
+    files = {COMPOSE: text, OWN: toml, "a.env": "A=file\nB=file\nC=file"}
+    (image,) = load(files, environ={"A": "own"}).images
+    assert image.settings.run.env == ["C", "A", "B"]
+    assert image.secrets == {"B": "file", "C": "file"}
+
+
 def test_the_build_section_is_handed_to_the_builder(load):
     text = """\
 services:
