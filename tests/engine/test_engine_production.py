@@ -95,10 +95,8 @@ def test_what_a_deployment_says_is_in_force_inside(project):
         '[[tool.tfdocker.smoke]]\nname = "two"\nrequest = { path = "/", port = 8099 }\n'
         'timeout = "60 s"\n'
     )
-    project.write(
-        "pyproject.toml",
-        f'[tool.tfdocker]\nkubernetes = "deploy/app.yaml#app"\nrun.env = ["TOKEN"]\n{SMOKE}{service}',
-    )
+    asked = '[tool.tfdocker]\nkubernetes = "deploy/app.yaml#app"\nrun.env = ["TOKEN"]\n'
+    project.write("pyproject.toml", f"{asked}{SMOKE}{service}")
     project.environment["TOKEN"] = "hush"
     said = project.judge(*ONLY)
     assert said.outcomes == dict.fromkeys(
@@ -244,7 +242,8 @@ def test_a_limit_above_the_machines_memory_is_taken_and_it_is_said(project, dock
         (
             "compose.yaml",
             "services:\n  app:\n    build: .\n    mem_limit: 5m\n",
-            "compose.yaml:4: services.app.mem_limit: 5.0 MiB is below the engine's minimum, 6.0 MiB",
+            "compose.yaml:4: services.app.mem_limit: 5.0 MiB is below the engine's minimum, "
+            "6.0 MiB",
         ),
         (
             "compose.yaml",
