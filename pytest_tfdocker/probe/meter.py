@@ -113,9 +113,12 @@ class Meter(object):
         kills = self.counters.oom_kills()
         if self.killed is None and kills != self.kills_before:
             self.killed = processes.Killed(self.largest.found)
-            self.named_at_kill, self.seen_at_kill = self.named.rows[-1], self.seen.rows[-1]
+            is_behind = self.watch is not None and self.watch.is_behind
+            self.named_at_kill = self.named.rows[-1]["name"]
+            self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
         if self.killed is not None:
             self.killed.look()
+            self.watch = None  # what is unmapped now was not let go
         self.kills = kills
 
     def look_for_weights(self, now):
@@ -205,9 +208,8 @@ class Meter(object):
                 }
             )
             if self.killed is not None:
-                at = self.named_at_kill if self.is_named else self.seen_at_kill
                 result["killed"] = self.killed.told()
-                result["killed_in"] = at["name"]
+                result["killed_in"] = self.named_at_kill if self.is_named else self.seen_at_kill
         return result
 
 
