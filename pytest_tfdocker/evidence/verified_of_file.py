@@ -16,9 +16,11 @@ from pytest_tfdocker.evidence.unstarted.kept import METADATA_BYTES
 from pytest_tfdocker.evidence.unstarted.programs import load_records
 from pytest_tfdocker.evidence.waste import Doing, telling
 from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.text import printable
 
 ALGORITHM = "sha256"
 """Which every installer writes into RECORD; files of another count as not read."""
+RECORD = "/RECORD"
 EMPTY = hashlib.new(ALGORITHM).digest()
 
 
@@ -55,16 +57,18 @@ def read_verified(
 
     def digest_of(path: str, algorithm: str) -> str:
         found = digests.get(tree.real(path))
-        if algorithm != ALGORITHM:
-            raise ValueError(algorithm)
-        if found is None:
-            missing = not tree.exists(path)
-            raise FileNotFoundError(path) if missing else OSError(errno.EIO, "not read", path)
+        if found is None and not tree.exists(path):
+            raise FileNotFoundError(path)
+        if found is None or algorithm != ALGORITHM:
+            raise OSError(errno.EIO, "not read", path)
         encoded: str = records.encoded(found)
         return encoded
 
     records = load_records(tree)
     told = records.verified(paths, digest_of)
+    unread = sorted(path for path in tree.unread if path.endswith(RECORD))
+    if unread:
+        raise ArchiveError(f"{printable(unread[0])} is not read: its bytes are too many")
     return Verified(distributions={path: Verification(**one) for path, one in told.items()})
 
 
@@ -87,4 +91,4 @@ def _told(scanned: Sequence[LayerFiles], merged: Merged) -> tuple[ImageTree, dic
 
 
 def _wanted(path: str, size: int, *, executable: bool) -> int | None:  # noqa: ARG001  as `Wanted`
-    return size if path.endswith("/RECORD") and size <= METADATA_BYTES else None
+    return size if path.endswith(RECORD) and size <= METADATA_BYTES else None

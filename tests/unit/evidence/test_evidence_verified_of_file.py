@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import io
 import os
+import zipfile
 from contextlib import nullcontext
 
 import pytest
@@ -16,6 +18,7 @@ from pytest_tfdocker.settings.schema import Image, ImageSettings
 
 SITE = "usr/lib/python3.11/site-packages"
 INFO = f"/{SITE}/a-1.dist-info"
+LARGE = b"\n" * ((16 << 20) + 1)
 PYTHON = [
     file("usr/bin/python3.11", b"\x7fELF\x003.11.2\x00", 0o755),
     link("usr/bin/python3", "python3.11"),
@@ -96,9 +99,25 @@ def test_a_file_of_two_distributions_is_not_changed_by_the_second(verify):
     assert of(found, f"/{SITE}/b-1.dist-info").same == 1
 
 
+def packed_egg():
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("EGG-INFO/PKG-INFO", "Name: b\nVersion: 1\n")
+    return file(f"{SITE}/b-1-py3.11.egg", made.getvalue())
+
+
 def test_one_without_a_record_is_left_out(verify):
     metadata = file(f"{SITE}/a-1.dist-info/METADATA", b"Name: a\nVersion: 1\n")
-    assert verify([*PYTHON, metadata]) == Verified(distributions={})
+    eggs = file(f"{SITE}/easy-install.pth", b"./b-1-py3.11.egg\n")
+    assert verify([*PYTHON, metadata, packed_egg(), eggs]) == Verified(distributions={})
+
+
+def test_a_record_that_is_too_large_to_read_is_no_missing_one(verify):
+    found = verify([*PYTHON, *installed(row("x.py", b"1")), file(f"{INFO}/RECORD"[1:], LARGE)])
+    assert found == Absent(
+        reason=f"installed files were not compared: {INFO}/RECORD is not read: "
+        "its bytes are too many"
+    )
 
 
 def test_the_layers_are_read_once_as_long_as_the_file_is_the_same(verify):
