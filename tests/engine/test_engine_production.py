@@ -97,7 +97,7 @@ def test_what_a_deployment_says_is_in_force_inside(project):
     )
     asked = '[tool.tfdocker]\nkubernetes = "deploy/app.yaml#app"\nrun.env = ["TOKEN"]\n'
     project.write("pyproject.toml", f"{asked}{SMOKE}{service}")
-    project.environment["TOKEN"] = "hush"
+    project.environment |= {"TOKEN": "hush"}
     said = project.judge(*ONLY)
     assert said.outcomes == dict.fromkeys(
         ("limits", "peak-memory[one]", "peak-memory[two]"), "passed"
