@@ -9,12 +9,14 @@ HONOURED = frozenset(
         "entrypoint",
         "env_file",
         "environment",
+        "expose",
         "extends",
         "gpus",
         "mem_limit",
         "memswap_limit",
         "pids_limit",
         "platform",
+        "ports",
         "read_only",
         "shm_size",
         "tmpfs",
@@ -30,12 +32,10 @@ WITHOUT_EFFECT = frozenset(
         "attach",
         "container_name",
         "develop",
-        "expose",
         "image",
         "labels",
         "logging",
         "networks",
-        "ports",
         "profiles",
         "pull_policy",
         "pull_refresh_after",
@@ -46,7 +46,7 @@ WITHOUT_EFFECT = frozenset(
         "tty",
     ]
 )
-"""Nothing that is judged depends on them: no port is published, no other service is started."""
+"""Nothing that is judged depends on them: no other service is started."""
 
 NOT_HONOURED = frozenset(
     [

@@ -39,6 +39,7 @@ def load_settings(start: Path, *, options: Options, environ: Mapping[str, str]) 
         project=project_name(source.root),
         keep=keep,
         waste=waste,
+        fit=options.fit,
         json_path=json_path,
     )
 

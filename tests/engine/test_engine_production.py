@@ -29,7 +29,7 @@ spec:
           env:
             - {name: PORT, value: "8099"}
             - {name: OMP_NUM_THREADS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
-            - {name: TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}
+            - {name: WORD, valueFrom: {secretKeyRef: {name: hub, key: token}}}
           resources:
             limits: {memory: 256Mi, cpu: 500m}
           securityContext:
@@ -57,7 +57,7 @@ def refused(path):
 found = {
     "user": (os.getuid(), os.getgid()),
     "cwd": os.getcwd(),
-    "env": [os.environ.get(name) for name in ("PORT", "OMP_NUM_THREADS", "TOKEN")],
+    "env": [os.environ.get(name) for name in ("PORT", "OMP_NUM_THREADS", "WORD")],
     "root": (refused("/x"), refused("/srv/x")),
     "mounts": (size("/dev/shm"), size("/tmp")),
     "writes": refused("/tmp/x") is None and refused("/dev/shm/x") is None,
@@ -95,9 +95,9 @@ def test_what_a_deployment_says_is_in_force_inside(project):
         '[[tool.tfdocker.smoke]]\nname = "two"\nrequest = { path = "/", port = 8099 }\n'
         'timeout = "60 s"\n'
     )
-    asked = '[tool.tfdocker]\nkubernetes = "deploy/app.yaml#app"\nrun.env = ["TOKEN"]\n'
+    asked = '[tool.tfdocker]\nkubernetes = "deploy/app.yaml#app"\nrun.env = ["WORD"]\n'
     project.write("pyproject.toml", f"{asked}{SMOKE}{service}")
-    project.environment |= {"TOKEN": "hush"}
+    project.environment["WORD"] = "hush"
     said = project.judge(*ONLY)
     assert said.outcomes == dict.fromkeys(
         ("limits", "peak-memory[one]", "peak-memory[two]"), "passed"
@@ -122,7 +122,7 @@ def test_what_several_compose_files_say_is_in_force_inside(project):
         "    tmpfs: ['/tmp:size=16m']\n    shm_size: 32m\n    working_dir: /srv\n"
         "    env_file: prod.env\n",
     )
-    project.write("prod.env", "TOKEN=hush from a file\n")
+    project.write("prod.env", "WORD=hush from a file\n")
     project.write(
         "smoke.py",
         inside(
