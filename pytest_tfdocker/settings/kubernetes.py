@@ -10,6 +10,7 @@ from pytest_tfdocker.settings.kubernetes_resources import read_resources
 from pytest_tfdocker.settings.kubernetes_security import read_security
 from pytest_tfdocker.settings.kubernetes_volumes import read_volumes
 from pytest_tfdocker.settings.layers import Layer
+from pytest_tfdocker.settings.smoke_rules import MOST_PORT
 
 
 def read_container(found: Found, given: Mapping[str, str | None]) -> Layer:
@@ -28,9 +29,21 @@ def read_container(found: Found, given: Mapping[str, str | None]) -> Layer:
         text,
     )
     read_volumes(container)
+    _read_port(container)
     _judge_fields(container)
     _note_others(container)
     return container.layer()
+
+
+def _read_port(container: Container) -> None:
+    """The first port of TCP; it is no more than a default, so what can't be one is no mistake."""
+    listed = container.found.container.get("ports")
+    for at, item in enumerate(listed if isinstance(listed, list) else []):
+        port = item.get("containerPort") if isinstance(item, dict) else None
+        is_port = isinstance(port, int) and 0 < port <= MOST_PORT
+        if is_port and item.get("protocol", "TCP") == "TCP":
+            container.set(container.at("ports", at), "run.port", port)
+            return
 
 
 def _judge_fields(container: Container) -> None:

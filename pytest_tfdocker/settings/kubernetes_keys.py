@@ -2,13 +2,13 @@
 
 CONTAINER_TAKEN = frozenset(
     [
-        *("args", "command", "env", "envFrom", "name", "resources", "securityContext"),
+        *("args", "command", "env", "envFrom", "name", "ports", "resources", "securityContext"),
         *("volumeMounts", "workingDir"),
     ]
 )
 CONTAINER_WITHOUT_EFFECT = frozenset(
     [
-        *("image", "imagePullPolicy", "livenessProbe", "ports", "readinessProbe", "resizePolicy"),
+        *("image", "imagePullPolicy", "livenessProbe", "readinessProbe", "resizePolicy"),
         *("restartPolicy", "restartPolicyRules", "startupProbe", "stdin", "stdinOnce"),
         *("terminationMessagePath", "terminationMessagePolicy", "tty"),
     ]

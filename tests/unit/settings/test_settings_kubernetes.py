@@ -70,7 +70,7 @@ def test_a_deployment_says_how_production_runs_it(load):
     assert (run.memory, run.cpus) == (4 * GIB, 2.0)
     assert (run.user, run.non_root, run.read_only) == ("1000:2000", True, True)
     assert (run.entrypoint, run.command) == (["python"], ["app.py", "--port=5000"])
-    assert run.env == ["PORT=5000"]
+    assert (run.env, run.port) == (["PORT=5000"], 5000)
     assert (run.shm_size, run.tmpfs) == (GIB, [f"/tmp:exec,size={256 * MIB}"])
     assert image.origins == {
         "kubernetes": "tfdocker.toml:1",
@@ -82,6 +82,7 @@ def test_a_deployment_says_how_production_runs_it(load):
         "run.entrypoint": "deploy/app.yaml:21",
         "run.command": "deploy/app.yaml:22",
         "run.env": "deploy/app.yaml:25",
+        "run.port": "deploy/app.yaml:23",
         "run.shm-size": "deploy/app.yaml:45",
         "run.tmpfs": "deploy/app.yaml:49",
     }
@@ -331,6 +332,21 @@ def test_a_variable_that_has_a_limit_is_computed(container, field, value):
         f"env: [{{name: LIMIT, valueFrom: {{resourceFieldRef: {field}}}}}]",
     )
     assert (image.settings.run.env, image.notes) == ([f"LIMIT={value}"], [])
+
+
+@pytest.mark.parametrize(
+    ("ports", "port"),
+    [
+        ("[{containerPort: 5000}]", 5000),
+        ("[{containerPort: 53, protocol: UDP}, {containerPort: 80, protocol: TCP}]", 80),
+        ("[{containerPort: http}]", None),
+        ("[{containerPort: 70000}]", None),
+        ("[]", None),
+        ("3", None),
+    ],
+)
+def test_the_first_port_is_where_the_service_listens(container, ports, port):
+    assert container(f"ports: {ports}").settings.run.port == port
 
 
 def test_memory_without_a_size_of_its_own_has_that_of_the_pod(container):
