@@ -12,6 +12,7 @@ from pytest_tfdocker.evidence.records import Absent, FrameworkThreads, Threads
 from pytest_tfdocker.evidence.started_key import started_key
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, ending
+from pytest_tfdocker.settings.units import format_memory
 
 MACHINE = ("cpus", "cores")
 """What each framework's process tells of the machine."""
@@ -39,10 +40,11 @@ def collect_threads(
         return found
     answers = [record["answer"] for record in found[1] if record["answer"] is not None]
     machine = {name: answers[0][name] for name in MACHINE} if answers else {}
-    return Threads(**machine, frameworks=[_framework(record) for record in found[1]])
+    limit = supervised.limits.memory_bytes
+    return Threads(**machine, frameworks=[_framework(record, limit) for record in found[1]])
 
 
-def _framework(record: dict[str, Any]) -> FrameworkThreads:
+def _framework(record: dict[str, Any], limit: int | None) -> FrameworkThreads:
     told = record["answer"]
     common = {
         "name": record["name"],
@@ -50,7 +52,9 @@ def _framework(record: dict[str, Any]) -> FrameworkThreads:
         "throttled_seconds": record.get("throttled_seconds"),
     }
     if told is None:
-        return FrameworkThreads(**common, error=ending(record))
+        under = "" if limit is None else f" under {format_memory(limit)}"
+        oom = f"out of memory{under}" if record.get("oom_kills") else None
+        return FrameworkThreads(**common, error=oom or ending(record))
     uncounted = NOT_COUNTED if told["threads"] is None else None
     own = {name: value for name, value in told.items() if name not in MACHINE}
     return msgspec.convert({**own, **common, "error": uncounted}, FrameworkThreads)

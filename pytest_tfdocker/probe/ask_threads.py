@@ -75,7 +75,7 @@ def ask_torch():
 
     has_mkl = torch.backends.mkl.is_available()
     started = Started()
-    torch.ones(ELEMENTS).add_(1.0)
+    torch.ones(ELEMENTS, dtype=torch.int8).add_(1)
     square = torch.ones(SIDE, SIDE)
     torch.mm(square, square)
     return answer(
