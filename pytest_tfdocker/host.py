@@ -133,7 +133,10 @@ class Host:
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
-        """Puts image, verdict and line on the report."""
+        """Puts image, verdict and line on the report; on a failed test's, its service's output."""
+        factory = getattr(item, "funcargs", {}).get("tfdocker_service")
+        if report.failed and factory is not None:
+            report.sections += factory.sections()
         if isinstance(item, CheckItem):
             report.location = item.final_location()
             setattr(report, IMAGE, item.image.name)

@@ -19,7 +19,7 @@ from pytest_tfdocker.evidence.records import (
     Gpu,
     ImageEvidence,
     Imports,
-    Run,
+    Threads,
     Verified,
     Waste,
 )
@@ -53,9 +53,6 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
     name = image.name
     prepared = session.peek(("prepared", name), Prepared | Unprepared)
     evidence = _evidence(session, name, prepared)
-    runs = [
-        session.peek(("smoke", name, smoke.name), Run | Absent) for smoke in image.settings.smoke
-    ]
     return ImageReport(
         image=image,
         declared=session.declared(image),
@@ -67,9 +64,10 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         or (evidence.waste if isinstance(evidence, ImageEvidence) else None),
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
+        threads=session.peek(("threads", name), Threads | Absent),
         comparisons=_comparisons(session, name, evidence),
         download=session.peek(("download", name), Download | Absent),
-        runs=tuple(run for run in runs if isinstance(run, Run)),
+        runs=session.finished_smokes(image),
         fits=_fits(session, image),
         checks=tuple(
             CheckResult(

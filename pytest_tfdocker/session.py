@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from pytest_tfdocker.checks.check import Check, Facts
-from pytest_tfdocker.checks.frameworks import modules_to_import
+from pytest_tfdocker.checks.frameworks import frameworks_with_threads, modules_to_import
 from pytest_tfdocker.engine.build_plain import StepSeen
 from pytest_tfdocker.evidence.gpu import collect_gpu
 from pytest_tfdocker.evidence.imports import import_or_recall
+from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -22,9 +23,11 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Threads,
 )
-from pytest_tfdocker.evidence.smoke import run_smoke
-from pytest_tfdocker.evidence.supervised import Supervised, collect_limits
+from pytest_tfdocker.evidence.smoke import run_smoke, with_env
+from pytest_tfdocker.evidence.supervised import Supervised
+from pytest_tfdocker.evidence.threads import threads_or_recall
 from pytest_tfdocker.images import Images
 from pytest_tfdocker.settings import schema
 from pytest_tfdocker.settings.schema import Image
@@ -98,14 +101,26 @@ class Session(Images):
             ("gpu", image.name), Gpu | Absent, lambda: collect_gpu(self.supervised(image))
         )
 
+    def threads(self, image: Image) -> Threads | Absent:
+        """How many threads the image's frameworks start."""
+
+        def make() -> Threads | Absent:
+            return threads_or_recall(
+                self.store,
+                self.supervised(image),
+                frameworks_with_threads(self.evidence(image)),
+                float(image.settings.imports.timeout),
+                measuring=self.measuring,
+            )
+
+        return self._once(("threads", image.name), Threads | Absent, make)
+
     def smoke(self, image: Image, name: str) -> Run | Absent:
         """The finished run of one smoke; peak-memory and duration share it."""
         smoke = next(one for one in image.settings.smoke if one.name == name)
 
         def make() -> Run | Absent:
-            supervised = self.supervised(image)
-            if isinstance(supervised.python, Absent):
-                return supervised.python
+            supervised = self.supervised_as(image, with_env(image.settings.run, smoke.env))
             with self.measuring(f"smoke {name}"):
                 return run_smoke(supervised, image, smoke)
 
@@ -114,6 +129,12 @@ class Session(Images):
     def once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
         """What `make` gives, made once a run by whichever worker is first; `peek` reads it."""
         return self._once(key, kind, make)
+
+    def finished_smokes(self, image: Image) -> tuple[Run, ...]:
+        """The smokes that this run has had so far, in the settings' order."""
+        names = [smoke.name for smoke in image.settings.smoke]
+        found = [self.peek(("smoke", image.name, name), Run | Absent) for name in names]
+        return tuple(run for run in found if isinstance(run, Run))
 
     def supervised(self, image: Image) -> Supervised:
         """Starts containers of this image as production would."""
@@ -148,6 +169,8 @@ class Session(Images):
             imports=self.imports(image) if "imports" in needs else None,
             effective=self.effective(image) if "effective" in needs else None,
             gpu=self.gpu(image) if "gpu" in needs else None,
+            threads=self.threads(image) if "threads" in needs else None,
+            runs=self.finished_smokes(image) if "threads" in needs else (),
             run=self.smoke(image, parameter) if "run" in needs and parameter else None,
             download=self.download(image) if is_download else None,
             records=self.records(image) if "records" in needs else None,

@@ -13,10 +13,14 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
+from pytest_tfdocker.evidence.owners import WEIGHTS
+from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
     ImageEvidence,
+    Interpreter,
     Limits,
 )
 from pytest_tfdocker.settings import schema
@@ -29,6 +33,8 @@ KEEP_ANSWER_BYTES = 1 << 20
 GRACE_SECONDS = 10.0
 SETTLE_SECONDS = 30.0
 """Beyond the children's own time limits: the engine's start, the last figures, the removal."""
+PASSED_BYTES_PER_SECOND = 1 << 20
+"""At least, over a slow line to the engine."""
 
 
 class Mask:
@@ -95,9 +101,19 @@ class Supervised:
         self.env, self.mask = environment(run.env)
 
     @property
-    def python(self) -> str | Absent:
-        """The interpreter inside; Absent with the reason where there is none."""
+    def interpreter(self) -> Interpreter | Absent:
+        """What our programs run on inside; Absent with the reason where there is none."""
         found = self.evidence.interpreter
+        if isinstance(found, Absent):
+            return found
+        version = tuple(int(part) for part in found.version.split(".")[:2])
+        is_old = version < probe.OLDEST_PYTHON
+        return Absent(reason=f"{unfit(found.version)}\n{ANOTHER}") if is_old else found
+
+    @property
+    def python(self) -> str | Absent:
+        """The path of that interpreter."""
+        found = self.interpreter
         return found if isinstance(found, Absent) else found.executable
 
     def spec(self, cookie: str, python: str, **changes: Any) -> ContainerSpec:
@@ -126,35 +142,44 @@ class Supervised:
         children: list[dict[str, object]],
         *,
         files: Mapping[str, bytes] | None = None,
+        passed: PassedFiles | None = None,
         script: bool = False,
+        until_failure: bool = False,
         answers: str | None = None,
         wait: bool = True,
         **changes: Any,
     ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
         """Limits in force, and a record each child, in which no secret stands; Absent: why not.
 
+        `files` are run from memory, by their name; `passed` ones stand in a tmpfs.
         `answers`: the cookie of programs of ours; what each printed is its record's "answer".
         `wait`: until the container is gone; else that goes on in the background.
         """
         python = self.python
         if isinstance(python, Absent):
             return python
+        passed = passed or PassedFiles()
         seconds = sum(float(str(child["timeout_seconds"])) for child in children) + SETTLE_SECONDS
+        seconds += passed.total_bytes / PASSED_BYTES_PER_SECOND
         plan = self.plan(children, deadline_seconds=int(seconds), script=script)
+        plan |= {"passed": passed.plan, "until_failure": until_failure}
+        if passed.files:
+            changes["tmpfs"] = [*self.settings.tmpfs, TMPFS]
         if answers is not None:
-            plan["keep_bytes"] = KEEP_ANSWER_BYTES
+            plan["keep_bytes"], plan["weights"] = KEEP_ANSWER_BYTES, None
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
             with ExitStack() as stack:
                 container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
-                container.start(probe.supervisor_payload(plan, dict(files or {})))
+                payload = probe.supervisor_payload(plan, dict(files or {}))
+                container.start(payload + passed.payload)
                 found = _reports(container, seconds, self.mask, answers)
                 if not wait:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
-            return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
+            return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
             return Absent(reason=self.mask(f"the container could not be started: {error}"))
 
@@ -172,6 +197,7 @@ class Supervised:
             "keep_bytes": KEEP_OUTPUT_BYTES,
             "grace_seconds": GRACE_SECONDS,
             "stop_signal": stop_signal(self.evidence.config.stop_signal),
+            "weights": WEIGHTS.pattern,
         }
 
 
@@ -214,17 +240,12 @@ def effective(told: dict[str, Any] | None) -> Effective | Absent:
     return Effective(**told)
 
 
-def _lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
+def lost(error: ConnectionLostError, spec: ContainerSpec) -> str:
+    """Why nothing was reported, and what was said in its place."""
     if error.oom_killed:
         limit = "" if spec.memory_bytes is None else f" under {format_memory(spec.memory_bytes)}"
         return f"OOM-killed{limit}, the probe included: no figures are left"
     return f"the container ended before the probe reported\n{error}".strip()
-
-
-def collect_limits(supervised: Supervised) -> Effective | Absent:
-    """The limits in force inside a container started as production would."""
-    found = supervised.children([], wait=False)
-    return found if isinstance(found, Absent) else found[0]
 
 
 def _answer(out: str, cookie: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What one run of a search says of its limit."""
 
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.evidence.records import Absent, Effective, Run, Trial
 from pytest_tfdocker.evidence.records.fit import Outcome
@@ -17,10 +18,16 @@ PAGE_BYTES = 65_536
 
 
 def allowed_seconds(unlimited: Run, smoke: Smoke) -> float:
-    """How long a run may take under a limit: not much longer than without, and in its budgets."""
+    """How long a run may take under a limit: not much longer than without, and in its budget."""
     usual = TIMES * unlimited.seconds + BESIDE_SECONDS
-    budgets = [smoke.timeout, *([] if smoke.duration is None else [smoke.duration])]
-    return float(min([usual, *(one for one in budgets if one > unlimited.seconds)]))
+    is_held = smoke.duration is not None and unlimited.seconds < smoke.duration
+    return min(usual, float(smoke.duration or 0)) if is_held else usual
+
+
+def stop_seconds(unlimited: Run, smoke: Smoke) -> float:
+    """When a run is stopped: of several in one container, the first may take far longer."""
+    longest = max([unlimited.seconds, *(unlimited.repeats.seconds if unlimited.repeats else [])])
+    return min(TIMES * longest + BESIDE_SECONDS, float(smoke.timeout))
 
 
 def trial_of(run: Run | Absent, limit_bytes: int, *, unlimited: Run, allowed: float) -> Trial:
@@ -32,7 +39,7 @@ def trial_of(run: Run | Absent, limit_bytes: int, *, unlimited: Run, allowed: fl
 
 
 def _outcome(run: Run, limit_bytes: int, unlimited: Run, allowed: float) -> tuple[Outcome, str]:
-    broken = how_it_broke(run, timeout_seconds=allowed)
+    broken = how_it_broke(run, Held(timeout_seconds=allowed))
     if broken is not None and run.oom_killed:
         return "killed", broken.headline
     if run.timed_out or run.seconds > allowed:
@@ -45,7 +52,7 @@ def _slower(run: Run, limit_bytes: int, unlimited: Run, allowed: float) -> str:
     usual = format_seconds(unlimited.seconds)
     told = f"slower, not killed: over {format_seconds(allowed)}, {usual} without a limit"
     peak = run.kernel_peak_bytes
-    is_full = peak is not None and peak >= FULL * limit_bytes
+    is_full = peak is not None and peak >= FULL * limit_bytes and run.refaulted_bytes != 0
     return f"{told}; its mapped files don't fit" if is_full else told
 
 

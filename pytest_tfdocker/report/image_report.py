@@ -17,6 +17,7 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Threads,
     Waste,
 )
 from pytest_tfdocker.locks.declared import Declared
@@ -58,6 +59,7 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the summary tells of it."""
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None
+    threads: Threads | Absent | None = None
     download: Download | Absent | None = None
     runs: tuple[Run, ...] = ()
     """Those that ran, in the settings' order."""

@@ -20,6 +20,7 @@ from pytest_tfdocker.evidence.records import (
     Imports,
     Limits,
     Run,
+    Threads,
     Waste,
 )
 from pytest_tfdocker.report.image_report import ImageReport
@@ -75,6 +76,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
         "dependencies": _dependencies(report),
         "imports": _imports(report.imports),
         "gpu": _gpu(report.gpu),
+        "threads": _threads(report.threads),
         "comparisons": [_comparison(one) for one in report.comparisons],
         "runs": [_run(run, (report.fits or {}).get(run.name)) for run in report.runs],
         "checks": [
@@ -218,6 +220,17 @@ def _gpu(gpu: Gpu | Absent | None) -> dict[str, Any] | None:
     }
 
 
+def _threads(threads: Threads | Absent | None) -> dict[str, Any] | None:
+    if not isinstance(threads, Threads):
+        return None
+    told = ("name", "version", "library", "threads", "inter_op", "reads", "given", "error")
+    return {
+        "cpus": threads.cpus,
+        "cores": threads.cores,
+        "frameworks": [_part(one, *told) for one in threads.frameworks],
+    }
+
+
 def _run(run: Run, fit: Fit | Absent | None) -> dict[str, Any]:
     return {
         "name": run.name,
@@ -232,8 +245,21 @@ def _run(run: Run, fit: Fit | Absent | None) -> dict[str, Any]:
         "seconds": run.seconds,
         "cpu_seconds": run.cpu_seconds,
         "throttled_seconds": run.throttled_seconds,
-        "phases": [_part(phase, "name", "seconds", "peak_bytes") for phase in run.phases],
+        "swapped_bytes": run.swapped_bytes,
+        "refaulted_bytes": run.refaulted_bytes,
+        "major_faults": run.major_faults,
+        "tasks": run.tasks,
+        "largest_gap_seconds": run.largest_gap_seconds,
+        "killed": run.killed,
+        "phases": [msgspec.to_builtins(phase) for phase in run.phases],
         "samples": run.samples,
+        "resources": [msgspec.structs.astuple(sample) for sample in run.resources],
+        "requests": _part(
+            run.requests,
+            *("count", "answered", "warm_up", "concurrency"),
+            *("min_seconds", "median_seconds", "p95_seconds", "max_seconds"),
+        ),
+        "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
         "fit": _fit(fit),
     }

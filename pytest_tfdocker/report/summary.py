@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
+from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
 from pytest_tfdocker.report.fits import fit_lines
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
-from pytest_tfdocker.settings.units import format_memory, format_seconds, format_size
+from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds, format_size
 from pytest_tfdocker.text import bounded, one_line, printable, shorten, table
 
 LARGEST = 5
@@ -122,7 +123,7 @@ def _passed_over(report: ImageReport) -> list[str]:
     ]
     told: dict[str, str] = {}
     for name, line in lines:
-        if line.startswith(("not followed:", "not judged, since", "not compared")):
+        if line.startswith(("not followed:", "not judged, since", "not compared", "warning:")):
             told.setdefault(line, name)
     return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 
@@ -146,7 +147,7 @@ def _figures(report: ImageReport) -> list[str]:
     lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
     lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
-    lines += [line for run in report.runs for line in _run(run)]
+    lines += [line for run in report.runs for line in (*_run(run), *_throttled(run))]
     lines += _imports(report.imports)
     if not lines:
         return []
@@ -219,6 +220,13 @@ def _run(run: Run) -> list[str]:
     cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
     took = format_seconds(run.seconds)
     return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
+
+
+def _throttled(run: Run) -> list[str]:
+    words, limit = throttled_words(run.throttled_seconds, run.seconds), run.limits.cpus
+    if not words or limit is None:
+        return []
+    return [f"{one_line(run.name, 30)}: {words} by {format_cpus(limit)}, see `threads`"]
 
 
 def _imports(imports: Imports | Absent | None) -> list[str]:

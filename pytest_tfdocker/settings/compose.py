@@ -45,6 +45,7 @@ def read_service(file: ComposeFile, name: str, root: Path, environ: Mapping[str,
         for keys, target, cast in _TAKEN:
             service.take(keys, target, cast)
         _read_swap(service)
+        _read_port(service)
         read_build(service, root)
         _judge_keys(service)
         _judge_limits(service)
@@ -71,6 +72,14 @@ def _read_swap(service: Service) -> None:
         service.problem(keys, "must be at least the memory limit, which must be set")
     elif total:
         service.set(keys, "run.swap", ByteSize(total - memory))
+
+
+def _read_port(service: Service) -> None:
+    for key in ("ports", "expose"):
+        port = casts.first_port(service.find((key,)))
+        if port is not None:
+            service.set((key,), "run.port", port)
+            return
 
 
 def _judge_keys(service: Service) -> None:

@@ -5,6 +5,7 @@ value is there and means "as if it weren't".
 """
 
 import math
+import re
 import shlex
 from typing import Any
 
@@ -90,3 +91,18 @@ def pids(value: Any) -> int | None:
     if number < -1:
         raise ValueError(f"expected a whole number, found {value!r}")
     return number if number > 0 else None
+
+
+def first_port(value: Any) -> int | None:
+    """The container's port of the first of `ports` or `expose` that is TCP and a plain number.
+
+    It is no more than a default, so what it can't read, a variable say, is no mistake.
+    """
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, dict):
+            target, protocol = item.get("target"), item.get("protocol", "tcp")
+            item = f"{target}/{protocol}"  # noqa: PLW2901
+        found = re.fullmatch(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]+)?(?:/tcp)?", str(item))
+        if found and 0 < int(found[1]) <= 65535:  # noqa: PLR2004
+            return int(found[1])
+    return None

@@ -8,10 +8,12 @@ HONOURED = frozenset(
         "deploy",
         "entrypoint",
         "environment",
+        "expose",
         "mem_limit",
         "memswap_limit",
         "pids_limit",
         "platform",
+        "ports",
         "read_only",
         "shm_size",
         "tmpfs",
@@ -25,12 +27,10 @@ WITHOUT_EFFECT = frozenset(
         "attach",
         "container_name",
         "develop",
-        "expose",
         "image",
         "labels",
         "logging",
         "networks",
-        "ports",
         "profiles",
         "pull_policy",
         "pull_refresh_after",
@@ -41,7 +41,7 @@ WITHOUT_EFFECT = frozenset(
         "tty",
     ]
 )
-"""Nothing that is judged depends on them: no port is published, no other service is started."""
+"""Nothing that is judged depends on them: no other service is started."""
 
 NOT_HONOURED = frozenset(
     [

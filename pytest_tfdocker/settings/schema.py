@@ -51,6 +51,8 @@ class Run(Table, frozen=True, kw_only=True):
     network: str = "none"
     env: list[str] = []
     volumes: list[str] = []
+    port: int | None = None
+    """The port that the service listens on. None: the lowest that the image EXPOSEs."""
     entrypoint: list[str] | None = None
     command: list[str] | None = None
 
@@ -92,15 +94,20 @@ class Gpu(Table, frozen=True, kw_only=True):
 
 
 class Request(Table, frozen=True, kw_only=True):
-    """One HTTP request, sent over loopback from inside the container."""
+    """An HTTP request, sent over loopback from inside the container, as often as `repeat` says."""
 
     path: str
-    port: int
+    port: int | None = None
     method: str = "GET"
     headers: dict[str, str] = {}
     body: str | None = None
     json: Any = None
     status: int = 200
+    expect: dict[str, Any] = {}
+    """Path in the JSON of the answer → its value, or a table of length, min and max."""
+    ready: str | None = None
+    """A path that answers 2xx once the service is ready. None: it is when its port listens."""
+    concurrency: int = 1
 
 
 class Smoke(Table, frozen=True, kw_only=True):
@@ -110,8 +117,17 @@ class Smoke(Table, frozen=True, kw_only=True):
     script: str | None = None
     command: list[str] | str | None = None
     request: Request | None = None
+    env: list[str] = []
+    """Beside `run.env`, whose variables of the same name it replaces."""
+    files: list[str] = []
+    """Files and folders of the repo that are passed in."""
+    warm_up: int = 0
+    """Runs before those that are counted; of a `request`, requests."""
+    repeat: int = 1
     peak_memory: ByteSize | None = None
     duration: Seconds | None = None
+    phase_duration: dict[str, Seconds] = {}
+    """By the name of a phase."""
     timeout: Seconds = Seconds(300)
 
 

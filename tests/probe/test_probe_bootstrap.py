@@ -69,6 +69,7 @@ STANDARD = {
     *(
         "hashlib",
         "importlib",
+        "importlib.machinery",
         "io",
         "json",
         "logging",
@@ -78,7 +79,8 @@ STANDARD = {
         "platform",
         "posixpath",
     ),
-    *("re", "resource", "select", "shlex", "signal", "socket", "stat", "sys", "threading"),
+    *("re", "resource", "select", "shlex", "signal", "socket", "stat"),
+    *("subprocess", "sys", "threading"),
     *("time", "traceback", "types", "warnings", "zipfile", "zlib"),
 }
 

@@ -49,7 +49,14 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Repeats,
+    Requests,
+    Resources,
     Run,
+)
+from pytest_tfdocker.evidence.records.threads import (
+    FrameworkThreads,
+    Threads,
 )
 
 __all__ = [
@@ -66,6 +73,7 @@ __all__ = [
     "EngineFacts",
     "Files",
     "Fit",
+    "FrameworkThreads",
     "Gpu",
     "GpuDevice",
     "GpuFramework",
@@ -80,7 +88,11 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Repeats",
+    "Requests",
+    "Resources",
     "Run",
+    "Threads",
     "Trial",
     "Uncompared",
     "Verification",

@@ -12,11 +12,13 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Download,
     Fit,
+    FrameworkThreads,
     Gpu,
     GpuDevice,
     GpuFramework,
     Import,
     Imports,
+    Threads,
     Trial,
 )
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
@@ -109,6 +111,9 @@ def whole(image, evidence, declared, run):
             driver="580.65.06",
             devices=[GpuDevice(name="T4", capability="7.5", memory_bytes=15 << 30)],
             frameworks=[torch],
+        ),
+        threads=Threads(
+            cpus=16, cores=8, frameworks=[FrameworkThreads(name="torch", version="2", threads=8)]
         ),
         download=Download(bytes=412 * 10**6, source="manifest"),
         runs=(run(samples=[(0.0, 1, 2), (0.02, 3, 4)]),),
@@ -238,7 +243,9 @@ def test_what_is_absent_is_null(image, evidence):
             "bloat",
         ]
     )
-    assert [told[key] for key in ("build", "interpreter", "imports", "gpu")] == [None] * 4
+    assert [told[key] for key in ("build", "interpreter", "imports", "gpu", "threads")] == (
+        [None] * 5
+    )
     assert told["dependencies"] == {"declared": None, "installed": None, "problems": None}
 
 
