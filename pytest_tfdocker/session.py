@@ -50,7 +50,7 @@ class Session(Images):
         found = super().evidence(image)
         if image.name in self._awaited:
             self._awaited.discard(image.name)
-            supervised = self._supervised(found, image.settings.run)
+            supervised = self._supervised(found, image, image.settings.run)
             self._begun[image.name] = self.connect().begin(lambda: collect_limits(supervised))
         return found
 
@@ -126,15 +126,15 @@ class Session(Images):
 
         return self._once(("smoke", image.name, name), Run | Absent, make)
 
-    def once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
-        """What `make` gives, made once a run by whichever worker is first; `peek` reads it."""
-        return self._once(key, kind, make)
-
     def finished_smokes(self, image: Image) -> tuple[Run, ...]:
         """The smokes that this run has had so far, in the settings' order."""
         names = [smoke.name for smoke in image.settings.smoke]
         found = [self.peek(("smoke", image.name, name), Run | Absent) for name in names]
         return tuple(run for run in found if isinstance(run, Run))
+
+    def once(self, key: tuple[str, ...], kind: Any, make: Callable[[], T]) -> T:
+        """What `make` gives, made once a run by whichever worker is first; `peek` reads it."""
+        return self._once(key, kind, make)
 
     def supervised(self, image: Image) -> Supervised:
         """Starts containers of this image as production would."""
@@ -144,10 +144,10 @@ class Session(Images):
         self, image: Image, run: schema.Run, *, cold: Sequence[str] = ()
     ) -> Supervised:
         """Starts containers of this image with other settings; `cold` as of `Supervised`."""
-        return self._supervised(self.evidence(image), run, cold)
+        return self._supervised(self.evidence(image), image, run, cold)
 
     def _supervised(
-        self, evidence: ImageEvidence, run: schema.Run, cold: Sequence[str] = ()
+        self, evidence: ImageEvidence, image: Image, run: schema.Run, cold: Sequence[str] = ()
     ) -> Supervised:
         return Supervised(
             self.connect(),
@@ -156,6 +156,7 @@ class Session(Images):
             run_id=self.run_id,
             keep=self.settings.keep,
             cold=cold,
+            image=image,
         )
 
     def facts(self, image: Image, check: Check, parameter: str | None) -> Facts:

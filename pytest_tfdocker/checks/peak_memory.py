@@ -22,6 +22,7 @@ from pytest_tfdocker.checks.run_story import (
     thrash_line,
     throttled_line,
 )
+from pytest_tfdocker.checks.user_errors import run_meaning
 from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
 from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
 from pytest_tfdocker.evidence.records import Absent, Run
@@ -57,8 +58,13 @@ def judge_run(run: Run, budget_bytes: int | None = None, held: Held = NOTHING_TO
 def how_it_broke(run: Run, held: Held = NOTHING_TOLD) -> Verdict | None:
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
-        command = one_line(" ".join(run.command), 160)
-        return failed(*split(run.error), *notes(run), f"command: {command}")
+        meaning = run_meaning(run)
+        return failed(
+            *split(run.error),
+            *([meaning] if meaning else []),
+            *notes(run),
+            f"command: {one_line(' '.join(run.command), 160)}",
+        )
     # A parent may wait for ever for a worker that was killed
     if run.oom_killed:
         return judge_oom_kill(run, held)
@@ -102,7 +108,7 @@ def _exited(run: Run, held: Held) -> Verdict:
     name = signal_name(code)
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
-    meaning = meaning_of(last)
+    meaning = run_meaning(run) or meaning_of(last)
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,

@@ -5,7 +5,12 @@ import signal
 from math import ceil
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Effective, Phase, Run
-from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds
+from pytest_tfdocker.settings.units import (
+    format_cpus,
+    format_memory,
+    format_seconds,
+    format_short,
+)
 from pytest_tfdocker.text import bounded, last_lines, one_line
 
 SIGNAL_BASE = 128
@@ -82,7 +87,18 @@ def limit_line(run: Run, limit_origin: str) -> str:
         return "no memory limit is set"
     place = f" from {limit_origin}" if limit_origin else ""
     force = _in_force(run, asked)
-    return f"limit {format_memory(asked)}{place}, {force}; page cache not counted"
+    return f"limit {format_memory(asked)}{place}, {force}; page cache not counted{_beyond(run)}"
+
+
+def _beyond(run: Run) -> str:
+    """What the machine has, where that is less than the limit."""
+    if not isinstance(run.effective, Effective):
+        return ""
+    asked = run.limits.memory_bytes or 0
+    machine = run.effective.machine_short_of(asked)
+    if machine is None:
+        return ""
+    return f"; the machine has {format_short(machine, asked, format_memory)[0]} alone"
 
 
 def _in_force(run: Run, asked: int) -> str:

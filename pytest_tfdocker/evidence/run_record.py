@@ -66,6 +66,7 @@ def run_record(
             for size, process, pid in told["processes"]
         ],
         error=told["error"],
+        started=supervised.started,
         request_error=_request_error(told, request),
         requests=_requests(request) if request else None,
     )

@@ -12,7 +12,11 @@ import msgspec
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
-from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.engine.errors import (
+    CommandNotFoundError,
+    ConnectionLostError,
+    EngineError,
+)
 from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
 from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
@@ -23,6 +27,7 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Limits,
 )
+from pytest_tfdocker.evidence.started import started_as
 from pytest_tfdocker.settings import schema
 from pytest_tfdocker.settings.units import format_memory
 
@@ -63,11 +68,25 @@ class Mask:
         return told
 
 
-def environment(env: list[str]) -> tuple[list[str], Mask]:
-    """NAME=VALUE for each entry; a bare name is taken from ours, where it is set."""
-    taken = {name: os.environ[name] for name in env if "=" not in name and name in os.environ}
+def environment(env: list[str], secrets: Mapping[str, str]) -> tuple[list[str], Mask]:
+    """NAME=VALUE for each entry; a bare name's value is a secret, else ours, where it is set."""
+    known = {**os.environ, **secrets}
+    taken = {name: known[name] for name in env if "=" not in name and name in known}
     full = [item for item in env if "=" in item]
     return full + [f"{name}={value}" for name, value in taken.items()], Mask([*taken.values()])
+
+
+def _origins(run: schema.Run, image: schema.Image | None) -> dict[str, str]:
+    """Where settings of [run] stand, but for those that a test has changed."""
+    if image is None:
+        return {}
+    named = {f"run.{name.replace('_', '-')}": name for name in run.__struct_fields__}
+    own = image.settings.run
+    return {
+        key: place
+        for key, place in image.origins.items()
+        if key in named and getattr(run, named[key]) == getattr(own, named[key])
+    }
 
 
 def asked_limits(run: schema.Run, engine_cpus: int) -> Limits:
@@ -90,15 +109,18 @@ class Supervised:
         run_id: str,
         keep: bool = False,
         cold: Sequence[str] = (),
+        image: schema.Image | None = None,
     ) -> None:
         """`run`: how production starts it; `keep`: leave the containers for a look at them.
 
-        `cold`: paths inside of files whose pages the kernel is to forget before each run.
+        `cold`: paths inside of files whose pages the kernel is to forget before each run. `image`:
+        has the values of variables that `run` has by their bare names, and the places of settings.
         """
         self.keep, self.cold = keep, list(cold)
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
         self.limits = asked_limits(run, evidence.runs_on.cpus)
-        self.env, self.mask = environment(run.env)
+        self.env, self.mask = environment(run.env, {} if image is None else image.secrets)
+        self.started = started_as(run, evidence.config, _origins(run, image))
 
     @property
     def interpreter(self) -> Interpreter | Absent:
@@ -129,6 +151,7 @@ class Supervised:
             "cpus": limits.cpus,
             "pids": limits.pids,
             "shm_bytes": run.shm_size,
+            "workdir": run.workdir,
             "read_only": run.read_only,
             "tmpfs": run.tmpfs,
             "volumes": run.volumes,
@@ -181,7 +204,17 @@ class Supervised:
         except ConnectionLostError as error:
             return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
-            return Absent(reason=self.mask(f"the container could not be started: {error}"))
+            reason = f"the container could not be started: {error}"
+            return Absent(reason=self.mask("\n".join([reason, *self._as_who(error)])))
+
+    def _as_who(self, error: EngineError) -> list[str]:
+        """Of an interpreter that the user in particular may not run."""
+        if not (isinstance(error, CommandNotFoundError) and self.started.user):
+            return []
+        return [
+            f"as user {self.started.user} ({self.started.user_origin}): a folder above it may be "
+            "closed to others, as /root is (uv puts interpreters there: set UV_PYTHON_INSTALL_DIR)"
+        ]
 
     def plan(
         self, children: list[dict[str, object]], *, deadline_seconds: int, script: bool = False

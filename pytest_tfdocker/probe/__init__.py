@@ -20,7 +20,7 @@ _INVENTORY = (
 )
 _SAMPLE = (*WALK, "sample")
 _SUPERVISOR = (
-    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "cold", "passed"),
+    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed", "cold"),
     *("answer", "request", "expect", "asking", "supervisor"),
 )
 

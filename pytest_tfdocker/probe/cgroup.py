@@ -67,8 +67,17 @@ def pairs(text):
 
 def machine_swap_bytes(proc="/proc"):
     """What the machine can swap out at most; None where it doesn't say."""
+    return meminfo_bytes("SwapTotal", proc)
+
+
+def machine_memory_bytes(proc="/proc"):
+    """The memory that the machine has; None where it doesn't say."""
+    return meminfo_bytes("MemTotal", proc)
+
+
+def meminfo_bytes(field, proc):
     for line in (read(proc, "meminfo") or "").splitlines():
-        if line.startswith("SwapTotal:"):
+        if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
     return None
 
@@ -172,6 +181,7 @@ class Version1(Counters):
             "swap_bytes": None if swap is None or memory is None else swap - memory,
             "swap_known": both is not None,
             "machine_swap_bytes": machine_swap_bytes(),
+            "machine_memory_bytes": machine_memory_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.pids, "pids.max")) if self.pids else None,
             "unknown": [name for name, at in (("cpus", self.cpu), ("pids", self.pids)) if not at],
@@ -235,6 +245,7 @@ class Version2(Counters):
             "swap_bytes": number(swap),
             "swap_known": swap is not None,
             "machine_swap_bytes": machine_swap_bytes(),
+            "machine_memory_bytes": machine_memory_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.folder, "pids.max")),
             "unknown": [

@@ -30,7 +30,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
         lines += suggest(report)
         lines += _warned(report)
         lines += _not_judged(report)
-        lines += _not_honoured(report)
+        lines += _noted(report)
         lines += _not_read(report)
     return lines
 
@@ -128,10 +128,10 @@ def _passed_over(report: ImageReport) -> list[str]:
     return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 
 
-def _not_honoured(report: ImageReport) -> list[str]:
-    """What the Compose file asks for and this run did not have."""
+def _noted(report: ImageReport) -> list[str]:
+    """What production's file says that this run did not have, or had in another way."""
     notes = [f"  {one_line(note)}" for note in report.image.notes]
-    return [f"not honoured in {report.image.name}:", *bounded(notes)] if notes else []
+    return [f"noted in {report.image.name}:", *bounded(notes)] if notes else []
 
 
 def _not_read(report: ImageReport) -> list[str]:

@@ -14,6 +14,7 @@ from pytest_tfdocker.settings.units import parse_compose_size
 
 _TRUE = {"true", "yes", "on", "y", "1"}
 _FALSE = {"false", "no", "off", "n", "0"}
+_MOST_MODE = 0o7777
 
 
 def text(value: Any) -> str:
@@ -106,3 +107,12 @@ def first_port(value: Any) -> int | None:
         if found and 0 < int(found[1]) <= 65535:  # noqa: PLR2004
             return int(found[1])
     return None
+
+
+def mode(value: Any) -> str:
+    """Permissions as digits of 8; in YAML they are a number that is written so, 0o700 or 0700."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_MODE:
+        return f"{value:04o}"
+    if isinstance(value, str) and re.fullmatch(r"[0-7]{3,4}", value):
+        return value
+    raise ValueError(f"expected permissions such as 0700, found {value!r}")

@@ -7,8 +7,11 @@ HONOURED = frozenset(
         "cpus",
         "deploy",
         "entrypoint",
+        "env_file",
         "environment",
         "expose",
+        "extends",
+        "gpus",
         "mem_limit",
         "memswap_limit",
         "pids_limit",
@@ -18,6 +21,8 @@ HONOURED = frozenset(
         "shm_size",
         "tmpfs",
         "user",
+        "volumes",
+        "working_dir",
     ]
 )
 
@@ -67,11 +72,8 @@ NOT_HONOURED = frozenset(
         "dns_opt",
         "dns_search",
         "domainname",
-        "env_file",
-        "extends",
         "external_links",
         "extra_hosts",
-        "gpus",
         "group_add",
         "healthcheck",
         "hostname",
@@ -103,19 +105,14 @@ NOT_HONOURED = frozenset(
         "userns_mode",
         "uts",
         "volume_driver",
-        "volumes",
         "volumes_from",
-        "working_dir",
     ]
 )
 
 INSTEAD = {
-    "env_file": "name the variables in run.env",
     "volumes": "name the engine's volumes in run.volumes",
-    "gpus": "gpu.expect says what is judged",
     "runtime": "gpu.expect says what is judged",
     "network_mode": "run.network says what is joined",
-    "extends": "what the other service sets is not read",
 }
 
 BUILD_HONOURED = frozenset(

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from pytest_tfdocker.settings.engine_rules import engine_problems
 from pytest_tfdocker.settings.reading import Reader, Values, suggest
 from pytest_tfdocker.settings.smoke_rules import (
     env_problems,
@@ -83,6 +84,7 @@ def run_problems(run: Values) -> Problems:
     for key in ("memory", "cpus", "pids", "shm-size"):
         if key in run and not (run[key] > 0 and math.isfinite(run[key])):
             yield ("run", key), "must be more than 0"
+    yield from engine_problems(run)
     for index, volume in enumerate(run.get("volumes", [])):
         if str(volume).startswith(("/", ".", "~")):
             yield (

@@ -18,6 +18,14 @@ class Seconds(float):
 Level = Literal["off", "warn", "fail", "require"]
 
 
+class Secrets(dict[str, str]):
+    """Values of variables by name, which are shown nowhere."""
+
+    def __repr__(self) -> str:
+        """The names alone."""
+        return f"<values of {', '.join(self) or 'nothing'}>"
+
+
 class Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """A table of the settings file."""
 
@@ -46,6 +54,9 @@ class Run(Table, frozen=True, kw_only=True):
     pids: int | None = None
     shm_size: ByteSize | None = None
     user: str | None = None
+    non_root: bool = False
+    """Whether it may not run as root, as Kubernetes' runAsNonRoot has it."""
+    workdir: str | None = None
     read_only: bool = False
     tmpfs: list[str] = []
     network: str = "none"
@@ -136,8 +147,10 @@ class ImageSettings(Table, frozen=True, kw_only=True):
 
     dockerfile: str = "Dockerfile"
     context: str = "."
-    compose: str | None = None
+    compose: list[str] | str | None = None
     service: str | None = None
+    kubernetes: str | None = None
+    """A manifest, "PATH" or "PATH#CONTAINER"."""
     python: str | None = None
     build: Build = Build()
     run: Run = Run()
@@ -169,7 +182,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, str] = {}
     """Where a value was set, "run.memory" → "compose.yaml:9"; other keys are defaults."""
     notes: list[str] = []
-    """What the Compose file asks for and we don't honour, a line each, with file and line."""
+    """What production's file asks for and is otherwise here, a line each, with file and line."""
+    secrets: Secrets = Secrets()
+    """Values of variables that `run.env` has by their bare names, from files of variables."""
 
     @property
     def is_file(self) -> bool:

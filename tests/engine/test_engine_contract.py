@@ -41,6 +41,7 @@ MIB = 1 << 20
 IMAGE = """
 FROM {base}
 ENV OWN=1
+WORKDIR /var
 USER 65534
 EXPOSE 8000
 HEALTHCHECK --interval=1s CMD ["true"]
@@ -56,6 +57,7 @@ VARIANTS = {
         pids=100,
         shm_size=ByteSize(32 * MIB),
         user="1000:1000",
+        workdir="/tmp",
         read_only=True,
         tmpfs=["/scratch:size=8m"],
         network="bridge",
@@ -70,6 +72,7 @@ EVERYTHING = {
     "run.pids": 100,
     "run.shm-size": 32 * MIB,
     "run.user": "1000:1000",
+    "run.workdir": "/tmp",
     "run.read-only": True,
     "run.tmpfs": {"/scratch": "size=8m"},
     "run.network": "bridge",

@@ -149,6 +149,7 @@ def test_the_other_counters(version, kills, request):
 def test_limits_in_force(version, request):
     limits = request.getfixturevalue(version).open().limits()
     assert limits.pop("machine_swap_bytes") == cgroup.machine_swap_bytes()
+    assert limits.pop("machine_memory_bytes") == cgroup.machine_memory_bytes() > 0
     assert limits == {
         "memory_bytes": 512 * MIB,
         "swap_bytes": 0,
@@ -295,6 +296,11 @@ def test_numbers(text, value):
 def test_the_machines_swap(text, expected, tmp_path):
     (tmp_path / "meminfo").write_text(text)
     assert cgroup.machine_swap_bytes(str(tmp_path)) == expected
+
+
+def test_the_machines_memory(tmp_path):
+    (tmp_path / "meminfo").write_text("MemTotal:  8 kB\nSwapTotal: 2 kB\n")
+    assert cgroup.machine_memory_bytes(str(tmp_path)) == 8192
 
 
 def test_a_machine_that_does_not_tell_its_swap(tmp_path):

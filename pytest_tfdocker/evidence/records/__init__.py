@@ -53,6 +53,7 @@ from pytest_tfdocker.evidence.records.run import (
     Requests,
     Resources,
     Run,
+    Started,
 )
 from pytest_tfdocker.evidence.records.threads import (
     FrameworkThreads,
@@ -92,6 +93,7 @@ __all__ = [
     "Requests",
     "Resources",
     "Run",
+    "Started",
     "Threads",
     "Trial",
     "Uncompared",

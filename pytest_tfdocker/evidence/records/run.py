@@ -24,13 +24,32 @@ class Effective(Record, tag="effective", frozen=True, kw_only=True):
     """False where the kernel accounts no swap; swap_bytes tells nothing then."""
     machine_swap_bytes: int | None = None
     """The machine's swap space. None: it isn't told."""
+    machine_memory_bytes: int | None = None
     unknown: list[str] = []
     """"cpus" and "pids" where that controller can't be read: None means unknown there."""
+
+    def machine_short_of(self, memory_bytes: int | None) -> int | None:
+        """What the machine has, where that is less than a limit: engines say no word of it."""
+        machine = self.machine_memory_bytes
+        short = machine is not None and memory_bytes is not None and machine < memory_bytes
+        return machine if short else None
 
     @property
     def swappable_bytes(self) -> int | None:
         """How much can be swapped out: without a limit, all that the machine has. None: no end."""
         return self.machine_swap_bytes if self.swap_bytes is None else self.swap_bytes
+
+
+class Started(Record, frozen=True, kw_only=True):
+    """Who a container's program is, and where it may write."""
+
+    user: str
+    """"UID", "UID:GID" or names; "" is root."""
+    user_origin: str
+    """Where it was set, for people: "deploy/app.yaml:12", "the image's USER"."""
+    read_only: bool
+    """The root file system."""
+    read_only_origin: str
 
 
 WHOLE_RUN = "run"
@@ -141,6 +160,7 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     """Of the moment of the largest sample: "python (pid 9) 412 MiB"."""
     error: str | None = None
     """Why the user's process could not be started."""
+    started: Started | None = None
     request_error: str | None = None
     """Of a `request` smoke: what was answered instead."""
     requests: Requests | None = None

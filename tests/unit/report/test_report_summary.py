@@ -226,7 +226,7 @@ def test_what_compose_asks_for_and_the_run_did_not_have_is_told(report):
     noted = msgspec.structs.replace(told.image, notes=["compose.yaml:9: env_file is not read"])
     lines = render_figures([msgspec.structs.replace(told, image=noted)])
     assert lines[-2:] == [
-        "not honoured in default:",
+        "noted in default:",
         "  compose.yaml:9: env_file is not read",
     ]
 

@@ -127,7 +127,7 @@ def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch
         (
             "zzz = 1",
             "1: zzz: unknown key; known here: build, checks, compose, context, dependencies, "
-            "dockerfile, gpu, images, imports, python, run, service, size, smoke",
+            "dockerfile, gpu, images, imports, kubernetes, python, run, service, size, smoke",
         ),
         ("size = 3", "1: size: expected a table, found 3"),
         ("smoke = { name = 'a' }", "1: smoke: expected a list, found a table"),
