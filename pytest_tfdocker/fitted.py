@@ -8,7 +8,7 @@ import msgspec
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.cold import list_large_files
 from pytest_tfdocker.evidence.records import Absent, Fit, Run
-from pytest_tfdocker.evidence.smoke import run_smoke
+from pytest_tfdocker.evidence.smoke import run_smoke, with_env
 from pytest_tfdocker.fitting.fit import find_limit
 from pytest_tfdocker.images import NotThereError
 from pytest_tfdocker.session import Session
@@ -59,7 +59,8 @@ def _search(
     paths = [] if isinstance(large, Absent) else large
 
     def start(limit_bytes: int | None, seconds: float) -> Run | Absent:
-        supervised = session.supervised_as(image, _limited(image, limit_bytes), cold=paths)
+        run = with_env(_limited(image, limit_bytes), smoke.env)
+        supervised = session.supervised_as(image, run, cold=paths)
         hurried = msgspec.structs.replace(smoke, timeout=Seconds(seconds))
         with session.turn(lambda: _waiting(tell)):
             return run_smoke(supervised, image, hurried)

@@ -7,7 +7,7 @@ from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.evidence.records import Absent, Fit, Run, Trial
 from pytest_tfdocker.fitting.search import MIB, PASSES, Search
-from pytest_tfdocker.fitting.trial import allowed_seconds, not_in_force, trial_of
+from pytest_tfdocker.fitting.trial import allowed_seconds, not_in_force, stop_seconds, trial_of
 from pytest_tfdocker.settings.schema import Smoke
 from pytest_tfdocker.settings.units import format_memory
 from pytest_tfdocker.text import HEADLINE_WIDTH, shorten
@@ -101,10 +101,11 @@ class _Fitting:
         if isinstance(run, Absent) or broken:
             self._tell(name, "failed")
             raise NoLimitError(broken if isinstance(run, Absent) else f"{_FAILS_ANYHOW}: {broken}")
-        if run.peak_bytes is None:
+        peak = _peak(run)
+        if peak is None:
             self._tell(name, "failed")
-            raise NoLimitError("no working memory could be read")
-        self._tell(name, f"peaks at {format_memory(run.peak_bytes)}")
+            raise NoLimitError("what memory it takes could not be read")
+        self._tell(name, f"peaks at {format_memory(peak)}")
         if self._most is not None:
             _must_hold(run, self._most)
         self._trials.append(Trial(limit_bytes=None, outcome="passed", seconds=run.seconds))
@@ -115,7 +116,7 @@ class _Fitting:
         self._tell(name, "started")
         self._tell(_so_far(search), "log")
         allowed = allowed_seconds(unlimited, self._smoke)
-        run = self._start(limit, allowed)
+        run = self._start(limit, stop_seconds(unlimited, self._smoke))
         trial = trial_of(run, limit, unlimited=unlimited, allowed=allowed)
         self._tell(name, _ending(trial))
         if isinstance(run, Run) and trial.outcome == "passed":
@@ -170,8 +171,16 @@ def _swap_note(run: Run) -> list[str]:
     return [f"with {format_memory(swap)} of swap beside it, as run.swap has it"] if swap else []
 
 
+def _peak(run: Run) -> int | None:
+    """Working memory; the kernel's own peak where nobody could sample, in an image without Python.
+
+    That one counts page cache, so the search then goes down from it.
+    """
+    return run.kernel_peak_bytes if run.peak_bytes is None else run.peak_bytes
+
+
 def _guess(unlimited: Run) -> int:
-    peak = unlimited.peak_bytes or 0
+    peak = _peak(unlimited) or 0
     return peak + peak * PEAK_PERCENT // 100 + BESIDE_BYTES
 
 

@@ -18,10 +18,16 @@ PAGE_BYTES = 65_536
 
 
 def allowed_seconds(unlimited: Run, smoke: Smoke) -> float:
-    """How long a run may take under a limit: not much longer than without, and in its budgets."""
+    """How long a run may take under a limit: not much longer than without, and in its budget."""
     usual = TIMES * unlimited.seconds + BESIDE_SECONDS
-    budgets = [smoke.timeout, *([] if smoke.duration is None else [smoke.duration])]
-    return float(min([usual, *(one for one in budgets if one > unlimited.seconds)]))
+    is_held = smoke.duration is not None and unlimited.seconds < smoke.duration
+    return min(usual, float(smoke.duration or 0)) if is_held else usual
+
+
+def stop_seconds(unlimited: Run, smoke: Smoke) -> float:
+    """When a run is stopped: of several in one container, the first may take far longer."""
+    longest = max([unlimited.seconds, *(unlimited.repeats.seconds if unlimited.repeats else [])])
+    return min(TIMES * longest + BESIDE_SECONDS, float(smoke.timeout))
 
 
 def trial_of(run: Run | Absent, limit_bytes: int, *, unlimited: Run, allowed: float) -> Trial:
@@ -46,7 +52,7 @@ def _slower(run: Run, limit_bytes: int, unlimited: Run, allowed: float) -> str:
     usual = format_seconds(unlimited.seconds)
     told = f"slower, not killed: over {format_seconds(allowed)}, {usual} without a limit"
     peak = run.kernel_peak_bytes
-    is_full = peak is not None and peak >= FULL * limit_bytes
+    is_full = peak is not None and peak >= FULL * limit_bytes and run.refaulted_bytes != 0
     return f"{told}; its mapped files don't fit" if is_full else told
 
 

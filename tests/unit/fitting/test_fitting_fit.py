@@ -157,7 +157,10 @@ def test_a_smoke_that_is_too_slow_without_a_limit_has_no_smallest(fitted):
     ("first_run", "reason"),
     [
         (Absent(reason="the engine is gone"), "the engine is gone"),
-        ({"peak_bytes": None}, "no working memory could be read"),
+        (
+            {"peak_bytes": None, "kernel_peak_bytes": None},
+            "what memory it takes could not be read",
+        ),
         (
             {"effective": Absent(reason="no group")},
             "whether the limit is in force is not known: no group",
@@ -168,6 +171,13 @@ def test_without_what_it_stands_on_there_is_no_search(fitted, first_run, reason)
     found, program = fitted(otherwise=[first_run])
     assert found == Absent(reason=reason)
     assert len(program.asked) == 1
+
+
+def test_where_nobody_samples_it_goes_down_from_the_kernels_own_peak(fitted):
+    unsampled = {"peak_bytes": None, "kernel_peak_bytes": 600 * MIB, "samples": []}
+    found, program = fitted(needs=410 * MIB, otherwise=[unsampled])
+    assert program.asked[1][0] == 628 * MIB
+    assert 410 * MIB <= found.smallest_bytes <= 426 * MIB
 
 
 def test_a_limit_that_is_dropped_later_is_no_pass(fitted):

@@ -4,8 +4,13 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.peak_memory import how_it_broke
-from pytest_tfdocker.evidence.records import Absent, Effective, Limits, Trial
-from pytest_tfdocker.fitting.trial import allowed_seconds, not_in_force, trial_of
+from pytest_tfdocker.evidence.records import Absent, Effective, Limits, Repeats, Trial
+from pytest_tfdocker.fitting.trial import (
+    allowed_seconds,
+    not_in_force,
+    stop_seconds,
+    trial_of,
+)
 from pytest_tfdocker.settings.schema import Seconds, Smoke
 
 MIB = 1 << 20
@@ -23,25 +28,29 @@ def tried(run):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "timeout", "duration", "allowed"),
+    ("seconds", "duration", "allowed"),
     [
-        (8.0, 300.0, None, 19.0),
-        (0.2, 300.0, None, 3.4),
-        (8.0, 10.0, None, 10.0),
-        (8.0, 300.0, 10.0, 10.0),
-        (8.0, 300.0, 60.0, 19.0),
+        (8.0, None, 19.0),
+        (0.2, None, 3.4),
+        (8.0, 10.0, 10.0),
+        (8.0, 60.0, 19.0),
         # Over its budget without any limit: that is `duration`'s matter, not the limit's
-        (8.0, 300.0, 8.0, 19.0),
+        (8.0, 8.0, 19.0),
+        (8.0, 7.0, 19.0),
     ],
 )
-def test_twice_the_time_and_3_seconds_within_the_budgets(run, seconds, timeout, duration, allowed):
-    smoke = Smoke(
-        name="embed",
-        command="x",
-        timeout=Seconds(timeout),
-        duration=None if duration is None else Seconds(duration),
-    )
+def test_twice_the_time_and_3_seconds_within_the_budget(run, seconds, duration, allowed):
+    budget = None if duration is None else Seconds(duration)
+    smoke = Smoke(name="embed", command="x", duration=budget)
     assert allowed_seconds(run(seconds=seconds), smoke) == pytest.approx(allowed)
+
+
+def test_a_run_is_stopped_at_what_its_longest_repeat_may_take_and_at_its_timeout(run):
+    smoke = Smoke(name="embed", command="x", timeout=Seconds(60))
+    assert stop_seconds(run(seconds=8.0), smoke) == 19.0
+    repeats = Repeats(warm_up=1, count=2, seconds=[20.0, 8.0, 9.0], peak_bytes=[1, 1, 1])
+    assert stop_seconds(run(seconds=8.5, repeats=repeats), smoke) == 43.0
+    assert stop_seconds(run(seconds=40.0), smoke) == 60.0
 
 
 def test_a_run_that_ends_well_passes(tried):
@@ -70,6 +79,7 @@ def test_a_run_that_takes_longer_is_slower_and_its_files_are_only_blamed_where_t
         assert (found.outcome, found.why) == ("slower", f"{told}; its mapped files don't fit")
         assert tried(**how, kernel_peak_bytes=int(LIMIT * 0.94)).why == told
         assert tried(**how, kernel_peak_bytes=None).why == told
+        assert tried(**how, **full, refaulted_bytes=0).why == told
 
 
 def test_another_failure_is_told(tried):
