@@ -28,7 +28,9 @@ def collect_run(
     """One finished run: of a script that is sent in, a command, or the service and one request."""
     interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
-        if command is not None and is_held(supervised):
+        if not is_held(supervised):
+            return interpreter
+        if command is not None:
             return held_run(supervised, name, command, timeout_seconds)
         what = "a script runs on" if script is not None else "a request is sent by"
         return Absent(reason=f"{what} the image's Python\n{interpreter.reason}")
