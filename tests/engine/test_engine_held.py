@@ -1,4 +1,4 @@
-"""Runs in images without Python: limits, output, exit code, time and OOM kill, held by the shell."""
+"""Runs in images without Python, held by a shell: limits, output, exit code, time, OOM kill."""
 
 import os
 import signal

@@ -23,4 +23,5 @@ for word in sys.argv[1:]:
 def dockerfile(base, *programs, prepare="", end=""):
     """The text of one. `programs` are those of `base`: "PATH", or "PATH:PATH IN THE IMAGE"."""
     copy = json.dumps(["python3", "-c", _COPY, *programs])
-    return f"FROM {base} AS programs\n{prepare}\nRUN {copy}\nFROM scratch\nCOPY --from=programs /out /\n{end}\n"
+    stage = f"FROM {base} AS programs\n{prepare}\nRUN {copy}\n"
+    return f"{stage}FROM scratch\nCOPY --from=programs /out /\n{end}\n"

@@ -139,7 +139,8 @@ IGNORED = """
 for line in open("/proc/self/status"):
     if line.startswith("SigIgn"):
         print([n for n in range(1, 32) if int(line.split()[1], 16) >> (n - 1) & 1])
-print(sorted(__import__("os").listdir("/proc/self/fd"))[:4], open("/proc/self/oom_score_adj").read())
+import os
+print(sorted(os.listdir("/proc/self/fd")), open("/proc/self/oom_score_adj").read())
 """
 
 
