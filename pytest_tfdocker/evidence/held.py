@@ -18,7 +18,7 @@ from pytest_tfdocker.engine.errors import (
 )
 from pytest_tfdocker.evidence.held_counters import figures, limits_of
 from pytest_tfdocker.evidence.inventory import NO_PYTHON
-from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Phase, Run
+from pytest_tfdocker.evidence.records import Absent, Effective, Run
 from pytest_tfdocker.evidence.run_record import killed_run
 from pytest_tfdocker.evidence.supervised import (
     KEEP_OUTPUT_BYTES,
@@ -35,6 +35,8 @@ NO_SHELL = (
     "something of ours has to run beside your program, which would outlive a pytest that is "
     "killed\na shell is enough for commands and limits: a static busybox at /bin/sh, for one"
 )
+NOT_STARTED = (126, 127)
+"""A shell's exit codes for a program that the kernel refused; programs may have them, too."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What is a variable to every shell; some drop what isn't from the environment."""
 
@@ -108,13 +110,15 @@ def _follow(
     stream, mask = container.stream, supervised.mask
     child = stream.wait_report("child", SETTLE_SECONDS)
     ended, timed_out = _await_end(stream, child, timeout_seconds)
-    refused = stream.wait_report("error", 0)
+    refused = (stream.wait_report("error", 0) or {}).get("error")
     if ended is None and not timed_out:
         container.report("ended", 0)  # it raises, with what was said
     if child is None and refused is None:
         return Absent(reason=_not_forked(supervised))
     stream.wait_end(SETTLE_SECONDS)
-    seconds = _seconds(child, ended, timeout_seconds)
+    stderr = _last_of(stream.stderr)
+    if ended is not None and ended["exit_code"] in NOT_STARTED:
+        refused = refused or _said_of_exec(stderr)
     told: dict[str, Any] = {} if ended is None else figures(before, ended["files"])
     return Run(
         name=name,
@@ -124,11 +128,10 @@ def _follow(
         exit_code=None if timed_out or ended is None else ended["exit_code"],
         timed_out=timed_out,
         peak_error=_why_no_peak(supervised),
-        seconds=seconds,
-        phases=[Phase(name=WHOLE_RUN, seconds=seconds, peak_bytes=None)],
+        seconds=_seconds(child, ended, timeout_seconds),
         stdout=mask(_last_of(stream.stdout)),
-        stderr=mask(_last_of(stream.stderr)),
-        error=None if refused is None else mask(f"{command[0]}: {refused['error']}"),
+        stderr=mask(stderr),
+        error=None if refused is None else mask(f"{command[0]}: {refused}"),
         **told,
     )
 
@@ -159,6 +162,12 @@ def _seconds(
 
 def _last_of(output: bytes) -> str:
     return output[-KEEP_OUTPUT_BYTES:].decode("utf-8", "replace")
+
+
+def _said_of_exec(stderr: str) -> str | None:
+    """The kernel's refusal, in the words of a shell: a missing loader, an interpreter of `#!`."""
+    last = stderr.rstrip().rpartition("\n")[2]
+    return last.rpartition(": ")[2] if last.startswith(f"{probe.HOLDER}: ") else None
 
 
 def _dropped(supervised: Supervised) -> list[str]:

@@ -55,8 +55,10 @@ def collect_run(
     """
     interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
+        if not is_held(supervised):
+            return interpreter
         has_files = passed is not None and bool(passed.files)
-        if command is not None and not has_files and is_held(supervised):
+        if command is not None and not has_files:
             return _held(supervised, name, command, timeout_seconds, warm_up, repeat)
         needs = "files are passed in by" if has_files else "a request is sent by"
         what = "a script runs on" if script is not None else needs

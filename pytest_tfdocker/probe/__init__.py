@@ -1,7 +1,8 @@
 """The programs that run inside the image: standard library alone, Python 3.7 and up.
 
 Nothing of ours is installed there. `bootstrap` travels as an argument; it reads the other
-programs from standard input, which then becomes the lifeline: at its end PID 1 ends.
+programs from standard input, which then becomes the lifeline: at its end PID 1 ends. `held.sh` does
+the least of the supervisor's work where the image has a shell and no Python.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ from functools import cache
 from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
+HOLDER = "tfdocker"
+"""The name that a shell which holds a program has in its own messages."""
 
 RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
 WALK = ("lifeline", "clock", "aside", "shared", "files")
@@ -55,7 +58,7 @@ def command(python: str, cookie: str) -> list[str]:
 def holding_command(argv: list[str]) -> list[str]:
     """The argv of PID 1 where there is no Python: the image's shell, which starts `argv`."""
     program = (resources.files(__name__) / "held.sh").read_text(encoding="utf-8")
-    return ["/bin/sh", "-c", program, "tfdocker", *argv]
+    return ["/bin/sh", "-c", program, HOLDER, *argv]
 
 
 def holding_payload(cookie: str, deadline_seconds: int) -> bytes:

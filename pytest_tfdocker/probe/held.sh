@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # PID 1 in an image without Python: starts the user's program as its child, and lives to say how it
 # ended. Built-in commands of a POSIX shell alone, since the image may have no others.
 # Runs as `/bin/sh -c THIS tfdocker PROGRAM ARGUMENT…`; without a program it tells of the limits.
@@ -11,7 +12,6 @@ tell() { # a report: the inside of a JSON object
 }
 
 refuse() { # the program can't be started
-    trap - EXIT
     tell "\"error\":\"$1\""
     exit 127
 }
@@ -102,7 +102,6 @@ trap '' HUP INT QUIT ALRM TERM USR1 USR2
         find_program "$1"
         refuse_what_no_kernel_starts
         tell "\"child\":$tfdocker_me,\"uptime\":$tfdocker_text"
-        trap 'case $? in 126) refuse "Permission denied" ;; *) refuse "No such file or directory" ;; esac' EXIT
         shift
         exec "$tfdocker_path" "$@"
     ) 2>&4 3<&- 4>&-

@@ -23,6 +23,8 @@ from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
 from pytest_tfdocker.evidence import gpu, inventory, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
+from pytest_tfdocker.evidence.limits import collect_limits
+from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.threads import collect_threads
@@ -265,11 +267,34 @@ def test_a_run_is_as_production_has_it(limited, bare, here):
     assert bare["run"]["HostConfig"]["NetworkMode"] == "none"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_python_a_run_is_asked_for_as_any_other(judged_image, started, variant):
+    session, settings = judged_image.session, judged_image.settings
+    given = session.supervised_as(settings, VARIANTS[variant])
+    absent = Absent(reason="the image has no Python")
+    given.evidence = msgspec.structs.replace(given.evidence, interpreter=absent)
+    with watched(session.connect()) as found:
+        assert collect_run(given, "smoke", timeout_seconds=60, command=["true"]).exit_code == 0
+        collect_limits(given)
+    for record in found:
+        assert record["HostConfig"] == started(variant)["run"]["HostConfig"]
+        assert record["Config"]["Entrypoint"] == ["/bin/sh"]
+        assert record["Config"]["Cmd"][:3:2] == ["-c", "tfdocker"]
+        assert without_program(record) == without_program(started(variant)["run"])
+    assert found[0]["Config"]["Cmd"][3:] == ["true"]
+
+
+def without_program(record):
+    """The rest of what was asked for, apart from names that each container has of its own."""
+    own = ("Cmd", "Entrypoint", "Hostname")
+    return {key: value for key, value in record["Config"].items() if key not in own}
+
+
 def test_swap_is_off_where_memory_alone_is_set(judged_image, here):
     session, settings = judged_image.session, judged_image.settings
     given = session.supervised_as(settings, Run(memory=ByteSize(128 * MIB)))
     with watched(session.connect()) as found:
-        supervised.collect_limits(given)
+        collect_limits(given)
     wanted = {"Memory": 128 * MIB, "MemorySwap": 128 * MIB}
     assert subset(found[0], wanted) == here(wanted)
 

@@ -221,6 +221,30 @@ def test_no_counter_is_an_error_and_never_a_zero(facts, run):
     assert verdict.text == "no working memory could be read\n  no Python in the image\n" + KERNEL
 
 
+def test_why_nobody_could_sample_stands_in_the_first_line(facts, run):
+    why = "the image has no Python: working memory is sampled by it"
+    blind = run(peak_bytes=None, peak_error=why, phases=[])
+    verdict = judge(facts, blind, **{"peak-memory": 900 * MIB})
+    assert (verdict.outcome, verdict.text) == ("error", f"{why}\n{KERNEL}")
+    old = msgspec.structs.replace(blind, peak_error=f"by one\n{why}", limits=Limits())
+    verdict = judge(facts, old)
+    assert (verdict.outcome, verdict.text) == ("skipped", f"by one\n  {why}\n{KERNEL}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline"),
+    [
+        ({"exit_code": 3}, "exit code 3"),
+        ({"timed_out": True, "exit_code": None}, "5 min are over, stopped"),
+        ({"oom_killed": True, "exit_code": 137}, "OOM-killed at 1.00 GiB, SIGKILL (exit code 137)"),
+    ],
+)
+def test_how_a_run_ended_comes_before_why_nobody_could_sample(facts, run, changes, headline):
+    blind = run(peak_bytes=None, peak_error="no Python", phases=[], **changes)
+    verdict = judge(facts, blind, **{"peak-memory": 900 * MIB})
+    assert (verdict.outcome, verdict.headline) == ("failed", headline)
+
+
 def test_no_counter_and_nothing_to_hold_it_against_skips(facts, run):
     assert judge(facts, run(peak_bytes=None, limits=Limits())).outcome == "skipped"
 
