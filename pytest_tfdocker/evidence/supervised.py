@@ -34,6 +34,12 @@ PASSED_BYTES_PER_SECOND = 1 << 20
 """At least, over a slow line to the engine."""
 
 
+ENGINE_GONE = (
+    "the engine went away during the run: nothing is known of it\n"
+    "the container ends with the connection; see the engine's own log, and run this again"
+)
+
+
 class Mask:
     """Values taken from the environment by name, which are never printed nor stored."""
 
@@ -162,6 +168,8 @@ class Supervised:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
+            if not (error.oom_killed or self.engine.answers()):
+                return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
             return Absent(reason=self.mask(_lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
             return Absent(reason=self.mask(f"the container could not be started: {error}"))

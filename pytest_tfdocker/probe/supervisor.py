@@ -46,7 +46,7 @@ class Supervisor(object):
         self.meter = meter_module.Meter(
             self.counters,
             self.plan["interval_seconds"],
-            self.files_bytes + self.passed.held_bytes(),
+            self.files_bytes + self.passed.begin(),
         )
         self.child = child_module.Child(
             spec["argv"], self.environment, relay, keep, self.meter.phase
@@ -97,9 +97,9 @@ class Supervisor(object):
 
     def account_for_files(self):
         """The program may have deleted some of what was passed in: the rest is none of its own."""
-        held = self.files_bytes + self.passed.held_bytes()
-        if held != self.meter.files_bytes:
-            self.meter.files_bytes, self.meter.until_own = held, 0
+        if self.passed.changed():
+            self.meter.files_bytes = self.files_bytes + self.passed.held
+            self.meter.until_own = 0
 
     def obey(self):
         """The lifeline: its end is ours; a line on it is a command."""
@@ -149,6 +149,8 @@ class Supervisor(object):
 
     def record(self, spec):
         record = self.meter.figures()
+        if "own_bytes" in record:  # the kernel's own peak may be from before some were deleted
+            record["own_bytes"] += self.passed.held_at_start - self.passed.held
         if self.request:
             record["request"] = self.request.told()
             self.request.close()
