@@ -79,8 +79,8 @@ class Supervisor(object):
         self.child.pump(readable)
         self.reap()
         if self.request:
-            if self.request.advance(readable, writable):
-                self.meter.until_own = 0  # its answers took memory of ours
+            self.request.advance(readable, writable)
+            self.meter.until_own = 0  # its answers take memory of ours
             if self.request.done:
                 self.meter.stop_clock()
                 # A service that is dying closes its connections first: how it ends says more
