@@ -27,7 +27,7 @@ class PassedFile(msgspec.Struct, frozen=True):
 
     name: str
     data: bytes
-    executable: bool
+    executable: bool = False
 
 
 class PassedFiles(msgspec.Struct, frozen=True):

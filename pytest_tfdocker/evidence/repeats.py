@@ -66,7 +66,7 @@ def _phases(runs: list[Run], counted: list[Run]) -> list[Phase]:
     keyed = [_keyed(run.phases) for run in runs]
     of_counted = keyed[len(runs) - len(counted) :]
     found = []
-    for key in dict.fromkeys(key for one in [*of_counted, *keyed] for key in one):
+    for key in _merged(keyed):
         counted_ones = [one[key] for one in of_counted if key in one]
         found.append(
             Phase(
@@ -78,6 +78,22 @@ def _phases(runs: list[Run], counted: list[Run]) -> list[Phase]:
             )
         )
     return found
+
+
+def _merged(sequences: Iterable[Iterable[PhaseKey]]) -> list[PhaseKey]:
+    """All of them once; what one sequence alone has stands behind what it has there before it."""
+    order: list[PhaseKey] = []
+    known: set[PhaseKey] = set()
+    for sequence in sequences:
+        at = 0
+        for key in sequence:
+            if key not in known:
+                order.insert(at, key)
+            elif order[at : at + 1] != [key]:  # as a rule they come in the same order
+                at = order.index(key)
+            at += 1
+        known.update(sequence)
+    return order
 
 
 def _keyed(phases: list[Phase]) -> dict[PhaseKey, Phase]:

@@ -55,14 +55,9 @@ def collect_run(
     """
     interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
-        if not is_held(supervised):
-            return interpreter
-        has_files = passed is not None and bool(passed.files)
-        if command is not None and not has_files:
-            return _held(supervised, name, command, timeout_seconds, warm_up, repeat)
-        needs = "files are passed in by" if has_files else "a request is sent by"
-        what = "a script runs on" if script is not None else needs
-        return Absent(reason=f"{what} the image's Python\n{interpreter.reason}")
+        if command is None or (passed is not None and passed.files) or not is_held(supervised):
+            return _needs_python(supervised, interpreter, script, command)
+        return _held(supervised, name, command, timeout_seconds, warm_up, repeat)
     is_passed = passed is not None and script_name in {one.name for one in passed.files}
     path: object = f"{FOLDER}/{script_name}" if is_passed else {"file": script_name}
     argv = _argv(supervised, interpreter, command, script, path)
@@ -90,6 +85,17 @@ def collect_run(
     if script is not None:
         records = [_named(one, script_name, interpreter.version) for one in records]
     return fold(records, *((0, 1) if request is not None else (warm_up, repeat)))
+
+
+def _needs_python(
+    supervised: Supervised, why: Absent, script: bytes | None, command: list[str] | None
+) -> Absent:
+    """Why an image without an interpreter has no such run."""
+    if not is_held(supervised):
+        return why
+    needs = "files are passed in by" if command is not None else "a request is sent by"
+    what = "a script runs on" if script is not None else needs
+    return Absent(reason=f"{what} the image's Python\n{why.reason}")
 
 
 def _held(

@@ -42,6 +42,12 @@ PASSED_BYTES_PER_SECOND = 1 << 20
 """At least, over a slow line to the engine."""
 
 
+ENGINE_GONE = (
+    "the engine went away during the run: nothing is known of it\n"
+    "the container ends with the connection; see the engine's own log, and run this again"
+)
+
+
 class Mask:
     """Values taken from the environment by name, which are never printed nor stored."""
 
@@ -202,6 +208,8 @@ class Supervised:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
+            if not (error.oom_killed or self.engine.answers()):
+                return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
             return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
             reason = f"the container could not be started: {error}"

@@ -37,19 +37,17 @@ class Asking(object):
         return [one.socket for one in connected], [one.socket for one in sending]
 
     def advance(self, readable, writable):
-        """Whether an answer came, or failed to."""
+        """Goes on with all that is ready, and begins what may begin."""
         if self.given_up:
-            return False
+            return
         readable, writable = set(readable), set(writable)
-        before = list(self.running.items())
-        for number, exchange in before:
+        for number, exchange in list(self.running.items()):
             if self.done:
                 break
             exchange.advance(exchange.socket in readable, exchange.socket in writable)
             self.look_at(number, exchange)
         while not self.done and self.has_more():
             self.begin()
-        return any(exchange.done for _, exchange in before)
 
     def has_more(self):
         if not self.is_ready:

@@ -12,6 +12,7 @@ class Passed(object):
         self.folder = plan["folder"].encode() if plan else None
         self.files = plan["files"] if plan else []
         self.bytes = sum(-(-size // PAGE_BYTES) * PAGE_BYTES for _, size, _ in self.files)
+        self.held = self.held_at_start = 0
 
     def receive(self):
         """Reads each to its end and writes it; raises OSError."""
@@ -30,12 +31,20 @@ class Passed(object):
             # Whoever the program runs as: a service may have given up root
             os.chmod(path, 0o755 if executable else 0o644)
 
-    def held_bytes(self):
-        """What of it is still in memory, which is none of the program's; it may have deleted some."""
-        if not self.bytes:
-            return 0
-        space = os.statvfs(self.folder)
-        return min(self.bytes, (space.f_blocks - space.f_bfree) * space.f_frsize)
+    def begin(self):
+        """What of it is in memory as a run begins; another may have deleted some."""
+        self.changed()
+        self.held_at_start = self.held
+        return self.held
+
+    def changed(self):
+        """Whether more or less of it is in memory than before; `held` says how much."""
+        before = self.held
+        if self.bytes:
+            space = os.statvfs(self.folder)
+            # What the program has written there is its own
+            self.held = min(self.bytes, (space.f_blocks - space.f_bfree) * space.f_frsize)
+        return self.held != before
 
 
 def make_folders(folder):

@@ -59,7 +59,7 @@ class Supervisor(object):
         self.meter = meter_module.Meter(
             self.counters,
             self.plan["interval_seconds"],
-            self.files_bytes + self.passed.held_bytes(),
+            self.files_bytes + self.passed.begin(),
             self.plan["weights"],
             "start" if self.request else meter_module.IMPORT,
         )
@@ -94,8 +94,8 @@ class Supervisor(object):
         self.child.pump(readable)
         self.reap()
         if self.request:
-            if self.request.advance(readable, writable):
-                self.meter.until_own = 0  # its answers took memory of ours
+            self.request.advance(readable, writable)
+            self.meter.until_own = 0  # its answers take memory of ours
             if self.request.done:
                 self.meter.stop_clock()
                 # A service that is dying closes its connections first: how it ends says more
@@ -112,9 +112,9 @@ class Supervisor(object):
 
     def account_for_files(self):
         """The program may have deleted some of what was passed in: the rest is none of its own."""
-        held = self.files_bytes + self.passed.held_bytes()
-        if held != self.meter.files_bytes:
-            self.meter.files_bytes, self.meter.until_own = held, 0
+        if self.passed.changed():
+            self.meter.files_bytes = self.files_bytes + self.passed.held
+            self.meter.until_own = 0
 
     def obey(self):
         """The lifeline: its end is ours; a line on it is a command."""
@@ -164,6 +164,8 @@ class Supervisor(object):
 
     def record(self, spec):
         record = self.meter.figures()
+        if "own_bytes" in record:  # the kernel's own peak may be from before some were deleted
+            record["own_bytes"] += self.passed.held_at_start - self.passed.held
         if self.request:
             record["request"] = self.request.told()
             self.request.close()
