@@ -39,7 +39,9 @@ COLUMNS: dict[str, Callable[[float], str]] = {
     "working peak": memory,
     "smallest limit": memory,
     "duration": seconds,
+    "CPU time": seconds,
 }
+OF_THE_IMAGE = ("image size", "download")  # the other columns are the smoke's
 
 
 class Row:
@@ -60,17 +62,22 @@ class Row:
             "working peak": well.get("peak_bytes"),
             "smallest limit": fit.get("smallest_bytes"),
             "duration": well.get("seconds"),
+            "CPU time": well.get("cpu_seconds"),
         }
 
-    def cells(self, first: "Row") -> list[str]:
-        """A text a column; the ratio is to the first image's same smoke."""
+    def cells(self, rows: Sequence["Row"]) -> list[str]:
+        """A text a column; the ratio is to the same smoke of the first image."""
+        of_first = [row for row in rows if row.image == rows[0].image]
+        of_same_smoke = [row for row in of_first if row.smoke == self.smoke]
         texts = []
         for column, form in COLUMNS.items():
-            value, base = self.figures[column], first.figures[column]
+            value = self.figures[column]
             text = DASH if value is None else form(value)
             if column == "download" and value is not None and self.estimated:
                 text = f"≈ {text}"
-            if first is not self and value is not None and base:
+            others = of_first if column in OF_THE_IMAGE else of_same_smoke
+            base = others[0].figures[column] if others else None
+            if self not in of_first and value is not None and base:
                 text += f" ×{value / base:.2f}"
             texts.append(text)
         return texts
@@ -117,12 +124,7 @@ def render(rows: Sequence[Row]) -> str:
     """The figures, the peaks by phase, and what is to be known about both."""
     several = len({row.smoke for row in rows}) > 1
     labels = [f"{row.image} {row.smoke or ''}".strip() if several else row.image for row in rows]
-    firsts: dict[str | None, Row] = {}
-    for row in rows:
-        firsts.setdefault(row.smoke, row)
-    lines = [
-        [label, *row.cells(firsts[row.smoke])] for label, row in zip(labels, rows, strict=True)
-    ]
+    lines = [[label, *row.cells(rows)] for label, row in zip(labels, rows, strict=True)]
     parts = [table([["", *COLUMNS], *lines])]
     names = list(dict.fromkeys(phase["name"] for row in rows for phase in row.phases))
     if names:
