@@ -16,7 +16,7 @@ from typing import Any
 DASH = "–"
 NOTES = {
     "download": "download: set size.download, and it is measured",
-    "smallest limit": "smallest limit: run with --tfdocker-fit",
+    "smallest limit": "smallest limit: run with --tfdocker-fit, which says why where it finds none",
 }
 """How to come by the figures of a column that the report may lack."""
 
@@ -126,13 +126,24 @@ def render(rows: Sequence[Row]) -> str:
     labels = [f"{row.image} {row.smoke or ''}".strip() if several else row.image for row in rows]
     lines = [[label, *row.cells(rows)] for label, row in zip(labels, rows, strict=True)]
     parts = [table([["", *COLUMNS], *lines])]
-    names = list(dict.fromkeys(phase["name"] for row in rows for phase in row.phases))
-    if names:
+    if names := phases_of(rows):
         lines = [[label, *by_phase(row, names)] for label, row in zip(labels, rows, strict=True)]
         parts.append(table([["working peak in", *names], *lines]))
     if notes := [*notes_on(rows, labels)]:
         parts.append("\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts)
+
+
+def phases_of(rows: Sequence[Row]) -> list[str]:
+    """The names of all phases in the order of time: one that some runs lack stands in its place."""
+    names: list[str] = []
+    for row in rows:
+        at = 0
+        for phase in row.phases:
+            if phase["name"] not in names:
+                names.insert(at, phase["name"])
+            at = names.index(phase["name"]) + 1
+    return names
 
 
 def by_phase(row: Row, names: Sequence[str]) -> list[str]:
