@@ -122,7 +122,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def render(rows: Sequence[Row]) -> str:
     """The figures, the peaks by phase, and what is to be known about both."""
-    several = len({row.smoke for row in rows}) > 1
+    several = len({row.smoke for row in rows if row.smoke}) > 1
     labels = [f"{row.image} {row.smoke or ''}".strip() if several else row.image for row in rows]
     lines = [[label, *row.cells(rows)] for label, row in zip(labels, rows, strict=True)]
     parts = [table([["", *COLUMNS], *lines])]

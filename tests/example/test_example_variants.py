@@ -188,6 +188,7 @@ def test_an_image_that_was_not_built_says_so(table_of):
 
 def test_an_image_without_a_smoke_says_so(table_of):
     table = table_of(an_image("a", a_run()), an_image("b", checks=[a_check("build")]))
+    assert list(table.rows) == ["a", "b"]
     assert table.rows["b"]["image size"] == "1.00 GB ×1.00"
     assert table.notes[0] == "b: no smoke ran"
     assert table.exit_code == 1
