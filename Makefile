@@ -3,7 +3,7 @@ SHELL := bash
 .PHONY: help demo variants test test-fast test-all lint types cover wheel-test bench clean
 
 PYTHON_FILES := pytest_tfdocker tests examples bench
-SHELL_FILES := $(shell grep -rlE '^#!.*\bbash$$' tools .ci 2>/dev/null) $(wildcard tools/*.bash)
+SHELL_FILES := $(shell grep -rlE '^#!.*\bbash$$' tools .ci 2>/dev/null) $(wildcard tools/*.bash pytest_tfdocker/probe/*.sh)
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20

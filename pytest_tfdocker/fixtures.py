@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_tfdocker.judged import JudgedImage
     from pytest_tfdocker.running import Runner
-    from pytest_tfdocker.service import ServiceFactory
+    from pytest_tfdocker.service_factory import ServiceFactory
     from pytest_tfdocker.session import Session
     from pytest_tfdocker.settings.schema import Settings
 
@@ -63,7 +63,7 @@ def tfdocker_run(request: pytest.FixtureRequest, tfdocker_image: JudgedImage) ->
 @pytest.fixture(scope="module")
 def tfdocker_service(tfdocker_image: JudgedImage) -> Iterator[ServiceFactory]:
     """`tfdocker_service(wait=…, ports=…, env=…, command=…)` gives the image's service, ready."""
-    from pytest_tfdocker.service import ServiceFactory  # noqa: PLC0415
+    from pytest_tfdocker.service_factory import ServiceFactory  # noqa: PLC0415
 
     with ServiceFactory(tfdocker_image) as factory:
         yield factory

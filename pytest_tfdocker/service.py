@@ -3,32 +3,26 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import docker.errors
-import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
-from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
-from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
-from pytest_tfdocker.evidence.smoke import (
-    NOTHING_TO_START,
-    killed_run,
-    run_record,
-    service_argv,
-)
+from pytest_tfdocker.evidence.run_record import killed_run, run_record
+from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, service_argv, service_ports
 from pytest_tfdocker.evidence.supervised import (
     GRACE_SECONDS,
     SETTLE_SECONDS,
@@ -36,8 +30,6 @@ from pytest_tfdocker.evidence.supervised import (
     effective,
     probe_failed,
 )
-from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed, seconds_of, split_words
 from pytest_tfdocker.text import printable_lines
 
 READY_SECONDS = 120.0
@@ -75,7 +67,7 @@ class Service(DockerContainer):
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
         self._exit_code: int | None = None
-        self.with_exposed_ports(*(ports or _exposed(supervised)))
+        self.with_exposed_ports(*(ports or service_ports(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
         """Adds to earlier ones."""
@@ -193,6 +185,10 @@ class Service(DockerContainer):
             return b"", b""
         return self._ours.stream.stdout, self._ours.stream.stderr
 
+    def mask(self, text: str) -> str:
+        """The text without the values that were taken from the environment by name."""
+        return self._supervised.mask(text)
+
     def reload(self) -> None:
         """Asks the engine anew; a container that is gone keeps its last state."""
         try:
@@ -257,7 +253,7 @@ class Service(DockerContainer):
         lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
         broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
-            broken = how_it_broke(self._final, limit_origin=self._limit_origin)
+            broken = how_it_broke(self._final, Held(limit_origin=self._limit_origin))
             if self._final.exit_code is not None:
                 complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:
@@ -285,83 +281,6 @@ class Service(DockerContainer):
         stream.send(f"listens {port}\n".encode())
         told = stream.wait_report("listens", SETTLE_SECONDS)
         return told is not None and bool(told["listens"])
-
-
-class ServiceFactory:
-    """Starts services of one image, and ends them all when the module's tests are done."""
-
-    def __init__(self, image: JudgedImage) -> None:
-        """`image`: whose service it is."""
-        self._image = image
-        self._stack = ExitStack()
-
-    def __call__(
-        self,
-        *,
-        wait: Any = None,
-        ports: Sequence[int] = (),
-        env: dict[str, str] | None = None,
-        command: list[str] | str | None = None,
-        timeout: str | float = READY_SECONDS,
-        **settings: Any,
-    ) -> Service:
-        """A started service. `ports` default to the image's EXPOSE; `timeout` is seconds or text.
-
-        `command` takes the place of the image's CMD, behind its ENTRYPOINT. Ready is what `wait`
-        says, else the image's HEALTHCHECK, else that the first port listens.
-        Further keywords are those of [tool.tfdocker.run].
-        """
-        __tracebackhide__ = True
-        _check_arguments(ports, env)
-        self._image.must_run()
-        image, session = self._image, self._image.session
-        if command is not None:
-            settings["command"] = split_words(command)
-        run = changed(image.settings.settings.run, **settings)
-        ready_seconds = seconds_of("timeout", timeout)
-        try:
-            engine = session.connect()
-            supervised = session.supervised_as(image.settings, run)
-            network = run.network
-            if network == "none":
-                network = self._stack.enter_context(PrivateNetwork(engine, session.run_id)).name
-            service = Service(
-                supervised,
-                network=network,
-                ports=ports,
-                wait=wait,
-                ready_seconds=ready_seconds,
-                limit_origin="memory=…"
-                if "memory" in settings
-                else origin(image.settings, "run.memory"),
-            )
-            service.env.update(env or {})
-            self._stack.callback(service.stop)
-            return service.start()
-        except EngineError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-    def __enter__(self) -> Self:
-        """The factory itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends what was started."""
-        self._stack.close()
-
-
-def _check_arguments(ports: Any, env: Any) -> None:
-    """Raises TypeError, with the call's own line as the last of the traceback."""
-    __tracebackhide__ = True
-    if isinstance(ports, str) or not isinstance(ports, Iterable):
-        raise TypeError(f"ports: expected a list such as [8000], found {ports!r}")
-    if env is not None and not isinstance(env, Mapping):
-        raise TypeError(f"env: expected a table such as {{'NAME': 'value'}}, found {env!r}")
-
-
-def _exposed(supervised: Supervised) -> list[int]:
-    ports = [port.partition("/") for port in supervised.evidence.config.ports]
-    return [int(number) for number, _, protocol in ports if protocol in ("tcp", "")]
 
 
 @contextmanager

@@ -1,0 +1,217 @@
+# What the counters say while one child runs: maxima, phases, a timeline, who was killed.
+import os
+import time
+
+import tfdocker_processes as processes
+import tfdocker_weights as weights
+
+KEPT_SAMPLES = 2000
+SAMPLES_BETWEEN_OWN = 50
+FIRST_SECONDS = 0.002
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+IMPORT, LOAD, INFERENCE = "import", "load", "inference"
+
+
+class Phases(object):
+    """Stretches of a run, each with the most that it took and what it used of the CPU."""
+
+    def __init__(self, first, clock):
+        self.rows = []
+        self.begin(first, clock)
+
+    def begin(self, name, clock):
+        self.rows.append({"name": name, "clock": clock, "peak": 0})
+
+    def take(self, working):
+        self.rows[-1]["peak"] = max(self.rows[-1]["peak"], working)
+
+    def undo(self):
+        """The last one was none: what it held belongs to the one before."""
+        last = self.rows.pop()
+        self.take(last["peak"])
+
+    def told(self, end, measured):
+        """As the record has them; `end` is the clock at which the last one ends."""
+        ends = [row["clock"] for row in self.rows[1:]] + [end]
+        return [
+            {
+                "name": row["name"],
+                "seconds": until[0] - row["clock"][0],
+                "peak_bytes": row["peak"] if measured else None,
+                "cpu_seconds": difference(until[1], row["clock"][1]),
+                "throttled_seconds": difference(until[2], row["clock"][2]),
+            }
+            for row, until in zip(self.rows, ends)
+        ]
+
+
+class Meter(object):
+    """Maxima, phases and a timeline of what the counters say, for one child.
+
+    Phases stand twice: as the program names them, and, for one that names none, as they are seen
+    from outside: `load` begins when a file of weights is mapped or open.
+    """
+
+    def __init__(self, counters, interval, files_bytes, weights_pattern=None, first_seen=IMPORT):
+        self.counters, self.interval, self.files_bytes = counters, interval, files_bytes
+        start = self.clock()
+        self.started = self.last = self.next = start[0]
+        self.named, self.seen = Phases("start", start), Phases(first_seen, start)
+        self.is_named = False
+        self.watch = weights.Watch(weights_pattern) if weights_pattern else None
+        self.working = self.cache = self.kernel = self.swapped = self.gap = self.tasks = 0
+        self.outside, self.outside_rise = None, 0
+        self.faults = None
+        self.stopped_clock = None
+        self.own, self.until_own = 0, 0
+        self.samples, self.every, self.skipped = [], 1, 0
+        self.largest = processes.Largest()
+        self.kernel_peak_before = counters.kernel_peak() if counters else None
+        self.kills = self.kills_before = counters.oom_kills() if counters else None
+        self.killed = None
+        if counters:
+            self.sample(self.started)
+
+    def clock(self):
+        """Now, in wall-clock time, CPU time and throttled time."""
+        counters = self.counters
+        return (
+            time.monotonic(),
+            counters.cpu_seconds() if counters else None,
+            counters.throttled_seconds() if counters else None,
+        )
+
+    def sample(self, now):
+        self.gap = max(self.gap, now - self.last)
+        self.last = now
+        # Closer together at first: a run of 20 ms has a peak too
+        self.next = now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
+        if self.until_own == 0:
+            self.own, self.until_own = processes.own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
+        self.until_own -= 1
+        working, cache, kernel, swapped, refaults, major_faults = self.counters.sample()
+        working = max(0, working - self.own)
+        self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
+        self.swapped = max(self.swapped, swapped)
+        if self.faults is None:
+            self.faults_before = refaults, major_faults
+        self.faults = refaults, major_faults
+        if self.outside is not None:
+            self.outside_rise = max(self.outside_rise, cache + kernel - self.outside)
+        self.outside = cache + kernel
+        self.named.take(working)
+        self.seen.take(working)
+        self.working = max(self.working, working)
+        self.largest.look(now, working)
+        self.look_for_kills()
+        if self.watch:
+            self.look_for_weights(now)
+        self.keep(now - self.started, working, cache, swapped)
+
+    def look_for_kills(self):
+        """Who the kernel killed first, and in which phase: the last list still has their names."""
+        kills = self.counters.oom_kills()
+        if self.killed is None and kills != self.kills_before:
+            self.killed = processes.Killed(self.largest.found)
+            is_behind = self.watch is not None and self.watch.is_behind
+            self.named_at_kill = self.named.rows[-1]["name"]
+            self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
+        if self.killed is not None:
+            self.killed.look()
+            self.watch = None  # what is unmapped now was not let go
+        self.kills = kills
+
+    def look_for_weights(self, now):
+        there = self.watch.look(now)
+        if there is None:
+            return
+        phase = self.seen.rows[-1]["name"]
+        if there and len(self.seen.rows) == 1:
+            self.seen.begin(LOAD, self.clock())
+        elif there and phase == INFERENCE:  # another shard: the load was not over
+            self.seen.undo()
+        elif not there and phase == LOAD:
+            self.seen.begin(INFERENCE, self.clock())
+
+    def keep(self, seconds, working, cache, swapped):
+        tasks = self.counters.processes()
+        self.tasks = max(self.tasks, tasks or 0)
+        self.skipped += 1
+        if self.skipped < self.every and self.samples and working <= self.samples[-1][1]:
+            return
+        self.skipped = 0
+        _, cpu, throttled = self.clock()
+        self.samples.append([round(seconds, 3), working, cache, swapped, tasks, cpu, throttled])
+        if len(self.samples) > KEPT_SAMPLES:
+            self.every *= 2
+            pairs = zip(self.samples[::2], self.samples[1::2])
+            self.samples = [max(pair, key=lambda sample: sample[1]) for pair in pairs]
+
+    def phase(self, name):
+        """The program has named the phase that begins here."""
+        self.is_named = True
+        self.begin(name, self.named)
+
+    def see_phase(self, name):
+        """A phase that begins here, as we know ourselves: it stands among the program's own too."""
+        self.watch = None
+        self.begin(name, self.named, self.seen)
+
+    def begin(self, name, *phases):
+        self.sample_if_measured()
+        clock = self.clock()
+        for each in phases:
+            each.begin(name, clock)
+        self.sample_if_measured()
+
+    def sample_if_measured(self):
+        if self.counters:
+            self.sample(time.monotonic())
+
+    def stop_clock(self):
+        """What comes after is not the run's time; memory goes on being measured."""
+        self.stopped_clock = self.stopped_clock or self.clock()
+
+    def figures(self):
+        """The record so far, as JSON holds it."""
+        counters = self.counters
+        end = self.stopped_clock or self.clock()
+        phases = self.named if self.is_named else self.seen
+        result = {
+            "seconds": end[0] - self.started,
+            "phases": phases.told(end, counters is not None),
+            "phases_named": self.is_named,
+            "samples": [row[:3] for row in self.samples],
+            "resources": [[row[0]] + row[3:] for row in self.samples],
+            "processes": self.largest.of_peak(self.working),
+            "measured": counters is not None,
+        }
+        if counters:
+            before = self.samples[0] if self.samples else [0] * 7
+            result.update(
+                {
+                    "working_bytes": self.working,
+                    "cache_bytes": self.cache,
+                    "kernel_bytes": self.kernel,
+                    "swapped_bytes": self.swapped,
+                    "tasks": self.tasks,
+                    "outside_rise_bytes": self.outside_rise,
+                    "own_bytes": self.own,
+                    "kernel_peak_bytes": counters.kernel_peak(),
+                    "kernel_peak_before_bytes": self.kernel_peak_before,
+                    "gap_seconds": self.gap,
+                    "oom_kills": difference(counters.oom_kills(), self.kills_before),
+                    "refaulted_bytes": (self.faults[0] - self.faults_before[0]) * PAGE_BYTES,
+                    "major_faults": self.faults[1] - self.faults_before[1],
+                    "cpu_seconds": difference(end[1], before[5]),
+                    "throttled_seconds": difference(end[2], before[6]),
+                }
+            )
+            if self.killed is not None:
+                result["killed"] = self.killed.told()
+                result["killed_in"] = self.named_at_kill if self.is_named else self.seen_at_kill
+        return result
+
+
+def difference(now, before):
+    return None if now is None or before is None else now - before

@@ -1,0 +1,100 @@
+"""What `tfdocker_service` is: starts services of one image, and ends them with the module."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Self
+
+import pytest
+
+from pytest_tfdocker.checks.wording import origin
+from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.engine.network import PrivateNetwork
+from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
+from pytest_tfdocker.judged import JudgedImage
+from pytest_tfdocker.running import changed, seconds_of, split_words
+from pytest_tfdocker.service import READY_SECONDS, Service
+from pytest_tfdocker.text import printable_lines
+
+
+class ServiceFactory:
+    """Starts services of one image, and ends them all when the module's tests are done."""
+
+    def __init__(self, image: JudgedImage) -> None:
+        """`image`: whose service it is."""
+        self._image = image
+        self._stack = ExitStack()
+        self._services: list[Service] = []
+
+    def __call__(
+        self,
+        *,
+        wait: Any = None,
+        ports: Sequence[int] = (),
+        env: dict[str, str] | None = None,
+        command: list[str] | str | None = None,
+        timeout: str | float = READY_SECONDS,
+        **settings: Any,
+    ) -> Service:
+        """A started service. `ports` default to the image's EXPOSE; `timeout` is seconds or text.
+
+        `command` takes the place of the image's CMD, behind its ENTRYPOINT. Ready is what `wait`
+        says, else the image's HEALTHCHECK, else that the first port listens.
+        Further keywords are those of [tool.tfdocker.run].
+        """
+        __tracebackhide__ = True
+        _check_arguments(ports, env)
+        self._image.must_run()
+        image, session = self._image, self._image.session
+        if command is not None:
+            settings["command"] = split_words(command)
+        run = changed(image.settings.settings.run, **settings)
+        ready_seconds = seconds_of("timeout", timeout)
+        try:
+            engine = session.connect()
+            supervised = session.supervised_as(image.settings, run)
+            network = run.network
+            if network == "none":
+                network = self._stack.enter_context(PrivateNetwork(engine, session.run_id)).name
+            service = Service(
+                supervised,
+                network=network,
+                ports=ports,
+                wait=wait,
+                ready_seconds=ready_seconds,
+                limit_origin="memory=…"
+                if "memory" in settings
+                else origin(image.settings, "run.memory"),
+            )
+            service.env.update(env or {})
+            self._stack.callback(service.stop)
+            self._services.append(service)
+            return service.start()
+        except EngineError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+    def sections(self) -> list[tuple[str, str]]:
+        """Title and text of what the services have written, for a test that failed beside them."""
+        told = []
+        for service in self._services:
+            for stream, data in zip(("stdout", "stderr"), service.get_logs(), strict=True):
+                text = service.mask(data[-KEEP_OUTPUT_BYTES:].decode("utf-8", "replace"))
+                if text:
+                    told.append((f"tfdocker service {stream}", printable_lines(text)))
+        return told
+
+    def __enter__(self) -> Self:
+        """The factory itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends what was started."""
+        self._stack.close()
+
+
+def _check_arguments(ports: Any, env: Any) -> None:
+    """Raises TypeError, with the call's own line as the last of the traceback."""
+    __tracebackhide__ = True
+    if isinstance(ports, str) or not isinstance(ports, Iterable):
+        raise TypeError(f"ports: expected a list such as [8000], found {ports!r}")
+    if env is not None and not isinstance(env, Mapping):
+        raise TypeError(f"env: expected a table such as {{'NAME': 'value'}}, found {env!r}")
