@@ -110,7 +110,7 @@ def rows_of(image: dict[str, Any]) -> list[Row]:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Markdown that is aligned as text, too; the first row is the head."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     rule = [f"{'-' * (width - 1)}:" for width in widths]
     rule[0] = "-" * widths[0]
     lines = [rows[0], rule, *rows[1:]]
