@@ -1,15 +1,18 @@
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all lint types cover wheel-test bench clean
+.PHONY: help demo variants test test-fast test-all lint types cover wheel-test bench clean
 
 PYTHON_FILES := pytest_tfdocker tests examples bench
-SHELL_FILES := $(shell grep -rlE '^#!.*\bbash$$' tools .ci 2>/dev/null) $(wildcard tools/*.bash)
+SHELL_FILES := $(shell grep -rlE '^#!.*\bbash$$' tools .ci 2>/dev/null) $(wildcard tools/*.bash pytest_tfdocker/probe/*.sh)
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## builds the example's image and judges it; sets up what is missing, an engine too
 	@tools/demo
+
+variants: ## one model as fp32, int8 and ONNX: what each takes, as a table
+	@tools/variants
 
 test: ## the tests, on a real engine where one can be had
 	@tools/run-tests

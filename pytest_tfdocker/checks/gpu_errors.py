@@ -18,7 +18,10 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         "no driver reaches the container: see NVIDIA_VISIBLE_DEVICES and the engine's GPU support",
     ),
     (
-        r"No CUDA GPUs are available|no CUDA-capable device|CUDA_ERROR_NO_DEVICE",
+        (
+            r"No CUDA GPUs are available|no CUDA-capable device|CUDA_ERROR_NO_DEVICE"
+            r"|no platforms that are instances of gpu are present"
+        ),
         (
             "the driver is there and shows no device: CUDA_VISIBLE_DEVICES or "
             "NVIDIA_VISIBLE_DEVICES may be empty in the image"
@@ -42,6 +45,13 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (
         r"insufficient for CUDA runtime|driver version is insufficient",
         "the host's driver is older than the build's CUDA needs",
+    ),
+    (
+        r"CUDA_ERROR_STUB_LIBRARY",
+        (
+            "the toolkit's stub libcuda.so.1 is found before the driver's: take "
+            "/usr/local/cuda*/lib64/stubs off LD_LIBRARY_PATH"
+        ),
     ),
     (
         r"could not select device driver",

@@ -41,6 +41,7 @@ PYTHONS = (
 )
 """Tried in this order to start the probe; which one the service uses is found out inside."""
 
+NO_PYTHON = "the image has no Python"
 ANOTHER = "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
 
 
@@ -92,7 +93,7 @@ def collect_inventory(
         return _nothing(f"no inventory: {error}")
     if found is None and not contents:
         return msgspec.structs.replace(
-            _nothing("the image has no Python"), distributions=Distributions(installed=[])
+            _nothing(NO_PYTHON), distributions=Distributions(installed=[])
         )
     if found is None or "too_old" in found:
         try:
@@ -183,11 +184,11 @@ def report_from_inside(
     if found is None:
         tried = ", ".join(_candidates(config, python))
         return Absent(
-            reason=f"{_unfit(None)}\ntried {tried}\n"
+            reason=f"{unfit(None)}\ntried {tried}\n"
             "`python` in [tool.tfdocker] names one that stands elsewhere"
         )
     if "too_old" in found:
-        return Absent(reason=f"{_unfit(found['too_old'])}\n{ANOTHER}")
+        return Absent(reason=f"{unfit(found['too_old'])}\n{ANOTHER}")
     if "crash" in found:
         return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
     return found
@@ -270,15 +271,15 @@ def _with_advice(read: Inventory, too_old: str | None) -> Inventory:
     """What was read without a start; where that tells of no interpreter, why, and the way out."""
     if not isinstance(read.interpreter, Absent):
         return read
-    absent = Absent(reason=f"{_unfit(too_old)}\n{read.interpreter.reason}\n{ANOTHER}")
+    absent = Absent(reason=f"{unfit(too_old)}\n{read.interpreter.reason}\n{ANOTHER}")
     return msgspec.structs.replace(read, interpreter=absent, distributions=absent)
 
 
-def _unfit(too_old: str | None) -> str:
+def unfit(too_old: str | None) -> str:
     """Why the probe can't run on the image's Python: it has that version, or there is none."""
     if too_old:
         return f"the image's Python is {too_old}: the probe needs 3.7 or newer"
-    return "the image has no Python: the probe needs one, 3.7 or newer"
+    return f"{NO_PYTHON}: the probe needs one, 3.7 or newer"
 
 
 def _nothing(reason: str) -> Inventory:

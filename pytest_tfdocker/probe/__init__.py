@@ -1,7 +1,8 @@
 """The programs that run inside the image: standard library alone, Python 3.7 and up.
 
 Nothing of ours is installed there. `bootstrap` travels as an argument; it reads the other
-programs from standard input, which then becomes the lifeline: at its end PID 1 ends.
+programs from standard input, which then becomes the lifeline: at its end PID 1 ends. `held.sh` does
+the least of the supervisor's work where the image has a shell and no Python.
 """
 
 import hashlib
@@ -10,7 +11,10 @@ from functools import cache
 from importlib import resources
 
 OLDEST_PYTHON = (3, 7)
+HOLDER = "tfdocker"
+"""The name that a shell which holds a program has in its own messages."""
 
+RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
 WALK = ("lifeline", "clock", "aside", "shared", "files")
 _INVENTORY = (
     *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
@@ -18,8 +22,10 @@ _INVENTORY = (
     *("identical", "inventory"),
 )
 _SAMPLE = (*WALK, "sample")
-_RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
-_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "request", "supervisor")
+_SUPERVISOR = (
+    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed", "cold"),
+    *("answer", "request", "expect", "asking", "supervisor"),
+)
 
 
 @cache
@@ -34,6 +40,12 @@ def imports_hash() -> str:
     return _hash(("bootstrap", "try_import", *_SUPERVISOR))
 
 
+@cache
+def threads_hash() -> str:
+    """Changes with the programs that count threads."""
+    return _hash(("bootstrap", "ask_threads", *_SUPERVISOR))
+
+
 def _hash(names: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(map(source, names)).encode()).hexdigest()[:16]
 
@@ -41,6 +53,17 @@ def _hash(names: tuple[str, ...]) -> str:
 def command(python: str, cookie: str) -> list[str]:
     """The argv of PID 1. The bootstrap stays far below the 128 KiB an argument may have."""
     return [python, "-B", "-I", "-S", "-c", source("bootstrap"), cookie]
+
+
+def holding_command(argv: list[str]) -> list[str]:
+    """The argv of PID 1 where there is no Python: the image's shell, which starts `argv`."""
+    program = (resources.files(__name__) / "held.sh").read_text(encoding="utf-8")
+    return ["/bin/sh", "-c", program, HOLDER, *argv]
+
+
+def holding_payload(cookie: str, deadline_seconds: int) -> bytes:
+    """Standard input of the shell. Not an argument: `ps` would print the cookie."""
+    return f"{cookie}\n{cookie[::-1]}\n{deadline_seconds}\n".encode()
 
 
 def inventory_payload(plan: dict[str, object]) -> bytes:
@@ -57,7 +80,7 @@ def sample_payload(plan: dict[str, object]) -> bytes:
 
 def records_payload(plan: dict[str, object]) -> bytes:
     """Standard input of a comparison of installed files with their RECORD."""
-    return _payload(_RECORDS, "records", plan, {})
+    return _payload(RECORDS, "records", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

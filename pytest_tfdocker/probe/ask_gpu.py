@@ -7,6 +7,19 @@ import sys
 
 cookie, subject = sys.argv[1:3]
 
+ERRORS = {  # CUresult of the driver API, cuda.h
+    1: "CUDA_ERROR_INVALID_VALUE",
+    2: "CUDA_ERROR_OUT_OF_MEMORY",
+    3: "CUDA_ERROR_NOT_INITIALIZED",
+    34: "CUDA_ERROR_STUB_LIBRARY",
+    36: "CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER",
+    46: "CUDA_ERROR_DEVICE_UNAVAILABLE",
+    100: "CUDA_ERROR_NO_DEVICE",
+    803: "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+    804: "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE",
+    999: "CUDA_ERROR_UNKNOWN",
+}
+
 
 def ask_driver():
     """Devices by the CUDA driver API, and the kernel driver's version by /proc."""
@@ -24,7 +37,7 @@ def ask_driver():
         return result
     code = cuda.cuInit(0)
     if code:
-        result["error"] = "cuInit gives error %d" % code
+        result["error"] = "cuInit gives error %d %s" % (code, ERRORS.get(code, "(no name)"))
         return result
     count = ctypes.c_int()
     cuda.cuDeviceGetCount(ctypes.byref(count))
@@ -49,10 +62,16 @@ def device(cuda, index):
 def ask_torch():
     import torch
 
-    result = framework("torch", torch.__version__, torch.version.cuda, torch.cuda.get_arch_list())
+    result = framework("torch", torch.__version__, torch.version.cuda, architectures_of(torch))
     return seeing(
         result, torch.cuda.is_available, lambda: torch.cuda.init(), lambda: run_torch(torch)
     )
+
+
+def architectures_of(torch):
+    """What it has code for; get_arch_list() says nothing where no device is seen."""
+    flags = getattr(torch._C, "_cuda_getArchFlags", None)
+    return (flags() or "").split() if flags and torch.version.cuda else []
 
 
 def run_torch(torch):

@@ -23,8 +23,11 @@ from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
 from pytest_tfdocker.evidence import gpu, inventory, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
+from pytest_tfdocker.evidence.limits import collect_limits
+from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.threads import collect_threads
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
@@ -40,6 +43,7 @@ MIB = 1 << 20
 IMAGE = """
 FROM {base}
 ENV OWN=1
+WORKDIR /var
 USER 65534
 EXPOSE 8000
 HEALTHCHECK --interval=1s CMD ["true"]
@@ -55,6 +59,7 @@ VARIANTS = {
         pids=100,
         shm_size=ByteSize(32 * MIB),
         user="1000:1000",
+        workdir="/tmp",
         read_only=True,
         tmpfs=["/scratch:size=8m"],
         network="bridge",
@@ -69,6 +74,7 @@ EVERYTHING = {
     "run.pids": 100,
     "run.shm-size": 32 * MIB,
     "run.user": "1000:1000",
+    "run.workdir": "/tmp",
     "run.read-only": True,
     "run.tmpfs": {"/scratch": "size=8m"},
     "run.network": "bridge",
@@ -231,6 +237,19 @@ def test_imports_are_the_images_user_under_the_limits_without_capabilities(limit
     assert subset(limited["imports"], wanted) == here(wanted)
 
 
+def test_the_container_of_threads_is_as_that_of_imports(judged_image, limited):
+    session, settings = judged_image.session, judged_image.settings
+    given = session.supervised_as(settings, VARIANTS["everything set"])
+    with watched(session.connect()) as found:
+        assert collect_threads(given, ["numpy"], 60).frameworks[0].error is not None
+    (record,) = found
+    for part in ("HostConfig", "Config"):
+        asked, of_imports = record[part], limited["imports"][part]
+        own = {"Hostname", "Cmd", "Entrypoint"}
+        different = {key for key in asked if asked[key] != of_imports[key]} - own
+        assert different == set()
+
+
 def test_a_run_is_as_production_has_it(limited, bare, here):
     production = {
         "CapDrop": None,
@@ -248,11 +267,34 @@ def test_a_run_is_as_production_has_it(limited, bare, here):
     assert bare["run"]["HostConfig"]["NetworkMode"] == "none"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_python_a_run_is_asked_for_as_any_other(judged_image, started, variant):
+    session, settings = judged_image.session, judged_image.settings
+    given = session.supervised_as(settings, VARIANTS[variant])
+    absent = Absent(reason="the image has no Python")
+    given.evidence = msgspec.structs.replace(given.evidence, interpreter=absent)
+    with watched(session.connect()) as found:
+        assert collect_run(given, "smoke", timeout_seconds=60, command=["true"]).exit_code == 0
+        collect_limits(given)
+    for record in found:
+        assert record["HostConfig"] == started(variant)["run"]["HostConfig"]
+        assert record["Config"]["Entrypoint"] == ["/bin/sh"]
+        assert record["Config"]["Cmd"][:3:2] == ["-c", "tfdocker"]
+        assert without_program(record) == without_program(started(variant)["run"])
+    assert found[0]["Config"]["Cmd"][3:] == ["true"]
+
+
+def without_program(record):
+    """The rest of what was asked for, apart from names that each container has of its own."""
+    own = ("Cmd", "Entrypoint", "Hostname")
+    return {key: value for key, value in record["Config"].items() if key not in own}
+
+
 def test_swap_is_off_where_memory_alone_is_set(judged_image, here):
     session, settings = judged_image.session, judged_image.settings
     given = session.supervised_as(settings, Run(memory=ByteSize(128 * MIB)))
     with watched(session.connect()) as found:
-        supervised.collect_limits(given)
+        collect_limits(given)
     wanted = {"Memory": 128 * MIB, "MemorySwap": 128 * MIB}
     assert subset(found[0], wanted) == here(wanted)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from docker.errors import APIError
+from without_python import dockerfile
 
 from pytest_tfdocker.engine.buildx import find_buildx
 from pytest_tfdocker.engine.sweep import OWNER_LABEL
@@ -71,12 +72,18 @@ def fork_and_wait(_):
 def test_service(tfdocker_service):
     tfdocker_service(command=["sleep", "MARK"], wait=fork_and_wait)
 """
+WITHOUT_PYTHON = dockerfile("IMAGE", "/bin/dash:/bin/sh", "/bin/sleep")
 SLOW_MODULE = {
     "Dockerfile": "FROM IMAGE\nENV PYTHONPATH=/slow\nCOPY slowMARK.py /slow/\n",
     "slowMARK.py": "import time\n\ntime.sleep(600)\n",
     "tfdocker.toml": '[imports]\nmodules = ["slowMARK"]\n',
 }
 CASES = {
+    "held by a shell": (
+        {"Dockerfile": WITHOUT_PYTHON, "tfdocker.toml": SMOKE},
+        "-k",
+        "peak-memory",
+    ),
     "smoke": ({"tfdocker.toml": SMOKE}, "-k", "peak-memory"),
     "import": (SLOW_MODULE, "-k", "import"),
     "service": ({"test_service.py": SERVICE}, "-k", "test_service"),

@@ -226,3 +226,23 @@ def test_known_texts_have_a_meaning(text, start):
 
 def test_an_unknown_text_has_none():
     assert meaning_of_gpu_error("boom", built_for="12.8", driver=None) is None
+
+
+NO_GPU_FOR_JAX = (
+    "RuntimeError: Unknown backend: 'gpu' requested, but no platforms that are instances of gpu "
+    "are present. Platforms present are: cpu"
+)
+"""jax 0.11.2 with its CUDA plugin on an H200, with CUDA_VISIBLE_DEVICES empty."""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (NO_GPU_FOR_JAX, "CUDA_VISIBLE_DEVICES"),
+        ("cuInit gives error 100 CUDA_ERROR_NO_DEVICE", "CUDA_VISIBLE_DEVICES"),
+        ("cuInit gives error 34 CUDA_ERROR_STUB_LIBRARY", "lib64/stubs"),
+        ("cuInit gives error 803 CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "compat libraries"),
+    ],
+)
+def test_what_a_real_driver_and_framework_say_has_a_meaning(text, told):
+    assert told in meaning_of_gpu_error(text, built_for="13.0", driver="580.159.04")
