@@ -87,8 +87,6 @@ class Behaviour:
     """It is a service that is asked for / on PORT, and not a script."""
     fills_cache: bool = False
     """The kernel's own peak, page cache counted, goes up to the limit."""
-    is_throttled: bool = False
-    """The CPU limit stops it, and the supervisor with it."""
 
     def program(self, hold_seconds: float = 0.2) -> str:
         """Its text; what it reaches it holds for so long."""
@@ -319,7 +317,6 @@ os.wait()
 """,
         mib=150,
         settings={"cpus": 0.5},
-        is_throttled=True,
     ),
     Behaviour(
         "a service that forks workers",

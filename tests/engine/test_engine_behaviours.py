@@ -67,8 +67,6 @@ def differences(behaviour, found, bare_bytes):
     limit = (behaviour.limit_mib or 0) * MIB
     if behaviour.fills_cache and (found.kernel_peak_bytes or limit) < 0.75 * limit:
         yield f"page cache of {found.kernel_peak_bytes} bytes only"
-    if behaviour.is_throttled and not found.throttled_seconds > 0.5:
-        yield f"throttled for {found.throttled_seconds} s only"
 
 
 @each_behaviour
