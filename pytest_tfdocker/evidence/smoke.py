@@ -32,8 +32,9 @@ def collect_run(
             return interpreter
         if command is not None:
             return held_run(supervised, name, command, timeout_seconds)
-        what = "a script runs on" if script is not None else "a request is sent by"
-        return Absent(reason=f"{what} the image's Python\n{interpreter.reason}")
+        first, *rest = interpreter.reason.split("\n")
+        what = "a script runs on it" if script is not None else "a request is sent by it"
+        return Absent(reason="\n".join([first, f"{what}; a `command` does without", *rest]))
     argv = _argv(supervised, interpreter, command, script, script_name)
     if not argv:
         return Absent(reason=NOTHING_TO_START)
