@@ -249,10 +249,12 @@ def test_a_variable_that_shells_drop_is_no_verdict_on_the_program(shelled):
 def test_a_script_and_a_request_say_that_they_need_python(shelled):
     asked = shelled.supervised()
     script = collect_run(asked, "test", timeout_seconds=60, script=b"print(1)")
-    assert script.reason.splitlines()[:2] == ["a script runs on the image's Python", NO_PYTHON]
+    told = "a script runs on it; a `command` does without"
+    assert script.reason.splitlines()[:2] == [NO_PYTHON, told]
     request = Request(path="/", port=80)
     sent = collect_run(asked, "test", timeout_seconds=60, request=request)
-    assert sent.reason.splitlines()[:2] == ["a request is sent by the image's Python", NO_PYTHON]
+    told = "a request is sent by it; a `command` does without"
+    assert sent.reason.splitlines()[:2] == [NO_PYTHON, told]
 
 
 def test_where_there_is_no_shell_either_nothing_is_started(shelled_of, small_image):
@@ -315,7 +317,7 @@ def test_a_user_sees_how_the_run_ended_before_what_could_not_be_measured(user_pr
     assert well[0] == NO_PEAK
     assert well[1].startswith("  the kernel's own peak, page cache counted: ")
     assert said.headlines["peak-memory[badly]"] == "exit code 3: no model"
-    assert said.headlines["peak-memory[script]"] == "a script runs on the image's Python"
+    assert said.headlines["peak-memory[script]"] == NO_PYTHON
     assert said.tests == {"test_own": "passed", "test_peak": "failed"}
     assert NO_PEAK in said.output
     assert said.left == []
