@@ -14,6 +14,7 @@ from pytest_tfdocker.evidence.passed_files import (
     PassedFiles,
     PassedFilesError,
     collect_files,
+    crowd_out,
 )
 from pytest_tfdocker.evidence.records import Absent, Interpreter, Run
 from pytest_tfdocker.evidence.repeats import fold, is_broken
@@ -63,6 +64,9 @@ def collect_run(
     argv = _argv(supervised, interpreter, command, script, path)
     if not argv:
         return Absent(reason=NOTHING_TO_START)
+    crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
+    if crowded:
+        return Absent(reason=crowded)
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     runs = warm_up + repeat
     if request is not None:
