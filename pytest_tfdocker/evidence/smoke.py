@@ -62,11 +62,9 @@ def collect_run(
     is_passed = passed is not None and script_name in {one.name for one in passed.files}
     path: object = f"{FOLDER}/{script_name}" if is_passed else {"file": script_name}
     argv = _argv(supervised, interpreter, command, script, path)
-    if not argv:
-        return Absent(reason=NOTHING_TO_START)
     crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
-    if crowded:
-        return Absent(reason=crowded)
+    if not argv or crowded:
+        return Absent(reason=crowded or NOTHING_TO_START)
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     runs = warm_up + repeat
     if request is not None:
