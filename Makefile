@@ -1,6 +1,6 @@
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all lint types cover wheel-test bench clean
+.PHONY: help demo variants test test-fast test-all lint types cover wheel-test bench clean
 
 PYTHON_FILES := pytest_tfdocker tests examples bench
 SHELL_FILES := $(shell grep -rlE '^#!.*\bbash$$' tools .ci 2>/dev/null) $(wildcard tools/*.bash pytest_tfdocker/probe/*.sh)
@@ -10,6 +10,9 @@ help: ## this list
 
 demo: ## builds the example's image and judges it; sets up what is missing, an engine too
 	@tools/demo
+
+variants: ## one model as fp32, int8 and ONNX: what each takes, as a table
+	@tools/variants
 
 test: ## the tests, on a real engine where one can be had
 	@tools/run-tests

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import locks as declared
+import peaks
+import supervisor as own
 import waste
 from images import CUDA, FILES, built, compare, on_image, ten_times_larger
 from measuring import Row, measure, show, timed, told
@@ -71,6 +73,16 @@ def locks(rounds: int) -> list[bool]:
     return declared.compare(rounds)
 
 
+def supervisor(rounds: int) -> list[bool]:
+    """What the supervisor takes: time and peak of a run, beside a bare `docker run`."""
+    return [told(*target) for target in own.compare(rounds)]
+
+
+def behaviours(_: int) -> list[bool]:
+    """Programs of known peak: what we, `docker stats`, the kernel and the exit code tell."""
+    return peaks.compare()
+
+
 def cuda(rounds: int) -> list[bool]:
     """PyPI's torch for CUDA, 6 GB, only when asked for: evidence beside du, dive and syft."""
     with built("cuda", CUDA) as image:
@@ -84,6 +96,8 @@ PARTS: dict[str, Callable[[int], list[bool]]] = {
     "starts": starts,
     "layers": layers,
     "locks": locks,
+    "supervisor": supervisor,
+    "behaviours": behaviours,
 }
 
 

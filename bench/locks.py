@@ -31,7 +31,17 @@ from pytest_tfdocker.settings.schema import Dependencies, Image, ImageSettings
 COUNTS = {"uv.lock": 500, "requirements.txt": 2_000}
 """Packages, lines."""
 DISTRIBUTIONS = 500
-WHEELS, NEEDS = 20, 6
+NEEDS = 6
+PLATFORMS = (
+    "macosx_10_9_universal2",
+    "macosx_11_0_arm64",
+    "win32",
+    "win_amd64",
+    "manylinux_2_17_aarch64.manylinux2014_aarch64",
+    "musllinux_1_2_x86_64",
+    "manylinux_2_17_x86_64.manylinux2014_x86_64",
+)
+WHEELS = [f"cp3{minor}-cp3{minor}-{one}" for minor in (10, 11, 12) for one in PLATFORMS]
 """Of a package of a lock, as of those that have compiled parts."""
 SITE = "/opt/venv/lib/python3.11/site-packages"
 AS_INSTALLED = Verification(same=1, changed=0, gone=0, unread=0, late=0)
@@ -41,12 +51,12 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 def uv_lock(names: list[str]) -> str:
     """A lock of as many packages, each needed by others, with markers and artifacts."""
-    wheel = '{{ url = "https://example.org/{0}-1.0-cp311-{1}.whl", hash = "{2}", size = 1 }},'
+    wheel = '{{ url = "https://example.org/{0}-1.0-{1}.whl", hash = "{2}", size = 1 }},'
     text = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n'
     project = names[::10]
     for at, name in enumerate(names):
         needs = [names[(at * 7 + k * 13) % len(names)] for k in range(NEEDS)]
-        wheels = "\n".join("    " + wheel.format(name, k, DIGEST) for k in range(WHEELS))
+        wheels = "\n".join("    " + wheel.format(name, tags, DIGEST) for tags in WHEELS)
         text += _package(name, '{ registry = "https://example.org/simple" }', needs)
         text += f"wheels = [\n{wheels}\n]\n"
     return text + _package("demo", '{ virtual = "." }', project)
@@ -87,7 +97,13 @@ def evidence(names: list[str]) -> ImageEvidence:
         )
         for name in names
     ]
-    markers = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux"}
+    markers = {
+        "implementation_name": "cpython",
+        "platform_machine": "x86_64",
+        "python_full_version": "3.11.2",
+        "python_version": "3.11",
+        "sys_platform": "linux",
+    }
     return ImageEvidence(
         name="bench",
         reference="bench",
@@ -105,6 +121,8 @@ def evidence(names: list[str]) -> ImageEvidence:
             platform="linux x86_64",
             environment=markers,
             path=[SITE],
+            soabi="cpython-311-x86_64-linux-gnu",
+            libc="glibc 2.36",
         ),
         distributions=Distributions(installed=there),
         base=Base(reference="base", id="sha256:1", layers=0, distributions=[]),

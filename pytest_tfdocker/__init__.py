@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         assert_peak_memory,
         assert_pinned,
         assert_smaller,
+        assert_threads,
     )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "assert_peak_memory",
     "assert_pinned",
     "assert_smaller",
+    "assert_threads",
 ]
 
 

@@ -20,6 +20,7 @@ from pytest_tfdocker.checks import (
     pinned,
     size,
     smaller,
+    threads,
 )
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict
@@ -178,6 +179,16 @@ def assert_limits(image: JudgedImage) -> None:
     _check_image(image)
     image.must_run()
     _carry(_judge(image, limits.CHECK, None, image.settings))
+
+
+def assert_threads(image: JudgedImage) -> None:
+    """Frameworks start no more threads than `cpus` of [tool.tfdocker.run] allows."""
+    __tracebackhide__ = True
+    _check_image(image)
+    if image.settings.settings.run.cpus is None:
+        raise TypeError("no CPU limit is set: give `cpus` in [tool.tfdocker.run]")
+    image.must_run()
+    _carry(_judge(image, threads.CHECK, None, image.settings))
 
 
 def _check_image(image: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pytest_tfdocker.checks.check import Check, check_id
 from pytest_tfdocker.checks.registry import CHECKS
 from pytest_tfdocker.checks.verdict import Verdict
+from pytest_tfdocker.fitted import fit_smoke
 from pytest_tfdocker.judging import judge
 from pytest_tfdocker.keys import SESSION
 from pytest_tfdocker.outcome import Collected, level_of, outcome_at
@@ -53,6 +54,14 @@ class CheckItem(pytest.Item):
             pytest.xfail(verdict.text)
         if outcome == "skipped":
             raise pytest.skip.Exception(verdict.headline, _use_item_location=True)
+
+    def teardown(self) -> None:
+        """--tfdocker-fit: once the verdict is told, which Ctrl-C in a long search then leaves."""
+        session = self.config.stash[SESSION]
+        asked = session.settings.fit and self.check.name == "peak-memory"
+        # Without a verdict it was broken off, and pytest tears down what is left
+        if asked and self.parameter and self.verdict is not None:
+            fit_smoke(session, self.image, self.parameter)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict's own text, so that the short summary begins with the figure."""

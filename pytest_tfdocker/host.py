@@ -51,6 +51,7 @@ class Host:
             json_path=config.option.tfdocker_json,
             keep=config.option.tfdocker_keep,
             waste=config.option.tfdocker_waste,
+            fit=config.option.tfdocker_fit,
         )
         try:
             settings = load_settings(_start(config), options=options, environ=os.environ)
@@ -132,7 +133,10 @@ class Host:
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
-        """Puts image, verdict and line on the report."""
+        """Puts image, verdict and line on the report; on a failed test's, its service's output."""
+        factory = getattr(item, "funcargs", {}).get("tfdocker_service")
+        if report.failed and factory is not None:
+            report.sections += factory.sections()
         if isinstance(item, CheckItem):
             report.location = item.final_location()
             setattr(report, IMAGE, item.image.name)
@@ -223,7 +227,7 @@ class _Voice:
 
     @contextmanager
     def building(self) -> Iterator[Any]:
-        """Gives what takes the steps of a build or a pull. Nothing is written before the first."""
+        """Gives what takes the steps of a build, say. Nothing is written before the first."""
         with ExitStack() as stack:
             begin = cache(lambda title: stack.enter_context(self._progress(title)))
 

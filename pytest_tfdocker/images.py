@@ -30,6 +30,7 @@ from pytest_tfdocker.evidence.records import (
 )
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.verified import recall_verified
+from pytest_tfdocker.evidence.verified_of_file import verified_of_file
 from pytest_tfdocker.evidence.waste import recall_waste
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
@@ -237,7 +238,7 @@ class Images:
 
         def make() -> Verified | Absent:
             if image.is_file:
-                return Absent(reason="installed files are not compared in an image that is a file")
+                return verified_of_file(self.store, image, evidence, self._doing)
             return recall_verified(
                 self.store,
                 self.connect(),

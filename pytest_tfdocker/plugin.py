@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["tfdocker_image", "tfdocker_run", "tfdocker_service", "tfdocker_settings"]
 
-OPTIONS = ("tfdocker_image", "tfdocker_json", "tfdocker_keep", "tfdocker_waste")
+OPTIONS = ("tfdocker_image", "tfdocker_json", "tfdocker_keep", "tfdocker_waste", "tfdocker_fit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="tell which files of which layer a later one hides, also where size[wasted] passes "
         "(slow: reads all layers)",
+    )
+    group.addoption(
+        "--tfdocker-fit",
+        action="store_true",
+        help="find the smallest memory limit of each smoke whose peak-memory is judged, and say "
+        "which limit to set (slow: runs it six to ten times)",
     )
 
 

@@ -15,10 +15,11 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Imports,
-    Run,
+    Threads,
     Verified,
     Waste,
 )
@@ -52,9 +53,6 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
     name = image.name
     prepared = session.peek(("prepared", name), Prepared | Unprepared)
     evidence = _evidence(session, name, prepared)
-    runs = [
-        session.peek(("smoke", name, smoke.name), Run | Absent) for smoke in image.settings.smoke
-    ]
     return ImageReport(
         image=image,
         declared=session.declared(image),
@@ -66,9 +64,11 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
         or (evidence.waste if isinstance(evidence, ImageEvidence) else None),
         imports=session.peek(("imports", name), Imports | Absent),
         gpu=session.peek(("gpu", name), Gpu | Absent),
+        threads=session.peek(("threads", name), Threads | Absent),
         comparisons=_comparisons(session, name, evidence),
         download=session.peek(("download", name), Download | Absent),
-        runs=tuple(run for run in runs if isinstance(run, Run)),
+        runs=session.finished_smokes(image),
+        fits=_fits(session, image),
         checks=tuple(
             CheckResult(
                 id=one.id,
@@ -80,6 +80,15 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
             for one in sorted(results, key=_place(session, image))
         ),
     )
+
+
+def _fits(session: Session, image: Image) -> dict[str, Fit | Absent] | None:
+    """By smoke; None where nobody has asked."""
+    if not session.settings.fit:
+        return None
+    names = [smoke.name for smoke in image.settings.smoke]
+    found = {name: session.peek(("fit", image.name, name), Fit | Absent) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _place(session: Session, image: Image) -> Callable[[Collected], int]:

@@ -2,7 +2,9 @@
 
 import difflib
 import math
+import os
 import shlex
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,21 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.passed_files import PassedFilesError, collect_files
 from pytest_tfdocker.evidence.records import Absent, Run
-from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.smoke import collect_run, collect_script
+from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.settings.reading import Reader
 from pytest_tfdocker.settings.rules import run_problems
 from pytest_tfdocker.settings.schema import Run as RunSettings
+from pytest_tfdocker.settings.smoke_rules import passed_problem
 from pytest_tfdocker.settings.source import is_file
 from pytest_tfdocker.settings.units import parse_seconds
 from pytest_tfdocker.text import printable_lines
+
+_Collect = Callable[[Supervised, str, float], Run | Absent]
+"""Takes the run's name and its time limit in seconds."""
 
 
 class Runner:
@@ -36,9 +44,12 @@ class Runner:
         cpus: float | None = None,
         timeout: str | float = "5 min",
         name: str = "run",
+        files: Sequence[str | Path] = (),
         **settings: Any,
     ) -> Run:
         """The finished run. `memory` is bytes or text with a unit, `timeout` seconds or text.
+
+        `files`: files and folders of the repo that are passed in, below TFDOCKER_FILES.
 
         A Path, or text that ends in .py and names a file, is a script of the repo that is sent
         in; other text is split as a shell would. Further keywords are those of
@@ -48,12 +59,12 @@ class Runner:
         self._image.must_run()
         run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
         seconds = seconds_of("timeout", timeout)
-        what = self._what(command_or_script)
+        collect = self._collector(command_or_script, self._names(files))
         session = self._image.session
         try:
             supervised = session.supervised_as(self._image.settings, run)
             with session.measuring(f"run {name}"):
-                found = collect_run(supervised, name, timeout_seconds=seconds, **what)
+                found = collect(supervised, name, seconds)
         except EngineError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         if isinstance(found, Absent):
@@ -66,21 +77,51 @@ class Runner:
                 )
         return found
 
-    def _what(self, given: str | Path | list[str]) -> dict[str, Any]:
+    def _collector(self, given: str | Path | list[str], files: list[str]) -> _Collect:
+        """What starts a script, or else a command."""
         __tracebackhide__ = True
-        if isinstance(given, list):
-            return {"command": split_words(given)}
+        root = self._image.settings.root
+        script = None if isinstance(given, list) else self._script(given)
+        if script is not None:
+            return lambda supervised, name, seconds: collect_script(
+                supervised, name, script, root, files, timeout_seconds=seconds
+            )
+        words = split_words(given if isinstance(given, list) else str(given))
+        try:
+            passed = collect_files(root, files)
+        except PassedFilesError as error:
+            pytest.fail(str(error), pytrace=False)
+        return lambda supervised, name, seconds: collect_run(
+            supervised, name, timeout_seconds=seconds, command=words, passed=passed
+        )
+
+    def _script(self, given: str | Path) -> Path | None:
+        """A script of the repo; None where a program of the image is meant."""
+        __tracebackhide__ = True
         path = self._image.settings.root / given
         is_script = isinstance(given, Path) or (given.endswith(".py") and " " not in given)
         if is_script and is_file(path):
-            return {"script": path.read_bytes(), "script_name": path.name}
+            return path
         if is_script and not Path(given).is_absolute():
             pytest.fail(
                 f"no file {given} in {self._image.settings.root}\n"
                 "a program of the image is given as a list, or with its whole path",
                 pytrace=False,
             )
-        return {"command": split_words(str(given))}
+        return None
+
+    def _names(self, files: Iterable[str | Path]) -> list[str]:
+        """As the settings have them, seen from their folder."""
+        __tracebackhide__ = True
+        if isinstance(files, str) or not isinstance(files, Iterable):
+            raise TypeError(f"files: expected a list such as ['tests/data'], found {files!r}")
+        root = self._image.settings.root
+        whole = [os.path.normpath(root / one) for one in files]
+        names = [Path(os.path.relpath(one, root)).as_posix() for one in whole]
+        wrong = [text for text in (passed_problem(root, name) for name in names) if text]
+        if wrong:
+            raise ValueError("; ".join(f"files: {text}" for text in wrong))
+        return names
 
 
 def split_words(command: str | list[str]) -> list[str]:

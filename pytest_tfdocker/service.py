@@ -15,13 +15,14 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
 from pytest_tfdocker.evidence.run_record import killed_run, run_record
-from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, service_argv
+from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, service_argv, service_ports
 from pytest_tfdocker.evidence.supervised import (
     GRACE_SECONDS,
     SETTLE_SECONDS,
@@ -66,7 +67,7 @@ class Service(DockerContainer):
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
         self._exit_code: int | None = None
-        self.with_exposed_ports(*(ports or _exposed(supervised)))
+        self.with_exposed_ports(*(ports or service_ports(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
         """Adds to earlier ones."""
@@ -184,6 +185,10 @@ class Service(DockerContainer):
             return b"", b""
         return self._ours.stream.stdout, self._ours.stream.stderr
 
+    def mask(self, text: str) -> str:
+        """The text without the values that were taken from the environment by name."""
+        return self._supervised.mask(text)
+
     def reload(self) -> None:
         """Asks the engine anew; a container that is gone keeps its last state."""
         try:
@@ -248,7 +253,7 @@ class Service(DockerContainer):
         lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
         broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
-            broken = how_it_broke(self._final, limit_origin=self._limit_origin)
+            broken = how_it_broke(self._final, Held(limit_origin=self._limit_origin))
             if self._final.exit_code is not None:
                 complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:
@@ -276,11 +281,6 @@ class Service(DockerContainer):
         stream.send(f"listens {port}\n".encode())
         told = stream.wait_report("listens", SETTLE_SECONDS)
         return told is not None and bool(told["listens"])
-
-
-def _exposed(supervised: Supervised) -> list[int]:
-    ports = [port.partition("/") for port in supervised.evidence.config.ports]
-    return [int(number) for number, _, protocol in ports if protocol in ("tcp", "")]
 
 
 @contextmanager

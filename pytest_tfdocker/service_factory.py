@@ -9,9 +9,11 @@ import pytest
 from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.network import PrivateNetwork
+from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.running import changed, seconds_of, split_words
 from pytest_tfdocker.service import READY_SECONDS, Service
+from pytest_tfdocker.text import printable_lines
 
 
 class ServiceFactory:
@@ -21,6 +23,7 @@ class ServiceFactory:
         """`image`: whose service it is."""
         self._image = image
         self._stack = ExitStack()
+        self._services: list[Service] = []
 
     def __call__(
         self,
@@ -64,9 +67,20 @@ class ServiceFactory:
             )
             service.env.update(env or {})
             self._stack.callback(service.stop)
+            self._services.append(service)
             return service.start()
         except EngineError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+    def sections(self) -> list[tuple[str, str]]:
+        """Title and text of what the services have written, for a test that failed beside them."""
+        told = []
+        for service in self._services:
+            for stream, data in zip(("stdout", "stderr"), service.get_logs(), strict=True):
+                text = service.mask(data[-KEEP_OUTPUT_BYTES:].decode("utf-8", "replace"))
+                if text:
+                    told.append((f"tfdocker service {stream}", printable_lines(text)))
+        return told
 
     def __enter__(self) -> Self:
         """The factory itself."""

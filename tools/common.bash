@@ -9,6 +9,19 @@ misuse() { printf '%s\n' "$USAGE" >&2 && exit 2; }
 now() { echo "${EPOCHREALTIME/[.,]/}"; } # microseconds
 took() { local us=$(($(now) - $1)) && printf '%d.%d s' $((us / 1000000)) $((us / 100000 % 10)); }
 
+# What the images of the example in folder $1 are built with: .venv, an engine, its base image, wheels.
+prepare_example() {
+  local exports
+  tools/venv
+  exports=$(tools/engine up)
+  eval "$exports"
+  tools/base-image
+  .venv/bin/python examples/sentence-embeddings/fetch_wheels.py "$1" >&2
+  if [[ $(tools/engine status) == *"the private engine" ]]; then
+    say "the private engine goes on running; tools/engine down stops it, with --purge its images go too"
+  fi
+}
+
 is_debian() { [[ -r /etc/os-release ]] && (. /etc/os-release && [[ " $ID ${ID_LIKE-} " == *" debian "* ]]); }
 
 # Says why Debian packages can't be unpacked into a root here, or nothing.

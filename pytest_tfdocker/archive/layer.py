@@ -97,6 +97,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     reduce: Reduce = whole
     digests: bool = False
     """Of every file, by which a later copy of the same content is told."""
+    algorithm: str = "sha1"
+    """Of the digests: it need not be safe against those who make one up."""
     digested_bytes: int | None = None
     """Files that are larger need no digest."""
     on_bytes: OnBytes | None = None
@@ -121,7 +123,7 @@ def scan_layer(
                 content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
                 head = _keep(found, row, content, reading, name, budget)
                 if _has_digest(reading, entry.size):
-                    found.digests[row] = _digest(head, content, buffer)
+                    found.digests[row] = _digest(reading.algorithm, head, content, buffer)
         # A packed layer tells at its end whether it was all of it
         while read_into(stream, buffer):
             pass
@@ -201,9 +203,9 @@ def _has_digest(reading: Reading, size: int) -> bool:
     return reading.digests and size > 0 and (most is None or size <= most)
 
 
-def _digest(head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:
+def _digest(algorithm: str, head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:
     """Of what was read of it and of the rest."""
-    state = hashlib.sha1(head, usedforsecurity=False)
+    state = hashlib.new(algorithm, head, usedforsecurity=False)
     while count := read_into(content, buffer):
         state.update(buffer[:count])
     return state.digest()

@@ -14,17 +14,20 @@ from pytest_tfdocker.evidence.records import (
     ImageEvidence,
     Imports,
     Run,
+    Threads,
     Verified,
     Waste,
 )
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 
-Part = Literal["image", "base", "imports", "effective", "gpu", "run", "download", "records"]
+Part = Literal[
+    "image", "base", "imports", "effective", "gpu", "threads", "run", "download", "records"
+]
 """`image` is gathered with every other part; `base` is the inventory of the final FROM,
 `download` is gathered for the parameter of that name alone."""
 
-RUN_PARTS: tuple[Part, ...] = ("imports", "effective", "gpu", "run")
+RUN_PARTS: tuple[Part, ...] = ("imports", "effective", "gpu", "threads", "run")
 """What only a container that runs can tell."""
 
 
@@ -37,7 +40,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     imports: Imports | Absent | None = None
     effective: Effective | Absent | None = None
     gpu: Gpu | Absent | None = None
+    threads: Threads | Absent | None = None
     run: Run | Absent | None = None
+    runs: tuple[Run, ...] = ()
+    """Of smokes, those that have run so far: beside `threads`, which they bear out."""
     download: Download | Absent | None = None
     records: Verified | Absent | None = None
     """Installed files, compared with what was installed."""

@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion
 
 from pytest_tfdocker.checks.check import Facts
 from pytest_tfdocker.checks.direct import bare_url, direct_url, subdirectory
+from pytest_tfdocker.checks.fitting import Fitting
 from pytest_tfdocker.checks.placed import Environment
 from pytest_tfdocker.checks.verdict import Verdict, skipped
 from pytest_tfdocker.checks.wording import unknown
@@ -78,6 +79,7 @@ class Installed:
         )
         self.python = self.environment["python_full_version"] or evidence.interpreter.version
         self.executable = evidence.interpreter.executable
+        self.fitting = Fitting(evidence.interpreter)
         self._here = Environment(evidence.interpreter.path)
         self.every = evidence.distributions.installed
         self.others = evidence.distributions.others
@@ -104,8 +106,12 @@ class Installed:
         return by_url or self.by_name.get(requirement.name)
 
     def active(self, requirements: Iterable[Requirement]) -> list[Requirement]:
-        """Those that its interpreter is meant to have, and whose marker holds in the image."""
-        return [one for one in self._here.here(requirements) if self.holds(one.marker)]
+        """Those that its interpreter is meant to have, and whose marker holds in the image.
+
+        Of several that one file has of a name, those with an artifact for it.
+        """
+        held = [one for one in self._here.here(requirements) if self.holds(one.marker)]
+        return self.fitting.inside(held)
 
     def away(self, requirements: Sequence[Requirement]) -> list[Requirement]:
         """Those that were installed into another environment of the image."""

@@ -5,6 +5,7 @@ from packaging.version import InvalidVersion, Version
 
 from pytest_tfdocker.checks.dependency import Kind, exact_version, satisfies
 from pytest_tfdocker.checks.direct import direct_url
+from pytest_tfdocker.checks.fitting import Misfit
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Requirement
 
@@ -23,6 +24,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What put it there, for people: "Dockerfile:11 pip install -U accelerate"."""
     unaware: bool = False
     """Whether that is an instruction that knows nothing of the pin."""
+    misfit: Misfit | None = None
+    """Why it can't be installed at all."""
 
 
 def find_difference(one: Requirement, found: Distribution | None) -> Difference | None:

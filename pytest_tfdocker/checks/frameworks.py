@@ -49,6 +49,9 @@ GPU_LIBRARIES_NOT_ASKED = (
 )
 """Distributions that can run on a GPU and that the GPU probe has no question for."""
 
+WITH_THREADS = ("torch", "tensorflow", "onnxruntime", "jax")
+"""Frameworks that compute in threads of their own; beside these numpy."""
+
 UNDECLARED = "undeclared"
 """The one item that judges frameworks which are installed but declared nowhere."""
 
@@ -65,6 +68,15 @@ def installed_frameworks(evidence: ImageEvidence) -> list[str]:
         return []
     names = {one.name for one in evidence.distributions.installed}
     return [module for module, brought_by in FRAMEWORKS.items() if names.intersection(brought_by)]
+
+
+def frameworks_with_threads(evidence: ImageEvidence) -> list[str]:
+    """Modules that are asked for their threads: frameworks, and numpy, which computes for many."""
+    if isinstance(evidence.distributions, Absent):
+        return []
+    found = [module for module in installed_frameworks(evidence) if module in WITH_THREADS]
+    names = {one.name for one in evidence.distributions.installed}
+    return [*found, *(["numpy"] if "numpy" in names else [])]
 
 
 def gpu_libraries_not_asked(evidence: ImageEvidence) -> list[str]:

@@ -21,7 +21,9 @@ from pytest_tfdocker.checks.dependency import (
 )
 from pytest_tfdocker.checks.direct import direct_url
 from pytest_tfdocker.checks.elsewhere import find_elsewhere
+from pytest_tfdocker.checks.fitting import Fitting
 from pytest_tfdocker.checks.pinned import loose_seeds, why_loose
+from pytest_tfdocker.checks.unfit import mend_unfit, why_unfit
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.checks.wording import split
 from pytest_tfdocker.evidence.records import Absent, Distribution, Verification, Verified
@@ -63,16 +65,16 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
 
 
 def _judged(facts: Facts, installed: Installed, active: list[Requirement]) -> Verdict:
-    pins, bare = _pins(active), _without(active)
+    pins, bare = _pins(active), _without(active, installed.fitting)
     if not pins:
         return skipped("no exact pin is declared", *bounded(not_followed(facts.declared)))
     changed = list(_changed(facts, installed, active))
     total = len(names_of(pins))
     details = (
-        *bounded([_row(one) for one in bare]),
+        *bounded([_row(one, installed.fitting) for one in bare]),
         *bounded([line for one in changed for line in _changed_rows(one)]),
         *_notes(facts, installed),
-        *_mend(bare, changed),
+        *_mend(bare, changed, installed.fitting),
     )
     if bare or changed:
         headline = _headline(bare, changed, total)
@@ -103,7 +105,7 @@ def problems(facts: Facts) -> list[DependencyProblem]:
             source=one.source.file,
             line=one.source.line,
         )
-        for one in _without(active)
+        for one in _without(active, installed.fitting)
     ]
     return found + [
         DependencyProblem(
@@ -132,11 +134,18 @@ def _has_no_archive(one: Requirement) -> bool:
     return url.startswith(VCS) or (bool(url) and ("://" not in url or url.startswith("file:")))
 
 
-def _without(active: Sequence[Requirement]) -> list[Requirement]:
-    """A name that one line has a hash for has one, however many other lines name it."""
+def _without(active: Sequence[Requirement], fitting: Fitting) -> list[Requirement]:
+    """A name that one line has a hash for has one, however many other lines name it.
+
+    That of a wheel for another platform is none of what was installed.
+    """
     pins = _pins(active)
-    hashed = {one.name for one in pins if any(text.startswith(STRONG) for text in one.hashes)}
+    hashed = {one.name for one in pins if any(map(_is_strong, fitting.hashes(one)))}
     return [one for one in pins if one.name not in hashed]
+
+
+def _is_strong(text: str) -> bool:
+    return text.startswith(STRONG)
 
 
 def _changed(
@@ -158,10 +167,11 @@ def _other_archives(installed: Installed, active: Sequence[Requirement]) -> Iter
     for requirement in active:
         found = installed.find(requirement) if requirement.url else None
         direct = direct_url(found) if found else None
-        if found is None or direct is None or not requirement.hashes:
+        hashes = list(installed.fitting.hashes(requirement))
+        if found is None or direct is None or not hashes:
             continue
         theirs = {f"{name}:{digest}" for name, digest in direct.hashes.items()}
-        same_kind = {one for one in requirement.hashes if one.split(":")[0] in direct.hashes}
+        same_kind = {one for one in hashes if one.split(":")[0] in direct.hashes}
         if same_kind and not theirs & same_kind:
             wanted, seen = min(same_kind), min(theirs)
             yield Changed(one=found, wanted=wanted, found=seen)
@@ -212,9 +222,11 @@ def _headline(bare: Sequence[Requirement], changed: Sequence[Changed], total: in
     return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
 
 
-def _row(one: Requirement) -> str:
-    weak = f" (only {printable(one.hashes[0].partition(':')[0])})" if one.hashes else ""
-    return f"{printable(one.source.file)}:{one.source.line} {shown(one)}{weak}"
+def _row(one: Requirement, fitting: Fitting) -> str:
+    misfit, hashes = fitting.misfit(one), list(fitting.hashes(one))
+    why = f" (only {printable(hashes[0].partition(':')[0])})" if hashes else ""
+    why = f" ({why_unfit(one, misfit)})" if misfit else why
+    return f"{printable(one.source.file)}:{one.source.line} {shown(one)}{why}"
 
 
 def _changed_rows(one: Changed) -> Iterator[str]:
@@ -248,9 +260,14 @@ def _notes(facts: Facts, installed: Installed) -> Iterator[str]:
     yield from bounded(not_followed(facts.declared))
 
 
-def _mend(bare: Sequence[Requirement], changed: Sequence[Changed]) -> Iterator[str]:
+def _mend(
+    bare: Sequence[Requirement], changed: Sequence[Changed], fitting: Fitting
+) -> Iterator[str]:
     for one in bare[:1]:
-        if one.inline:
+        misfit = fitting.misfit(one)
+        if misfit is not None:
+            yield f"mend: {mend_unfit(one, misfit)}"
+        elif one.inline:
             yield f"mend: declare {one.name} in a requirements file, with --hash"
         elif one.source.is_lock:
             yield "mend: lock again with a version of the tool that writes hashes"

@@ -12,9 +12,11 @@ from pytest_tfdocker.checks.frameworks import (
     undeclared_frameworks,
 )
 from pytest_tfdocker.checks.import_errors import hides_an_error, meaning_of
+from pytest_tfdocker.checks.user_errors import user_meaning
 from pytest_tfdocker.checks.verdict import Verdict, error, failed, passed, skipped
 from pytest_tfdocker.checks.wording import origin, unknown
 from pytest_tfdocker.evidence.records import Absent, Import, Imports, Interpreter
+from pytest_tfdocker.evidence.started import started_as
 from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_memory, format_seconds
@@ -67,7 +69,8 @@ def _judge_import(facts: Facts, tried: Import) -> Verdict:
 def _broken(facts: Facts, tried: Import) -> Verdict:
     text = tried.error or "the process ended before the import did"
     headline = shorten(_message(text), HEADLINE_WIDTH)
-    meaning = meaning_of(text)
+    started = started_as(facts.image.settings.run, facts.evidence.config, facts.image.origins)
+    meaning = user_meaning(text, started) or meaning_of(text)
     shown = [] if one_line(text) == headline else ["in full:", *_indented(last_lines(text, 20))]
     return failed(
         headline,

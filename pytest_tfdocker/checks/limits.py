@@ -7,11 +7,11 @@ import msgspec
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
 from pytest_tfdocker.checks.wording import origin, unknown
-from pytest_tfdocker.evidence.records import Effective
+from pytest_tfdocker.evidence.records import Effective, ImageConfig
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
-from pytest_tfdocker.settings.units import format_memory
-from pytest_tfdocker.text import HEADLINE_WIDTH, shorten
+from pytest_tfdocker.settings.units import format_memory, format_short
+from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 
 PAGE_BYTES = 65_536
 """The kernel rounds memory limits down to a page; 64 KiB is the largest in use (arm64)."""
@@ -35,7 +35,7 @@ def plan(image: Image, _declared: Declared) -> list[str | None]:
     """One item, where any limit is set."""
     run = image.settings.run
     asked = (run.memory, run.swap, run.cpus, run.pids)
-    return [None] if any(limit is not None for limit in asked) else []
+    return [None] if run.non_root or any(limit is not None for limit in asked) else []
 
 
 def judge(facts: Facts, _parameter: str | None) -> Verdict:
@@ -43,6 +43,7 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     if not isinstance(facts.effective, Effective):
         return unknown(facts.effective, "what is in force inside")
     limits = compare(facts.image, facts.effective, engine_cpus=facts.evidence.runs_on.cpus)
+    limits += user_limit(facts.image, facts.evidence.config)
     wrong = [limit for limit in limits if limit.holds is False]
     if wrong:
         return _not_in_force(wrong, limits, facts.effective)
@@ -50,7 +51,8 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
     if untold:
         return skipped(f"{untold[0].name}: {untold[0].found}", *map(_line, limits))
     headline = ", ".join(f"{limit.name} {limit.found}{limit.note}" for limit in limits)
-    return passed(shorten(headline, HEADLINE_WIDTH), measured=len(limits), budget=len(limits))
+    verdict = passed(shorten(headline, HEADLINE_WIDTH), measured=len(limits), budget=len(limits))
+    return msgspec.structs.replace(verdict, details=_out_of_reach(facts.image, facts.effective))
 
 
 def compare(image: Image, effective: Effective, *, engine_cpus: int) -> list[Limit]:
@@ -65,15 +67,34 @@ def compare(image: Image, effective: Effective, *, engine_cpus: int) -> list[Lim
     return [limit for limit in found if limit is not None]
 
 
+def _out_of_reach(image: Image, effective: Effective) -> tuple[str, ...]:
+    """Of a limit that the engine has taken, though its machine has less."""
+    asked = image.settings.run.memory
+    machine = effective.machine_short_of(asked)
+    if asked is None or machine is None:
+        return ()
+    place = origin(image, "run.memory")
+    figure, wanted = format_short(machine, asked, format_memory)
+    return (
+        f"not judged, since the engine's machine has {figure}: whether the image needs up to "
+        f"{wanted} ({place}) shows on a larger one",
+    )
+
+
+def _short(machine: int, asked: int) -> str:
+    return f" (the machine has {format_short(machine, asked, format_memory)[0]})"
+
+
 def _memory(image: Image, asked: int | None, effective: Effective) -> Limit | None:
     if asked is None:
         return None
-    found = effective.memory_bytes
+    found, machine = effective.memory_bytes, effective.machine_short_of(asked)
     return Limit(
         name="memory",
         asked=f"{format_memory(asked)} ({origin(image, 'run.memory')})",
         found="unlimited" if found is None else format_memory(found),
         holds=found is not None and asked - PAGE_BYTES < found <= asked,
+        note="" if machine is None else _short(machine, asked),
     )
 
 
@@ -130,6 +151,27 @@ def _pids(image: Image, asked: int | None, effective: Effective) -> Limit | None
     )
 
 
+def user_limit(image: Image, config: ImageConfig) -> list[Limit]:
+    """Whether the user is one that runAsNonRoot lets start, where it was asked for.
+
+    The kubelet looks at the number alone: a name could be anybody's.
+    """
+    run = image.settings.run
+    if not run.non_root:
+        return []
+    user = (config.user if run.user is None else run.user).partition(":")[0] or "root"
+    named = not user.isdecimal()
+    found = f"{one_line(user)}, a name" if named and user != "root" else one_line(user)
+    return [
+        Limit(
+            name="user",
+            asked=f"not root ({origin(image, 'run.non-root')})",
+            found=found,
+            holds=not named and int(user) != 0,
+        )
+    ]
+
+
 def _or_unlimited(name: str, found: float | None, effective: Effective) -> str:
     if name in effective.unknown:
         return "its controller can't be read"
@@ -146,12 +188,26 @@ def _not_in_force(wrong: list[Limit], limits: list[Limit], effective: Effective)
     return failed(
         shorten(f"{first.name} {first.found}, {asked} asked for", HEADLINE_WIDTH),
         *map(_line, limits),
-        f"read from cgroup v{effective.cgroup_version.removeprefix('v')} inside the container",
-        "rootless engines without cgroup delegation and kernels without the controller take a "
-        "limit and drop it: see `docker info`",
+        *_why_not([limit.name for limit in wrong], effective),
         measured=len(limits) - len(wrong),
         budget=len(limits),
     )
+
+
+def _why_not(names: list[str], effective: Effective) -> list[str]:
+    lines = []
+    if names != ["user"]:
+        lines += [
+            f"read from cgroup v{effective.cgroup_version.removeprefix('v')} inside the container",
+            "rootless engines without cgroup delegation and kernels without the controller take a "
+            "limit and drop it: see `docker info`",
+        ]
+    if "user" in names:
+        lines.append(
+            "Kubernetes starts no such container (runAsNonRoot): write a number other than 0 in "
+            "the image's USER, or set runAsUser"
+        )
+    return lines
 
 
 def _line(limit: Limit) -> str:

@@ -24,6 +24,7 @@ from pytest_tfdocker.checks.elsewhere import find_elsewhere, wrong_environment
 from pytest_tfdocker.checks.pin import pin_of
 from pytest_tfdocker.checks.replaced import Causes, find_rival
 from pytest_tfdocker.checks.unexpected import Unexpected, find_unexpected
+from pytest_tfdocker.checks.unfit import mend_unfit, unfit_notes, unfit_row
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
 from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.settings.schema import Image
@@ -64,6 +65,7 @@ def _compared(facts: Facts, active: Sequence[Requirement], installed: Installed)
         *_rows(differences, unexpected),
         *_looked_in(differences, total, installed),
         *_absent(facts, active, installed),
+        *unfit_notes(active, installed),
         *unexpected.notes(),
         *installed_elsewhere(declared, installed),
         *bounded(not_followed(declared)),
@@ -109,7 +111,12 @@ def _differences(
     if facts.image.settings.dependencies.mode == "subset":
         found = [one for one in found if one.kind != "missing"]
     causes = Causes(facts, active, installed)
-    return [_with_cause(one, active, causes) for one in found]
+    return [
+        msgspec.structs.replace(
+            _with_cause(one, active, causes), misfit=installed.fitting.misfit(one.requirement)
+        )
+        for one in found
+    ]
 
 
 def _with_cause(one: Difference, active: Sequence[Requirement], causes: Causes) -> Difference:
@@ -161,17 +168,10 @@ def _short(one: Difference) -> str:
 
 
 def _rows(differences: Sequence[Difference], unexpected: Unexpected) -> list[str]:
-    """Ten findings at most; one has two lines or one."""
+    """Ten findings at most; one has one to three lines."""
     every = [_row(one) for one in differences]
     every += [
-        [
-            f"found  {shown_distribution(one)} in {printable(one.location)}, "
-            + (
-                "in a group or extra that is not asked for"
-                if one.name in unexpected.unasked
-                else "declared nowhere"
-            )
-        ]
+        [f"found  {shown_distribution(one)} in {printable(one.location)}, {unexpected.why(one)}"]
         for one in unexpected.judged
     ]
     lines = [line for row in every[:ROWS] for line in row]
@@ -182,11 +182,12 @@ def _rows(differences: Sequence[Difference], unexpected: Unexpected) -> list[str
 def _row(one: Difference) -> list[str]:
     name, wanted = one.requirement.name, printable(one.wanted)
     lines = [f"wanted {name} {wanted}   {printable(str(one.requirement.source))}"]
+    unfit = unfit_row(one.requirement, one.misfit)
     if one.found is None or one.seen is None:
-        return [*lines, "found  nothing of that name"]
+        return [*lines, "found  nothing of that name", *unfit]
     found = f"{one.found.name} {printable(one.seen)} in {printable(one.found.location)}"
     by = f"; replaced by {one.replaced_by}" if one.replaced_by else ""
-    return [*lines, f"found  {found}{by}"]
+    return [*lines, f"found  {found}{by}", *unfit]
 
 
 def _looked_in(
@@ -202,12 +203,10 @@ def _looked_in(
 def _mend(differences: Sequence[Difference], unexpected: Unexpected) -> Iterator[str]:
     for one in differences[:1]:
         yield f"mend: {_mended(one)}{_likewise(differences)}"
-    for extra in unexpected.judged[:1]:
-        pin = printable(f"{extra.name}=={extra.version}")
-        mended = f"declare {pin}, remove it, or name it in dependencies.allow-extra"
-        if extra.name in unexpected.unasked:
-            mended = f"leave the group or extra of {extra.name} out of the install, or {mended}"
-        yield f"mend: {mended}{_likewise(unexpected.judged)}"
+    if unexpected.parts:
+        yield f"mend: {unexpected.mended}"
+    elif unexpected.judged:
+        yield f"mend: {unexpected.mended}{_likewise(unexpected.judged)}"
 
 
 def _likewise(some: Sequence[object]) -> str:
@@ -226,6 +225,8 @@ def _mended(one: Difference) -> str:
     source = one.requirement.source
     place = f"{printable(source.file)}:{source.line}"
     name, wanted = one.requirement.name, printable(one.wanted)
+    if one.found is None and one.misfit is not None:
+        return f"{mend_unfit(one.requirement, one.misfit)}, or {_taken_out(one.requirement, place)}"
     if one.found is None:
         return f"install {name}, or {_taken_out(one.requirement, place)}"
     pin = pin_of(one.requirement, one.found.version)
@@ -240,7 +241,7 @@ def _mended(one: Difference) -> str:
     plain_wheel = one.kind == "local-version" and "+" not in one.found.version
     if plain_wheel:
         return f"{written}, or install from the index that has {wanted}: PyPI has no local versions"
-    return f"install {name} {wanted}, or {written}"
+    return written if one.misfit else f"install {name} {wanted}, or {written}"
 
 
 def _problem(one: Difference) -> DependencyProblem:

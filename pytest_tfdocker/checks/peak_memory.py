@@ -4,9 +4,13 @@ import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.import_errors import meaning_of
+from pytest_tfdocker.checks.look_ups import look_up_lines
+from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
+from pytest_tfdocker.checks.repeated import notes
 from pytest_tfdocker.checks.run_story import (
     exit_words,
     kernel_line,
+    largest_line,
     last_phase,
     last_words,
     limit_line,
@@ -14,15 +18,18 @@ from pytest_tfdocker.checks.run_story import (
     peak_phase,
     phases_line,
     signal_name,
+    swapped_line,
+    thrash_line,
     throttled_line,
 )
+from pytest_tfdocker.checks.user_errors import run_meaning
 from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
 from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_memory, format_seconds
-from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, one_line, shorten
+from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 
 
 def plan(image: Image, _declared: Declared) -> list[str | None]:
@@ -35,46 +42,43 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     if not isinstance(facts.run, Run):
         return unknown(facts.run, "the run")
     smoke = next(one for one in facts.image.settings.smoke if one.name == parameter)
-    return judge_run(
-        facts.run,
-        smoke.peak_memory,
+    held = Held(
         limit_origin=origin(facts.image, "run.memory"),
         timeout_seconds=smoke.timeout,
+        smoke=smoke.name,
     )
+    return judge_run(facts.run, smoke.peak_memory, held)
 
 
-def judge_run(
-    run: Run,
-    budget_bytes: int | None = None,
-    *,
-    limit_origin: str = "",
-    timeout_seconds: float | None = None,
-) -> Verdict:
+def judge_run(run: Run, budget_bytes: int | None = None, held: Held = NOTHING_TOLD) -> Verdict:
     """How the run ended comes first: the peak of a run that broke off says nothing."""
-    broken = how_it_broke(run, limit_origin=limit_origin, timeout_seconds=timeout_seconds)
-    return broken or _judge_peak(run, budget_bytes, limit_origin)
+    return how_it_broke(run, held) or _judge_peak(run, budget_bytes, held)
 
 
-def how_it_broke(
-    run: Run, *, limit_origin: str = "", timeout_seconds: float | None = None
-) -> Verdict | None:
+def how_it_broke(run: Run, held: Held = NOTHING_TOLD) -> Verdict | None:
     """The failure of a run that did not end well; None where it did."""
     if run.error is not None:
-        return failed(*split(run.error), f"command: {one_line(' '.join(run.command), 160)}")
+        meaning = run_meaning(run)
+        return failed(
+            *split(run.error),
+            *([meaning] if meaning else []),
+            *notes(run),
+            f"command: {one_line(' '.join(run.command), 160)}",
+        )
     # A parent may wait for ever for a worker that was killed
     if run.oom_killed:
-        return _oom_killed(run, limit_origin, timeout_seconds)
+        return judge_oom_kill(run, held)
     if run.timed_out:
-        return _timed_out(run, limit_origin, timeout_seconds)
+        return _timed_out(run, held)
     if run.exit_code:
-        return _exited(run, limit_origin)
+        return _exited(run, held)
     if run.request_error is not None:
-        return _failed(run, *split(run.request_error), *output_lines(run))
+        return _failed(run, *split(run.request_error), *look_up_lines(run), *output_lines(run))
     return None
 
 
-def _timed_out(run: Run, limit_origin: str, timeout_seconds: float | None) -> Verdict:
-    after = format_seconds(timeout_seconds or run.seconds)
+def _timed_out(run: Run, held: Held) -> Verdict:
+    after = format_seconds(held.timeout_seconds or run.seconds)
     headline = f"{after} are over, stopped {last_phase(run)}".rstrip()
     if run.request_error is not None:
         headline = f"{after} are over: {run.request_error}"
@@ -83,8 +87,9 @@ def _timed_out(run: Run, limit_origin: str, timeout_seconds: float | None) -> Ve
         shorten(headline, HEADLINE_WIDTH),
         *phases_line(run, cut_off=True),
         *throttled_line(run),
-        limit_line(run, limit_origin),
-        *_wait_advice(run),
+        *thrash_line(run),
+        limit_line(run, held.limit_origin),
+        *(look_up_lines(run) or _wait_advice(run)),
         *output_lines(run),
     )
 
@@ -98,61 +103,21 @@ def _wait_advice(run: Run) -> list[str]:
     ]
 
 
-def _oom_killed(run: Run, limit_origin: str, timeout_seconds: float | None) -> Verdict:
-    at = run.peak_bytes if run.peak_bytes is not None else run.limits.memory_bytes
-    where = [last_phase(run)] if last_phase(run) else []
-    figure = [] if at is None else [f"at {format_memory(at)}"]
-    headline = " ".join(["OOM-killed", *where, *figure])
-    after = format_seconds(timeout_seconds or run.seconds)
-    ending = f"stopped after {after}" if run.timed_out else exit_words(run)
-    return _failed(
-        run,
-        shorten(f"{headline}, {ending}", HEADLINE_WIDTH),
-        *phases_line(run, cut_off=True),
-        *_largest(run),
-        limit_line(run, limit_origin),
-        *kernel_line(run),
-        *_kubernetes(run),
-        _advice(run),
-        *output_lines(run),
-    )
-
-
-def _largest(run: Run) -> list[str]:
-    names = ", ".join(bounded(map(one_line, run.largest_processes), 5))
-    return [f"largest then: {names}"] if names else []
-
-
-def _kubernetes(run: Run) -> list[str]:
-    if run.exit_code != 0 and not run.timed_out:
-        return []
-    return ["a child was killed and the run went on; Kubernetes would kill all of it"]
-
-
-def _advice(run: Run) -> str:
-    limit = run.limits.memory_bytes
-    higher = "one" if limit is None else format_memory(2 * limit)
-    return (
-        f"to find the limit it needs: set run.memory to {higher}, run this check again, "
-        "and take the peak that it shows + 15 %"
-    )
-
-
-def _exited(run: Run, limit_origin: str) -> Verdict:
+def _exited(run: Run, held: Held) -> Verdict:
     code = run.exit_code or 0
     name = signal_name(code)
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
-    meaning = meaning_of(last)
+    meaning = run_meaning(run) or meaning_of(last)
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
         f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
-        *([meaning] if meaning else []),
+        *(look_up_lines(run) or ([meaning] if meaning else [])),
         *note,
         *phases_line(run, cut_off=True),
-        limit_line(run, limit_origin),
+        limit_line(run, held.limit_origin),
         *output_lines(run),
     )
 
@@ -163,17 +128,23 @@ def _who_killed(run: Run) -> str:
     return "the kernel counted no OOM kill: something else sent it"
 
 
-def _judge_peak(run: Run, budget_bytes: int | None, limit_origin: str) -> Verdict:
+def _judge_peak(run: Run, budget_bytes: int | None, held: Held) -> Verdict:
     budget = budget_bytes if budget_bytes is not None else run.limits.memory_bytes
     if run.peak_bytes is None:
         return _no_peak(run, budget)
-    details = [*phases_line(run), limit_line(run, limit_origin), *kernel_line(run)]
+    details = [
+        *phases_line(run),
+        limit_line(run, held.limit_origin),
+        *swapped_line(run),
+        *thrash_line(run),
+        *kernel_line(run),
+    ]
     if budget is None:
         figure = f"{format_memory(run.peak_bytes)}, with neither budget nor limit"
         return skipped(figure, *details, measured=run.peak_bytes)
     if run.peak_bytes <= budget:
         return weigh(run.peak_bytes, budget, format_memory, *details)
-    over = weigh(run.peak_bytes, budget, format_memory, *_largest(run), *details)
+    over = weigh(run.peak_bytes, budget, format_memory, *largest_line(run), *details)
     headline = shorten(f"{over.headline} {peak_phase(run)}".rstrip(), HEADLINE_WIDTH)
     return msgspec.structs.replace(over, headline=headline)
 
@@ -186,7 +157,7 @@ def _no_peak(run: Run, budget: int | None) -> Verdict:
 
 
 def _failed(run: Run, headline: str, *details: str) -> Verdict:
-    return failed(headline, *details, measured=run.peak_bytes)
+    return failed(headline, *notes(run), *details, measured=run.peak_bytes)
 
 
 CHECK = Check(name="peak-memory", needs=("image", "run"), plan=plan, judge=judge)

@@ -238,7 +238,7 @@ def _notes(
     away = len(installed.away(declared.requirements))
     idle = len(declared.requirements) - len(active) - away
     if idle:
-        lines.append(f"not judged: {idle} whose marker does not hold in the image")
+        lines.append(f"not judged: {idle} whose marker or wheel is not for the image")
     return [*lines, *bounded(not_followed(declared))]
 
 

@@ -14,6 +14,7 @@ from pytest_tfdocker.checks import (
     peak_memory,
     pinned,
     size,
+    threads,
 )
 from pytest_tfdocker.checks.check import Check
 
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     imports.CHECK,
     gpu_visible.CHECK,
     limits.CHECK,
+    threads.CHECK,
     peak_memory.CHECK,
     duration.CHECK,
 )

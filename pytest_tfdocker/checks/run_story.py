@@ -2,9 +2,15 @@
 
 import re
 import signal
+from math import ceil
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Effective, Phase, Run
-from pytest_tfdocker.settings.units import format_memory, format_seconds
+from pytest_tfdocker.settings.units import (
+    format_cpus,
+    format_memory,
+    format_seconds,
+    format_short,
+)
 from pytest_tfdocker.text import bounded, last_lines, one_line
 
 SIGNAL_BASE = 128
@@ -29,7 +35,7 @@ def signal_name(exit_code: int) -> str | None:
 
 def last_phase(run: Run) -> str:
     """`in "load"`, the phase in which the run ended; "" where the program named none."""
-    return in_phase(run.phases[-1]) if _named(run) else ""
+    return in_phase(run.phases[-1]) if is_named(run) else ""
 
 
 def peak_phase(run: Run) -> str:
@@ -38,13 +44,13 @@ def peak_phase(run: Run) -> str:
     A peak between two samples is the kernel's to tell, which knows of no phases.
     """
     told = [phase for phase in run.phases if phase.peak_bytes is not None]
-    if not (_named(run) and told) or run.peak_source == "kernel":
+    if not (is_named(run) and told) or run.peak_source == "kernel":
         return ""
     return in_phase(max(told, key=lambda phase: phase.peak_bytes or 0))
 
 
-def _named(run: Run) -> bool:
-    """Whether the program named a phase: else there is one, the whole run."""
+def is_named(run: Run) -> bool:
+    """Whether phases were told: else there is one, the whole run."""
     return bool(run.phases) and [phase.name for phase in run.phases] != [WHOLE_RUN]
 
 
@@ -55,15 +61,23 @@ def in_phase(phase: Phase) -> str:
 
 def phases_line(run: Run, *, cut_off: bool = False) -> list[str]:
     """One line, "import 412 MiB in 3.1 s | load ≥ 1.5 GiB in 0.4 s"; ≥ where the run broke off."""
-    told = [_phase(phase) for phase in run.phases]
-    if cut_off and told:
-        told[-1] = _phase(run.phases[-1], at_least="≥ ")
+    told = [
+        phase_words(phase, at_least=cut_off and phase is run.phases[-1]) for phase in run.phases
+    ]
     return [" | ".join(bounded(told))] if told else []
 
 
-def _phase(phase: Phase, at_least: str = "") -> str:
+def phase_words(phase: Phase, *, at_least: bool = False) -> str:
+    """One phase of that line."""
     peak = "?" if phase.peak_bytes is None else format_memory(phase.peak_bytes)
-    return f"{one_line(phase.name, 40)} {at_least}{peak} in {format_seconds(phase.seconds)}"
+    more = "≥ " if at_least else ""
+    return f"{one_line(phase.name, 40)} {more}{peak} in {format_seconds(phase.seconds)}"
+
+
+def largest_line(run: Run) -> list[str]:
+    """The largest processes at the moment of the peak."""
+    names = ", ".join(bounded(map(one_line, run.largest_processes), 5))
+    return [f"largest then: {names}"] if names else []
 
 
 def limit_line(run: Run, limit_origin: str) -> str:
@@ -73,7 +87,18 @@ def limit_line(run: Run, limit_origin: str) -> str:
         return "no memory limit is set"
     place = f" from {limit_origin}" if limit_origin else ""
     force = _in_force(run, asked)
-    return f"limit {format_memory(asked)}{place}, {force}; page cache not counted"
+    return f"limit {format_memory(asked)}{place}, {force}; page cache not counted{_beyond(run)}"
+
+
+def _beyond(run: Run) -> str:
+    """What the machine has, where that is less than the limit."""
+    if not isinstance(run.effective, Effective):
+        return ""
+    asked = run.limits.memory_bytes or 0
+    machine = run.effective.machine_short_of(asked)
+    if machine is None:
+        return ""
+    return f"; the machine has {format_short(machine, asked, format_memory)[0]} alone"
 
 
 def _in_force(run: Run, asked: int) -> str:
@@ -102,13 +127,43 @@ def kernel_line(run: Run) -> list[str]:
     return [f"the kernel's own peak, page cache counted: {peak}"]
 
 
-def throttled_line(run: Run) -> list[str]:
-    """How long the CPU limit stood still, where that was a tenth of the run or more."""
-    throttled = run.throttled_seconds
-    if not throttled or throttled * 10 < run.seconds:
+def thrash_line(run: Run) -> list[str]:
+    """A warning where more was evicted and read again than the limit holds: each pass is slow."""
+    again, limit = run.refaulted_bytes, run.limits.memory_bytes
+    if not again or limit is None or again < limit:
         return []
-    cpus = "" if run.limits.cpus is None else f" of {run.limits.cpus:g} CPUs"
-    return [f"throttled {format_seconds(throttled)} by the limit{cpus}"]
+    faults = f", {run.major_faults:,} major faults" if run.major_faults else ""
+    working = "" if run.peak_bytes is None else f" beside {format_memory(run.peak_bytes)}"
+    return [
+        f"warning: {format_memory(again)} of files was evicted and read again{faults}: the files "
+        f"that it maps or reads don't fit{working} under {format_memory(limit)}"
+    ]
+
+
+def swapped_line(run: Run) -> list[str]:
+    """How much stood in swap, which is no part of the peak."""
+    if not run.swapped_bytes:
+        return []
+    return [f"swapped out: up to {format_memory(run.swapped_bytes)}, not in the peak"]
+
+
+def throttled_words(throttled_seconds: float | None, seconds: float) -> str:
+    """As "throttled 2.1 s in 8.0 s", where that is a tenth or more; else "".
+
+    The kernel adds up what each CPU stood still, so it may be more than the time that went by.
+    """
+    if not throttled_seconds or throttled_seconds * 10 < seconds:
+        return ""
+    return f"throttled {format_seconds(throttled_seconds)} in {format_seconds(seconds)}"
+
+
+def throttled_line(run: Run) -> list[str]:
+    """How long the CPU limit stood it still, where that was a tenth of the run or more."""
+    words, limit = throttled_words(run.throttled_seconds, run.seconds), run.limits.cpus
+    if not words or limit is None:
+        return [words] if words else []
+    advice = f"if frameworks start more threads, OMP_NUM_THREADS={ceil(limit)} holds them"
+    return [f"{words} by the limit of {format_cpus(limit)}; {advice}"]
 
 
 def last_words(run: Run) -> str:

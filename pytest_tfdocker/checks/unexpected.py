@@ -1,6 +1,6 @@
 """Distributions that stand in the image although nothing declared asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -16,7 +16,9 @@ from pytest_tfdocker.checks.dependency import (
     shown_distribution,
 )
 from pytest_tfdocker.checks.direct import is_own_project
+from pytest_tfdocker.checks.parts import find_parts
 from pytest_tfdocker.evidence.records import Absent, Distribution
+from pytest_tfdocker.locks.declared import Part
 from pytest_tfdocker.text import printable
 
 
@@ -36,8 +38,33 @@ class Unexpected(msgspec.Struct, frozen=True, kw_only=True):
     """Not judged, since a part of what is declared could not be followed or read."""
     unasked: frozenset[str] = frozenset()
     """Names that a lock has in a part that is not asked for."""
+    parts: tuple[Part, ...] = ()
+    """Those that all that is judged came with."""
+    idle: tuple[str, ...] = ()
+    """Of dependencies.allow-extra what nothing in the image is named by."""
     base_reason: str | None = None
     """Why it isn't known what came with the base."""
+
+    def why(self, one: Distribution) -> str:
+        """Of one that is judged, for people."""
+        if self.parts or one.name in self.unasked:
+            return "in a group or extra that is not asked for"
+        return "declared nowhere"
+
+    @property
+    def mended(self) -> str:
+        """What would do away with the first that is judged; with all, where these are known."""
+        shown = " and ".join(printable(f"{one.name} of {one.file}") for one in self.parts)
+        if self.parts:
+            verb, it = ("is", "it") if len(self.parts) == 1 else ("are", "them")
+            allow = "name what came with it in dependencies.allow-extra"
+            return f"{shown} {verb} installed: leave {it} out of the install, or {allow}"
+        extra = self.judged[0]
+        pin = printable(f"{extra.name}=={extra.version}")
+        mended = f"declare {pin}, remove it, or name it in dependencies.allow-extra"
+        if extra.name in self.unasked:
+            return f"leave the group or extra of {extra.name} out of the install, or {mended}"
+        return mended
 
     def notes(self) -> Iterator[str]:
         """A line for each sort that is not judged."""
@@ -50,6 +77,9 @@ class Unexpected(msgspec.Struct, frozen=True, kw_only=True):
             yield f"not judged: {_list(self.seeds)} (environments are made with them)"
         if self.allowed:
             yield f"allowed by dependencies.allow-extra: {_list(self.allowed)}"
+        if self.idle:
+            names = listed([repr(name) for name in self.idle])
+            yield f"dependencies.allow-extra names what is not in the image: {names}"
         if self.more:
             yield (
                 f"not judged: {len(self.more)} declared nowhere "
@@ -83,6 +113,8 @@ def find_unexpected(facts: Facts, installed: Installed) -> Unexpected:
         seeds=tuple(sorts.get("seeds", [])),
         allowed=tuple(sorts.get("allowed", [])),
         unasked=frozenset(facts.declared.unasked),
+        parts=find_parts(facts.declared.parts, judged, installed) if followed else (),
+        idle=tuple(_idle(facts.image.settings.dependencies.allow_extra, installed)),
         base_reason=base.reason if isinstance(base, Absent) and judged else None,
     )
 
@@ -105,10 +137,19 @@ def _sort(one: Distribution, facts: Facts, installed: Installed) -> str:
         return "owned"
     if one.name in SEEDS:
         return "seeds"
-    allowed = any(fnmatchcase(one.name, canonical(name)) for name in settings.allow_extra)
-    if allowed:
+    if any(_is_named(one, name) for name in settings.allow_extra):
         return "allowed"
     return "more" if settings.mode == "superset" else "judged"
+
+
+def _is_named(one: Distribution, pattern: str) -> bool:
+    return fnmatchcase(one.name, canonical(pattern))
+
+
+def _idle(patterns: Iterable[str], installed: Installed) -> Iterator[str]:
+    for pattern in patterns:
+        if not any(_is_named(one, pattern) for one in installed.by_name.values()):
+            yield pattern
 
 
 def _list(some: tuple[Distribution, ...]) -> str:

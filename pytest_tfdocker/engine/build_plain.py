@@ -17,11 +17,11 @@ class StepSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     state: str
-    """"started", "done", "cached", "failed" or "log"."""
+    """"started", "done", "cached", "failed" or "log"; of a "fit" also how a run ended."""
     line: str = ""
     """What it said, of a "log"."""
     part_of: str = "build"
-    """Or "pull"."""
+    """Or "pull", or "fit SMOKE"."""
 
 
 class PlainProgress:

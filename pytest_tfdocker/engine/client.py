@@ -107,6 +107,13 @@ class Engine:
         """Whether the engine is reached over a network; a socket file is taken for local."""
         return not self.host.startswith(("unix://", "npipe://"))
 
+    def answers(self) -> bool:
+        """Whether it is still there."""
+        try:
+            return bool(self.api.ping())
+        except FAILURES:
+            return False
+
     def inspect(self, reference: str) -> dict[str, Any]:
         """The engine's record of an image. Raises ImageNotFoundError."""
         with engine_errors():

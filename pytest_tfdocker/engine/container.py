@@ -37,6 +37,8 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     cpus: float | None = None
     pids: int | None = None
     shm_bytes: int | None = None
+    workdir: str | None = None
+    """Else the image's."""
     read_only: bool = False
     tmpfs: list[str] = []
     volumes: list[str] = []
@@ -153,6 +155,9 @@ class Container:
 
     def _create(self, run_id: str) -> str:
         spec, api = self.spec, self.engine.api
+        own = {"working_dir": spec.workdir} | {
+            key: value for key, value in spec.extra.items() if key in CREATE_KEYWORDS
+        }
         try:
             made = api.create_container(
                 spec.image,
@@ -167,7 +172,7 @@ class Container:
                 # The next run sweeps up what a dead run owns; what is kept has no owner
                 labels={LABEL: run_id} | ({} if spec.keep else {OWNER_LABEL: owner()}),
                 healthcheck=None if spec.healthcheck else {"test": ["NONE"]},
-                **{k: value for k, value in spec.extra.items() if k in CREATE_KEYWORDS},
+                **own,
             )
         except ImageNotFound as error:
             raise ImageNotFoundError(f"the engine has no image {spec.image}") from error

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-import msgspec
-
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.container import new_cookie
 from pytest_tfdocker.evidence.records import Absent, Import, Imports
+from pytest_tfdocker.evidence.started_key import started_key
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.supervised import Supervised, ending
 
@@ -64,7 +63,8 @@ def import_or_recall(
     measuring: Callable[[str], AbstractContextManager[None]],
 ) -> Imports | Absent:
     """From earlier runs where a module imported; the others now, in one container."""
-    keys = {name: _key(supervised, name) for name in modules}
+    programs = probe.imports_hash()
+    keys = {name: started_key(f"import {name}", supervised, programs) for name in modules}
     known = {name: store.recall(key, Import) for name, key in keys.items()}
     found = {name: one for name, one in known.items() if one is not None}
     missing = [name for name in modules if name not in found]
@@ -80,18 +80,3 @@ def import_or_recall(
             if one.ok:
                 store.keep(keys[name], one)
     return Imports(modules=found)
-
-
-def _key(supervised: Supervised, module: str) -> str:
-    """What an import's outcome hangs on: image, engine, interpreter, and how it was started."""
-    settings = msgspec.json.encode([supervised.settings, supervised.env], enc_hook=_number)
-    evidence = supervised.evidence
-    return (
-        f"import {module} {evidence.id} {evidence.runs_on.id} {supervised.python} "
-        f"{probe.imports_hash()} {settings.decode()}"
-    )
-
-
-def _number(value: object) -> object:
-    """ByteSize and Seconds as JSON holds them."""
-    return float(value) if isinstance(value, float) else int(str(value))

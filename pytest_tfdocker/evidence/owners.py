@@ -13,9 +13,8 @@ from pytest_tfdocker.evidence.rpm.headers import Package
 from pytest_tfdocker.text import encodable
 
 WEIGHTS = re.compile(
-    r"\.(safetensors|gguf|ggml|onnx|pt|pth|ckpt|h5|msgpack|tflite|bin)$"
-    r"|/models--[^/]+/blobs/[^/]+$|\.onnx_data$",
-    re.IGNORECASE,
+    r"(?i)\.(safetensors|gguf|ggml|onnx|pt|pth|ckpt|h5|msgpack|tflite|bin)$"
+    r"|/models--[^/]+/blobs/[^/]+$|\.onnx_data$"
 )
 WEIGHTS_BYTES = 1 << 20
 """Smaller files of these names are seldom weights."""

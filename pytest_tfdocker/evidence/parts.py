@@ -69,6 +69,9 @@ def inventory_of(
         platform=told["platform"],
         environment=told["environment"],
         path=told["path"],
+        soabi=told["soabi"],
+        libc=told["libc"],
+        bits=told["bits"],
     )
     installed = [
         Distribution(

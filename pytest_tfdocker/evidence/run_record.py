@@ -3,9 +3,23 @@
 import signal
 from typing import Any
 
-from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Effective, Phase, Run
+import msgspec
+
+from pytest_tfdocker.evidence.records import (
+    WHOLE_RUN,
+    Absent,
+    Effective,
+    Phase,
+    Requests,
+    Resources,
+    Run,
+)
 from pytest_tfdocker.evidence.supervised import Supervised
 from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
+
+LOAD = "load"
+"""As the supervisor names it when a file of weights is mapped or open."""
+LOAD_AND_ALL = "load and inference"
 
 
 def run_record(
@@ -30,12 +44,21 @@ def run_record(
         peak_bytes=peak,
         peak_source=source,
         kernel_peak_bytes=told.get("kernel_peak_bytes"),
-        seconds=told["seconds"],
+        # Requests before those that count are no more judged by their time than they are
+        seconds=told["seconds"] - (request["warm_up_seconds"] if request else 0.0),
         cpu_seconds=told.get("cpu_seconds"),
         throttled_seconds=told.get("throttled_seconds"),
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
+        resources=[_resources(row) for row in told["resources"]],
+        swapped_bytes=told.get("swapped_bytes"),
+        tasks=told.get("tasks"),
+        refaulted_bytes=told.get("refaulted_bytes"),
+        major_faults=told.get("major_faults"),
+        killed=_names(told, "gone"),
+        survivors=_names(told, "alive"),
+        killed_in=told.get("killed_in") if len(told["phases"]) > 1 else None,
         stdout=told["stdout"],
         stderr=told["stderr"],
         largest_processes=[
@@ -43,30 +66,92 @@ def run_record(
             for size, process, pid in told["processes"]
         ],
         error=told["error"],
+        started=supervised.started,
         request_error=_request_error(told, request),
+        requests=_requests(request) if request else None,
     )
 
 
+def _resources(row: list[Any]) -> Resources:
+    seconds, swapped, tasks, cpu, throttled = row
+    return Resources(
+        seconds=seconds,
+        swapped_bytes=swapped,
+        tasks=tasks,
+        cpu_seconds=cpu,
+        throttled_seconds=throttled,
+    )
+
+
+def _names(told: dict[str, Any], which: str) -> list[str]:
+    return [f"{name} (pid {pid})" for name, pid in told.get("killed", {}).get(which, [])]
+
+
 def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named; the stretch before only if it lasted or holds the peak."""
-    phases = [Phase(name=name, seconds=s, peak_bytes=peak) for name, s, peak in told["phases"]]
+    """The phases that the program named, without the stretch before if that was short and small.
+
+    Of one that named none, what was seen of it; one phase alone is the whole run.
+    """
+    phases = [Phase(**row) for row in told["phases"]]
     if len(phases) == 1:
-        return [Phase(name=WHOLE_RUN, seconds=phases[0].seconds, peak_bytes=phases[0].peak_bytes)]
+        return [msgspec.structs.replace(phases[0], name=WHOLE_RUN)]
+    if not told["phases_named"]:
+        return _seen(phases)
     peaks = [phase.peak_bytes or 0 for phase in phases]
-    is_short = phases[0].seconds < 0.5  # noqa: PLR2004
+    is_short = phases[0].seconds < 0.5 and not told.get("request")  # noqa: PLR2004
     return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
 
 
+def _seen(phases: list[Phase]) -> list[Phase]:
+    """Weights that stay mapped to the end don't tell where loading ended."""
+    last = phases[-1]
+    if last.name == LOAD:
+        return [*phases[:-1], msgspec.structs.replace(last, name=LOAD_AND_ALL)]
+    return phases
+
+
+def _requests(request: dict[str, Any]) -> Requests:
+    seconds = request["seconds"] or {}
+    return Requests(
+        count=request["count"],
+        answered=max(0, request["answered"] - request["warm_up"]),
+        warm_up=request["warm_up"],
+        concurrency=request["concurrency"],
+        min_seconds=seconds.get("min"),
+        median_seconds=seconds.get("median"),
+        p95_seconds=seconds.get("p95"),
+        max_seconds=seconds.get("max"),
+    )
+
+
 def _request_error(told: dict[str, Any], request: dict[str, Any] | None) -> str | None:
-    if request is None or request["answered"]:
+    if request is None or (request["done"] and not request["error"]):
         return None
     if request["error"] and (told["stopped"] or not told["exit_code"]):
         return str(request["error"])
-    if told["timed_out"] and not request["sent"]:
-        return f"nothing listened on port {request['port']}"
     if told["timed_out"]:
-        return "no answer within the time limit"
-    return f"the service ended with exit code {told['exit_code']} before it had answered"
+        if request["is_ready"]:
+            which = request["waits_for"].removesuffix(": ")
+            return f"no answer to {which}" if which else "no answer within the time limit"
+        return _not_ready(request)
+    return f"the service ended with exit code {told['exit_code']} {_how_far(request)}"
+
+
+def _not_ready(request: dict[str, Any]) -> str:
+    port, ready = request["port"], request["ready"]
+    if request["seen"] is not None and ready:
+        return f"not ready: GET {ready} gave {request['seen']}"
+    others = ", ".join(map(str, request["listening"][:3]))
+    return f"nothing listened on port {port}" + (f", but on {others}" if others else "")
+
+
+def _how_far(request: dict[str, Any]) -> str:
+    total = request["warm_up"] + request["count"]
+    if not request["is_ready"]:
+        return "before it was ready"
+    if total == 1:
+        return "before it had answered"
+    return f"after {request['answered']} of {total} requests"
 
 
 def killed_run(supervised: Supervised, name: str, command: list[str]) -> Run:

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,8 +12,14 @@ import msgspec
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
-from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
+from pytest_tfdocker.engine.errors import (
+    CommandNotFoundError,
+    ConnectionLostError,
+    EngineError,
+)
 from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
+from pytest_tfdocker.evidence.owners import WEIGHTS
+from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
 from pytest_tfdocker.evidence.records import (
     Absent,
     Effective,
@@ -21,6 +27,7 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Limits,
 )
+from pytest_tfdocker.evidence.started import started_as
 from pytest_tfdocker.settings import schema
 from pytest_tfdocker.settings.units import format_memory
 
@@ -31,6 +38,14 @@ KEEP_ANSWER_BYTES = 1 << 20
 GRACE_SECONDS = 10.0
 SETTLE_SECONDS = 30.0
 """Beyond the children's own time limits: the engine's start, the last figures, the removal."""
+PASSED_BYTES_PER_SECOND = 1 << 20
+"""At least, over a slow line to the engine."""
+
+
+ENGINE_GONE = (
+    "the engine went away during the run: nothing is known of it\n"
+    "the container ends with the connection; see the engine's own log, and run this again"
+)
 
 
 class Mask:
@@ -59,11 +74,25 @@ class Mask:
         return told
 
 
-def environment(env: list[str]) -> tuple[list[str], Mask]:
-    """NAME=VALUE for each entry; a bare name is taken from ours, where it is set."""
-    taken = {name: os.environ[name] for name in env if "=" not in name and name in os.environ}
+def environment(env: list[str], secrets: Mapping[str, str]) -> tuple[list[str], Mask]:
+    """NAME=VALUE for each entry; a bare name's value is a secret, else ours, where it is set."""
+    known = {**os.environ, **secrets}
+    taken = {name: known[name] for name in env if "=" not in name and name in known}
     full = [item for item in env if "=" in item]
     return full + [f"{name}={value}" for name, value in taken.items()], Mask([*taken.values()])
+
+
+def _origins(run: schema.Run, image: schema.Image | None) -> dict[str, str]:
+    """Where settings of [run] stand, but for those that a test has changed."""
+    if image is None:
+        return {}
+    named = {f"run.{name.replace('_', '-')}": name for name in run.__struct_fields__}
+    own = image.settings.run
+    return {
+        key: place
+        for key, place in image.origins.items()
+        if key in named and getattr(run, named[key]) == getattr(own, named[key])
+    }
 
 
 def asked_limits(run: schema.Run, engine_cpus: int) -> Limits:
@@ -85,12 +114,19 @@ class Supervised:
         *,
         run_id: str,
         keep: bool = False,
+        cold: Sequence[str] = (),
+        image: schema.Image | None = None,
     ) -> None:
-        """`run`: how production starts it; `keep`: leave the containers for a look at them."""
-        self.keep = keep
+        """`run`: how production starts it; `keep`: leave the containers for a look at them.
+
+        `cold`: paths inside of files whose pages the kernel is to forget before each run. `image`:
+        has the values of variables that `run` has by their bare names, and the places of settings.
+        """
+        self.keep, self.cold = keep, list(cold)
         self.engine, self.evidence, self.settings, self.run_id = engine, evidence, run, run_id
         self.limits = asked_limits(run, evidence.runs_on.cpus)
-        self.env, self.mask = environment(run.env)
+        self.env, self.mask = environment(run.env, {} if image is None else image.secrets)
+        self.started = started_as(run, evidence.config, _origins(run, image))
 
     @property
     def interpreter(self) -> Interpreter | Absent:
@@ -121,6 +157,7 @@ class Supervised:
             "cpus": limits.cpus,
             "pids": limits.pids,
             "shm_bytes": run.shm_size,
+            "workdir": run.workdir,
             "read_only": run.read_only,
             "tmpfs": run.tmpfs,
             "volumes": run.volumes,
@@ -134,37 +171,58 @@ class Supervised:
         children: list[dict[str, object]],
         *,
         files: Mapping[str, bytes] | None = None,
+        passed: PassedFiles | None = None,
         script: bool = False,
+        until_failure: bool = False,
         answers: str | None = None,
         wait: bool = True,
         **changes: Any,
     ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
         """Limits in force, and a record each child, in which no secret stands; Absent: why not.
 
+        `files` are run from memory, by their name; `passed` ones stand in a tmpfs.
         `answers`: the cookie of programs of ours; what each printed is its record's "answer".
         `wait`: until the container is gone; else that goes on in the background.
         """
         python = self.python
         if isinstance(python, Absent):
             return python
+        passed = passed or PassedFiles()
         seconds = sum(float(str(child["timeout_seconds"])) for child in children) + SETTLE_SECONDS
+        seconds += passed.total_bytes / PASSED_BYTES_PER_SECOND
         plan = self.plan(children, deadline_seconds=int(seconds), script=script)
+        plan |= {"passed": passed.plan, "until_failure": until_failure}
+        if passed.files:
+            changes["tmpfs"] = [*self.settings.tmpfs, TMPFS]
         if answers is not None:
-            plan["keep_bytes"] = KEEP_ANSWER_BYTES
+            plan["keep_bytes"], plan["weights"] = KEEP_ANSWER_BYTES, None
         cookie = new_cookie()
         spec = self.spec(cookie, python, **changes)
         try:
             with ExitStack() as stack:
                 container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
-                container.start(probe.supervisor_payload(plan, dict(files or {})))
+                payload = probe.supervisor_payload(plan, dict(files or {}))
+                container.start(payload + passed.payload)
                 found = _reports(container, seconds, self.mask, answers)
                 if not wait:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
+            if not (error.oom_killed or self.engine.answers()):
+                return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
             return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
         except EngineError as error:
-            return Absent(reason=self.mask(f"the container could not be started: {error}"))
+            reason = f"the container could not be started: {error}"
+            return Absent(reason=self.mask("\n".join([reason, *self._as_who(error)])))
+
+    def _as_who(self, error: EngineError) -> list[str]:
+        """Of an interpreter that the user in particular may not run."""
+        if not (isinstance(error, CommandNotFoundError) and self.started.user):
+            return []
+        return [
+            f"as user {self.started.user} ({self.started.user_origin}): a folder above it may be "
+            "closed to others, as /root is (uv puts interpreters there: set UV_PYTHON_INSTALL_DIR)"
+        ]
 
     def plan(
         self, children: list[dict[str, object]], *, deadline_seconds: int, script: bool = False
@@ -173,12 +231,14 @@ class Supervised:
         return {
             "children": children,
             "script": script,
+            "cold": self.cold,
             "relay": False,
             "interval_seconds": SAMPLE_SECONDS,
             "deadline_seconds": deadline_seconds,
             "keep_bytes": KEEP_OUTPUT_BYTES,
             "grace_seconds": GRACE_SECONDS,
             "stop_signal": stop_signal(self.evidence.config.stop_signal),
+            "weights": WEIGHTS.pattern,
         }
 
 

@@ -30,7 +30,12 @@ def override(
     by_name = {one.name: one for one in overrides}
     return tuple(
         msgspec.structs.replace(
-            one, specifier=other.specifier, url=other.url, hashes=other.hashes, source=other.source
+            one,
+            specifier=other.specifier,
+            url=other.url,
+            hashes=other.hashes,
+            artifacts=other.artifacts,
+            source=other.source,
         )
         if (other := by_name.get(one.name))
         else one

@@ -31,6 +31,15 @@ class Source(msgspec.Struct, frozen=True):
         return f"{place} ({self.installed_by})" if self.installed_by else place
 
 
+class Artifact(msgspec.Struct, frozen=True):
+    """A wheel or a source distribution that a lock has of a requirement."""
+
+    name: str
+    """Of its file; "" where the lock has none."""
+    hashes: tuple[str, ...] = ()
+    """As `Requirement.hashes`."""
+
+
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """One declared requirement. Markers are kept, since only the image can evaluate them."""
 
@@ -54,7 +63,19 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     entry: Literal["", "pipfile", "poetry"] = ""
     """Whose table it is an entry of, where it is no line of a requirements file."""
     hashes: tuple[str, ...] = ()
-    """"sha256:…", as pip's --hash takes them."""
+    """"sha256:…", as pip's --hash takes them; of all artifacts."""
+    artifacts: tuple[Artifact, ...] = ()
+    """Of which one is installed; (): of what no lock tells."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A group or extra that nobody asks for."""
+
+    name: str
+    """For people: "group dev"."""
+    file: str
+    requirements: tuple[Requirement, ...]
+    """What it names itself; what these need in turn need not be among them."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +102,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     unasked: tuple[str, ...] = ()
     """Names that a lock has in groups or extras that nobody asks for; canonical."""
+    parts: tuple[Part, ...] = ()
+    """These, as far as they are told."""
 
     @property
     def nothing(self) -> bool:

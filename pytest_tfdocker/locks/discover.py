@@ -124,6 +124,7 @@ def _declared(found: Contents, reason: str) -> Declared:
         reason=reason,
         notes=_once(found.notes),
         unasked=_once(found.unasked),
+        parts=tuple(dict.fromkeys(found.parts)),
     )
 
 

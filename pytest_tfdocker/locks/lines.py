@@ -252,6 +252,11 @@ def _name_in(url: str) -> str | None:
         return stem.group(1) if stem else None
 
 
+def file_name(place: str) -> str:
+    """That of the file at a URL or path; "" where there is none."""
+    return posixpath.basename(unquote(urlsplit(place).path if "://" in place else place))
+
+
 def _is_vcs(url: str) -> bool:
     return re.match(r"(git|hg|svn|bzr)\+", url, re.IGNORECASE) is not None
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Part, Requirement, Source
 from pytest_tfdocker.locks.lines import is_archive, is_path, problem
 from pytest_tfdocker.locks.lock_file import read_toml, reason_of, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
@@ -51,10 +52,17 @@ def read_pipfile_lock(
         return unread(name, 1, f"it has no table {SECTION!r}")
     lines = _lines(text, told)
     sections = {SECTION: default} if selection.project else {}
+    parts = []
     for key, entries in told.items():
-        if key not in NOT_CATEGORIES and selection.takes_group(key) and isinstance(entries, dict):
+        if key in NOT_CATEGORIES or not isinstance(entries, dict):
+            continue
+        if selection.takes_group(key):
             sections[key] = list(entries.items())
-    return _contents(sections, lines, name, installed_by)
+            continue
+        of_it = _contents({key: list(entries.items())}, lines, name, None)
+        parts.append(Part(f"category {key}", name, of_it.requirements))
+    found = _contents(sections, lines, name, installed_by)
+    return msgspec.structs.replace(found, parts=tuple(parts))
 
 
 def read_pipfile(

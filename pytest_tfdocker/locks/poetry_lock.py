@@ -1,14 +1,14 @@
 """poetry.lock: what `poetry install` installs, with the extras and groups asked for."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Artifact, Part, Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, Ways, marker_of, settled
 from pytest_tfdocker.locks.lines import problem
 from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unasked, unread
@@ -50,7 +50,8 @@ def read_poetry_lock(
         return unread(name, 1, f"it is not as Poetry writes it: {error}")
     lines = package_lines(text, "package", len(packages))
     files = _files_apart(told)
-    found = [Contents(sources=(name,), unasked=unasked(packages, ways))]
+    parts = tuple(_parts(packages, ways, name))
+    found = [Contents(sources=(name,), unasked=unasked(packages, ways), parts=parts)]
     found += [
         _contents(packages[at], ways[at], files, Source(name, lines[at], installed_by))
         for at in sorted(ways)
@@ -85,6 +86,25 @@ def _ways(
     return {at: ways for at, ways in enumerate(told) if ways}, []
 
 
+def _parts(packages: Sequence[Any], ways: Mapping[int, Ways], name: str) -> Iterator[Part]:
+    """Each group of which something is not asked for, with all of it: what it names is not told."""
+    found: dict[str, list[Requirement]] = {}
+    for at, package in enumerate(packages):
+        groups = package.get("groups") if at not in ways else None
+        for group in groups if isinstance(groups, list) else ():
+            markers = package.get("markers")
+            marker = markers.get(group) if isinstance(markers, Mapping) else markers
+            one = Requirement(
+                name=str(canonicalize_name(str(package.get("name")))),
+                source=Source(name, 1),
+                marker=str(marker) if marker else None,
+            )
+            found.setdefault(str(group), []).append(one)
+    for group, some in found.items():
+        if group != MAIN:
+            yield Part(f"group {group}", name, tuple(some))
+
+
 def _told(package: Mapping[str, Any], selection: Selection, optional: frozenset[str]) -> Ways:
     """One way for each group that is asked for; markers are a text, or one for each group."""
     markers = package.get("markers")
@@ -105,7 +125,10 @@ def _requirement(
     """Raises what BROKEN has."""
     where = package.get("source", {})
     url = _url(where)
-    artifacts = package.get("files") or files.get(package["name"], [])
+    artifacts = tuple(
+        Artifact(str(one.get("file", "")), (str(one["hash"]),))
+        for one in package.get("files") or files.get(package["name"], [])
+    )
     return Requirement(
         name=str(canonicalize_name(package["name"])),
         source=source,
@@ -113,7 +136,8 @@ def _requirement(
         marker=marker_of(ways),
         url=url,
         editable=package.get("develop") is True,
-        hashes=tuple(str(one["hash"]) for one in artifacts),
+        hashes=tuple(digest for one in artifacts for digest in one.hashes),
+        artifacts=artifacts,
     )
 
 

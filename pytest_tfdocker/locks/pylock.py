@@ -9,9 +9,9 @@ import msgspec
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Artifact, Requirement, Source
 from pytest_tfdocker.locks.graph import FAILS, HOLDS, known
-from pytest_tfdocker.locks.lines import problem
+from pytest_tfdocker.locks.lines import file_name, problem
 from pytest_tfdocker.locks.lock_file import package_lines, read_toml, unread
 from pytest_tfdocker.locks.requirements import Contents, merged
 from pytest_tfdocker.locks.selection import PLAIN, Selection
@@ -89,7 +89,8 @@ def _normalized(package: Any) -> Any:
 
 def _requirement(package: Any, source: Source, asked: "_Asked") -> Requirement:
     """`package`: of packaging.pylock."""
-    artifacts = [*(package.wheels or ()), *filter(None, (package.sdist, package.archive))]
+    listed = [*(package.wheels or ()), *filter(None, (package.sdist, package.archive))]
+    artifacts = tuple(map(_artifact, listed))
     return Requirement(
         name=str(canonicalize_name(package.name)),
         source=source,
@@ -97,12 +98,15 @@ def _requirement(package: Any, source: Source, asked: "_Asked") -> Requirement:
         marker=asked.settled(package.marker),
         url=_url(package),
         editable=bool(package.directory and package.directory.editable),
-        hashes=tuple(
-            f"{algorithm}:{digest}"
-            for artifact in artifacts
-            for algorithm, digest in artifact.hashes.items()
-        ),
+        hashes=tuple(digest for one in artifacts for digest in one.hashes),
+        artifacts=artifacts,
     )
+
+
+def _artifact(told: Any) -> Artifact:
+    """`told`: a wheel, an sdist or an archive of packaging.pylock."""
+    hashes = tuple(f"{algorithm}:{digest}" for algorithm, digest in told.hashes.items())
+    return Artifact(getattr(told, "name", None) or file_name(told.url or told.path or ""), hashes)
 
 
 def _url(package: Any) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_tfdocker.locks.declared import Requirement, Source
+from pytest_tfdocker.locks.declared import Part, Requirement, Source
 from pytest_tfdocker.locks.lines import Skipped, problem, requirement
 from pytest_tfdocker.locks.lock_file import read_toml, table
 from pytest_tfdocker.locks.poetry_project import poetry_table
@@ -43,6 +43,8 @@ def read_project(
     for one in texts:
         source = Source(name, lines.find(one), installed_by)
         found.append(_contents(one.text, source, tables.name))
+    others = _Tables(told)  # whose problems are told where they are asked for
+    found += [_part(one, of_it, name, tables.name) for one, of_it in others.unasked(selection)]
     found.append(_dynamic(told, path, name))
     found.append(poetry_table(told, selection, name, lines.of_key, installed_by))
     for at, reason in tables.problems.items():
@@ -59,6 +61,13 @@ def _contents(text: str, source: Source, own: str) -> Contents:
     if isinstance(found, Skipped) or found.name == own:
         return Contents()
     return Contents(requirements=(found,))
+
+
+def _part(part: str, texts: list[_Text], name: str, own: str) -> Contents:
+    """Nothing of what can't be read."""
+    read = merged(_contents(one.text, Source(name, 1), own) for one in texts)
+    complete = not read.problems and bool(read.requirements)
+    return Contents(parts=(Part(part, name, read.requirements),) if complete else ())
 
 
 class _Lines:
@@ -109,9 +118,21 @@ class _Tables:
                 if selection.takes_extra(extra):
                     yield from self._extra(extra, seen)
         for group in self._groups:
-            default = self._default is None or canonical(group) in self._default
-            if selection.takes_group(group, default=default):
+            if self._takes(group, selection):
                 yield from self._group(group, seen)
+
+    def unasked(self, selection: Selection) -> Iterator[tuple[str, list[_Text]]]:
+        """Each extra and group that nobody asks for, with its requirements."""
+        for extra in self._extras:
+            if not selection.takes_extra(extra):
+                yield f"extra {extra}", list(self._extra(extra, set()))
+        for group in self._groups:
+            if not self._takes(group, selection):
+                yield f"group {group}", list(self._group(group, set()))
+
+    def _takes(self, group: str, selection: Selection) -> bool:
+        default = self._default is None or canonical(group) in self._default
+        return selection.takes_group(group, default=default)
 
     def _extra(self, name: str, seen: set[Keys]) -> Iterator[_Text]:
         for key, told in self._extras.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_tfdocker.locks.declared import Problem, Requirement, Source
+from pytest_tfdocker.locks.declared import Part, Problem, Requirement, Source
 from pytest_tfdocker.locks.found import Inline
 from pytest_tfdocker.locks.lines import Line, problem, read_line
 
@@ -54,6 +54,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """Files of the build context that the build writes before it reads them."""
     unasked: tuple[str, ...] = ()
     """As `Declared.unasked`."""
+    parts: tuple[Part, ...] = ()
+    """As `Declared.parts`."""
     own: tuple["Own", ...] = ()
     """Where the project itself is installed from its folder."""
 
@@ -69,6 +71,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
         sources=tuple(one for part in every for one in part.sources),
         changed=tuple(one for part in every for one in part.changed),
         unasked=tuple(one for part in every for one in part.unasked),
+        parts=tuple(one for part in every for one in part.parts),
         own=tuple(one for part in every for one in part.own),
     )
 

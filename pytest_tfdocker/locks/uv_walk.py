@@ -115,6 +115,20 @@ class Walk:
         default = self._default
         return self._selection.takes_group(group, default=default is None or group in default)
 
+    def unasked(self) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+        """Each group and extra of the project that nobody asks for, and the edges that it has."""
+        for one in self.roots:
+            for kind, key, taken in (
+                ("extra", "optional-dependencies", self._extras(one)),
+                ("group", "dev-dependencies", self._groups(one)),
+            ):
+                for name, edges in table(one.told, key).items():
+                    if name not in taken and isinstance(edges, list):
+                        yield (
+                            f"{kind} {name}",
+                            [edge for edge in edges if isinstance(edge, Mapping)],
+                        )
+
     def _choices(self, one: _Package) -> Iterator[str]:
         """How markers of a lock with `tool.uv.conflicts` name what is asked for of a package."""
         name = str(one.told.get("name"))

@@ -14,6 +14,7 @@ OLDEST_PYTHON = (3, 7)
 HOLDER = "tfdocker"
 """The name that a shell which holds a program has in its own messages."""
 
+RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
 WALK = ("lifeline", "clock", "aside", "shared", "files")
 _INVENTORY = (
     *("tree", "environments", "shell", "resolve", "distributions", "rpm_data"),
@@ -21,8 +22,10 @@ _INVENTORY = (
     *("identical", "inventory"),
 )
 _SAMPLE = (*WALK, "sample")
-_RECORDS = ("tree", "distributions", "lifeline", "clock", "records")
-_SUPERVISOR = ("lifeline", "cgroup", "meter", "child", "request", "supervisor")
+_SUPERVISOR = (
+    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed", "cold"),
+    *("answer", "request", "expect", "asking", "supervisor"),
+)
 
 
 @cache
@@ -35,6 +38,12 @@ def source(name: str) -> str:
 def imports_hash() -> str:
     """Changes with the programs that try imports."""
     return _hash(("bootstrap", "try_import", *_SUPERVISOR))
+
+
+@cache
+def threads_hash() -> str:
+    """Changes with the programs that count threads."""
+    return _hash(("bootstrap", "ask_threads", *_SUPERVISOR))
 
 
 def _hash(names: tuple[str, ...]) -> str:
@@ -71,7 +80,7 @@ def sample_payload(plan: dict[str, object]) -> bytes:
 
 def records_payload(plan: dict[str, object]) -> bytes:
     """Standard input of a comparison of installed files with their RECORD."""
-    return _payload(_RECORDS, "records", plan, {})
+    return _payload(RECORDS, "records", plan, {})
 
 
 def supervisor_payload(plan: dict[str, object], files: dict[str, bytes]) -> bytes:

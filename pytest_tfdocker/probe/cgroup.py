@@ -19,19 +19,28 @@ def folders(proc):
             kind, _, options = right.split()[:3]
             root, point = left.split()[3:5]
             if kind == "cgroup2":
-                found.setdefault("v2", place(root, point, own.get("", "/")))
+                seen = {"v2": place(root, point, own.get("", "/"))}
             elif kind == "cgroup":
-                for controller in options.split(","):
-                    if controller in own:
-                        found.setdefault(controller, place(root, point, own[controller]))
+                controllers = [one for one in options.split(",") if one in own]
+                seen = {one: place(root, point, own[one]) for one in controllers}
+            else:
+                continue
+            for controller, folder in seen.items():
+                if folder is not None:
+                    found.setdefault(controller, folder)
     return found
 
 
 def place(root, point, path):
+    """This process's folder below a mount; None where the mount shows it not, or nobody can tell."""
+    if root.startswith("/.."):  # from outside of our namespace: the host's tree, or a parent's
+        return None
     # A container sees its own group mounted as the root of the tree, or the whole tree of the host
     inside = path[len(root) :] if root != "/" and path.startswith(root) else path
     folder = os.path.normpath(point + "/" + inside)
-    return folder if os.path.isdir(folder) else point
+    if os.path.isdir(folder):
+        return folder
+    return point if root != "/" else None
 
 
 def read(folder, name):
@@ -58,8 +67,17 @@ def pairs(text):
 
 def machine_swap_bytes(proc="/proc"):
     """What the machine can swap out at most; None where it doesn't say."""
+    return meminfo_bytes("SwapTotal", proc)
+
+
+def machine_memory_bytes(proc="/proc"):
+    """The memory that the machine has; None where it doesn't say."""
+    return meminfo_bytes("MemTotal", proc)
+
+
+def meminfo_bytes(field, proc):
     for line in (read(proc, "meminfo") or "").splitlines():
-        if line.startswith("SwapTotal:"):
+        if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
     return None
 
@@ -93,30 +111,66 @@ def stat_of(data, keys):
     return values
 
 
-class Version1(object):
+def kept(folder, name):
+    """The open counter, or None where it can't be read."""
+    try:
+        return None if folder is None else Kept(folder + "/" + name)
+    except OSError:
+        return None
+
+
+def told(file, key):
+    """One value of a counter file of lines "key value", None where it isn't there."""
+    return pairs(file.read().decode("ascii")).get(key) if file else None
+
+
+class Counters(object):
+    """What both versions have: the same questions, asked of files of other names."""
+
+    def oom_kills(self):
+        return told(self.events, "oom_kill")
+
+    def processes(self):
+        return int(self.pids_current.read()) if self.pids_current else None
+
+    def page_faults(self, values):
+        """Pages of files that were evicted and read again, and faults that had to read."""
+        again = sum(values[key] for key in self.refaults)
+        return again, values[self.major_faults]
+
+
+class Version1(Counters):
     version = "1"
-    keys = (b"total_rss", b"total_shmem", b"total_cache")
+    # Kernels before 5.9 count refaults of files alone, without the suffix
+    refaults = (b"total_workingset_refault_file", b"total_workingset_refault")
+    major_faults = b"total_pgmajfault"
+    keys = (b"total_rss", b"total_shmem", b"total_cache", b"total_swap", major_faults) + refaults
 
     def __init__(self, where):
         self.memory = where["memory"]
         self.cpu, self.cpuacct = where.get("cpu"), where.get("cpuacct")
         self.pids = where.get("pids")
         self.stat = Kept(self.memory + "/memory.stat")
-        kernel = self.memory + "/memory.kmem.usage_in_bytes"
-        self.kernel = Kept(kernel) if os.path.exists(kernel) else None
+        self.kernel = kept(self.memory, "memory.kmem.usage_in_bytes")
+        self.events = kept(self.memory, "memory.oom_control")
+        self.pids_current = kept(self.pids, "pids.current")
+        self.usage = kept(self.cpuacct, "cpuacct.usage")
+        self.cpu_stat = kept(self.cpu, "cpu.stat")
 
     def sample(self):
-        """Working, cache and kernel bytes. Kernel memory is an upper bound: v1 does not split it."""
+        """Working, cache, kernel and swapped bytes; file pages read again; major faults.
+
+        Kernel memory is an upper bound: v1 does not split it.
+        """
         values = stat_of(self.stat.read(), self.keys)
         kernel = int(self.kernel.read()) if self.kernel else 0
         shmem = values[b"total_shmem"]
-        return values[b"total_rss"] + shmem, max(0, values[b"total_cache"] - shmem), kernel
+        cache = max(0, values[b"total_cache"] - shmem)
+        working, swapped = values[b"total_rss"] + shmem, values[b"total_swap"]
+        return (working, cache, kernel, swapped) + self.page_faults(values)
 
     def kernel_peak(self):
         return number(read(self.memory, "memory.max_usage_in_bytes"))
-
-    def oom_kills(self):
-        return pairs(read(self.memory, "memory.oom_control")).get("oom_kill")
 
     def limits(self):
         memory = number(read(self.memory, "memory.limit_in_bytes"))
@@ -127,6 +181,7 @@ class Version1(object):
             "swap_bytes": None if swap is None or memory is None else swap - memory,
             "swap_known": both is not None,
             "machine_swap_bytes": machine_swap_bytes(),
+            "machine_memory_bytes": machine_memory_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.pids, "pids.max")) if self.pids else None,
             "unknown": [name for name, at in (("cpus", self.cpu), ("pids", self.pids)) if not at],
@@ -139,16 +194,17 @@ class Version1(object):
         return quota / period if quota and period else None
 
     def cpu_seconds(self):
-        used = number(read(self.cpuacct, "cpuacct.usage")) if self.cpuacct else None
-        return None if used is None else used / 1e9
+        return int(self.usage.read()) / 1e9 if self.usage else None
 
     def throttled_seconds(self):
-        time = pairs(read(self.cpu, "cpu.stat")).get("throttled_time") if self.cpu else None
+        time = told(self.cpu_stat, "throttled_time")
         return None if time is None else time / 1e9
 
 
-class Version2(object):
+class Version2(Counters):
     version = "2"
+    refaults = (b"workingset_refault_file", b"workingset_refault")
+    major_faults = b"pgmajfault"
     keys = (
         b"anon",
         b"shmem",
@@ -165,18 +221,22 @@ class Version2(object):
     def __init__(self, folder):
         self.folder = folder
         self.stat = Kept(folder + "/memory.stat")
+        self.swapped = kept(folder, "memory.swap.current")
+        self.events = kept(folder, "memory.events")
+        self.pids_current = kept(folder, "pids.current")
+        self.cpu_stat = kept(folder, "cpu.stat")
 
     def sample(self):
-        values = stat_of(self.stat.read(), self.keys)
+        """Working, cache, kernel and swapped bytes; file pages read again; major faults."""
+        values = stat_of(self.stat.read(), self.keys + self.refaults + (self.major_faults,))
         shmem = values[b"shmem"]
         kernel = values[b"kernel"] or sum(values[key] for key in self.keys[4:8] + self.keys[9:])
-        return values[b"anon"] + shmem, max(0, values[b"file"] - shmem), kernel + values[b"sock"]
+        working, cache = values[b"anon"] + shmem, max(0, values[b"file"] - shmem)
+        swapped = int(self.swapped.read()) if self.swapped else 0
+        return (working, cache, kernel + values[b"sock"], swapped) + self.page_faults(values)
 
     def kernel_peak(self):
         return number(read(self.folder, "memory.peak"))
-
-    def oom_kills(self):
-        return pairs(read(self.folder, "memory.events")).get("oom_kill")
 
     def limits(self):
         swap = read(self.folder, "memory.swap.max")
@@ -185,6 +245,7 @@ class Version2(object):
             "swap_bytes": number(swap),
             "swap_known": swap is not None,
             "machine_swap_bytes": machine_swap_bytes(),
+            "machine_memory_bytes": machine_memory_bytes(),
             "cpus": self.cpus(),
             "pids": number(read(self.folder, "pids.max")),
             "unknown": [
@@ -200,9 +261,9 @@ class Version2(object):
         return None if quota == "max" else int(quota) / int(period)
 
     def cpu_seconds(self):
-        used = pairs(read(self.folder, "cpu.stat")).get("usage_usec")
+        used = told(self.cpu_stat, "usage_usec")
         return None if used is None else used / 1e6
 
     def throttled_seconds(self):
-        time = pairs(read(self.folder, "cpu.stat")).get("throttled_usec")
+        time = told(self.cpu_stat, "throttled_usec")
         return None if time is None else time / 1e6

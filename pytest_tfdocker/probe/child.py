@@ -117,14 +117,11 @@ def become(argv, environment, out, err, failed):
         os.dup2(out, 1)
         os.dup2(err, 2)
         signal.set_wakeup_fd(-1)
-        for number in (
-            signal.SIGTERM,
-            signal.SIGINT,
-            signal.SIGCHLD,
-            signal.SIGALRM,
-            signal.SIGPIPE,
-        ):
-            signal.signal(number, signal.SIG_DFL)
+        # A handler of ours may not run here, and what Python ignores (SIGPIPE, SIGXFSZ) is not
+        # ignored in a container's own process
+        for number in range(1, signal.NSIG):
+            if signal.getsignal(number) not in (signal.SIG_DFL, None):
+                signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], argv, environment)
     except OSError as error:
         tell(failed, "%s: %s" % (argv[0], os.strerror(error.errno or errno.EIO)))

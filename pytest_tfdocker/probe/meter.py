@@ -1,106 +1,76 @@
-# What the counters say while one child runs: maxima, phases, a timeline, the largest processes.
+# What the counters say while one child runs: maxima, phases, a timeline, who was killed.
 import os
 import time
+
+import tfdocker_processes as processes
+import tfdocker_weights as weights
 
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+IMPORT, LOAD, INFERENCE = "import", "load", "inference"
 
 
-def own_bytes():
-    """Anonymous memory of this process, which is no part of the user's."""
-    for line in open("/proc/self/status"):
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
+class Phases(object):
+    """Stretches of a run, each with the most that it took and what it used of the CPU."""
 
+    def __init__(self, first, clock):
+        self.rows = []
+        self.begin(first, clock)
 
-def largest_processes(count=5):
-    found = []
-    for pid in os.listdir("/proc"):
-        if pid.isdigit() and pid != "1":
-            try:
-                # The kernel cuts a name after 15 bytes, in the midst of a character too
-                with open("/proc/%s/status" % pid, encoding="utf-8", errors="replace") as lines:
-                    fields = dict(
-                        line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line
-                    )
-            except OSError:
-                continue
-            size = sum(int(fields.get(key, "0").split()[0]) for key in ("RssAnon", "RssShmem"))
-            found.append([size * 1024, fields.get("Name", "?"), int(pid)])
-    return sorted(found, reverse=True)[:count]
+    def begin(self, name, clock):
+        self.rows.append({"name": name, "clock": clock, "peak": 0})
+
+    def take(self, working):
+        self.rows[-1]["peak"] = max(self.rows[-1]["peak"], working)
+
+    def undo(self):
+        """The last one was none: what it held belongs to the one before."""
+        last = self.rows.pop()
+        self.take(last["peak"])
+
+    def told(self, end, measured):
+        """As the record has them; `end` is the clock at which the last one ends."""
+        ends = [row["clock"] for row in self.rows[1:]] + [end]
+        return [
+            {
+                "name": row["name"],
+                "seconds": until[0] - row["clock"][0],
+                "peak_bytes": row["peak"] if measured else None,
+                "cpu_seconds": difference(until[1], row["clock"][1]),
+                "throttled_seconds": difference(until[2], row["clock"][2]),
+            }
+            for row, until in zip(self.rows, ends)
+        ]
 
 
 class Meter(object):
-    """Maxima, phases and a timeline of what the counters say, for one child."""
+    """Maxima, phases and a timeline of what the counters say, for one child.
 
-    def __init__(self, counters, interval, files_bytes):
+    Phases stand twice: as the program names them, and, for one that names none, as they are seen
+    from outside: `load` begins when a file of weights is mapped or open.
+    """
+
+    def __init__(self, counters, interval, files_bytes, weights_pattern=None, first_seen=IMPORT):
         self.counters, self.interval, self.files_bytes = counters, interval, files_bytes
-        self.started = self.last = time.monotonic()
-        self.next = self.started
-        self.working = self.cache = self.kernel = self.gap = 0
+        start = self.clock()
+        self.started = self.last = self.next = start[0]
+        self.named, self.seen = Phases("start", start), Phases(first_seen, start)
+        self.is_named = False
+        self.watch = weights.Watch(weights_pattern) if weights_pattern else None
+        self.working = self.cache = self.kernel = self.swapped = self.gap = self.tasks = 0
         self.outside, self.outside_rise = None, 0
+        self.faults = None
         self.stopped_clock = None
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
-        self.phases = [["start", self.started, 0]]
-        self.processes, self.processes_next, self.processes_working = [], 0.0, 0
+        self.largest = processes.Largest()
         self.kernel_peak_before = counters.kernel_peak() if counters else None
-        self.kills = counters.oom_kills() if counters else None
-        self.cpu = counters.cpu_seconds() if counters else None
-        self.throttled = counters.throttled_seconds() if counters else None
+        self.kills = self.kills_before = counters.oom_kills() if counters else None
+        self.killed = None
         if counters:
             self.sample(self.started)
-
-    def sample(self, now):
-        self.gap = max(self.gap, now - self.last)
-        self.last = now
-        # Closer together at first: a run of 20 ms has a peak too
-        self.next = now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
-        if self.until_own == 0:
-            self.own, self.until_own = own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
-        self.until_own -= 1
-        working, cache, kernel = self.counters.sample()
-        working = max(0, working - self.own)
-        self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
-        if self.outside is not None:
-            self.outside_rise = max(self.outside_rise, cache + kernel - self.outside)
-        self.outside = cache + kernel
-        self.phases[-1][2] = max(self.phases[-1][2], working)
-        if working > self.working:
-            self.working = working
-            self.note_processes(now, working)
-        self.keep(now - self.started, working, cache)
-
-    def note_processes(self, now, working):
-        # Reading all of /proc costs more than a sample: only when the peak has grown by a twentieth,
-        # and a tenth of the time at most
-        if working > self.processes_working * 1.05 and now >= self.processes_next:
-            found = largest_processes()
-            # A process that the kernel is killing has no memory left, though its group has
-            if sum(one[0] for one in found) >= sum(one[0] for one in self.processes):
-                self.processes, self.processes_working = found, working
-            self.processes_next = now + 10 * (time.monotonic() - now)
-
-    def keep(self, seconds, working, cache):
-        self.skipped += 1
-        if self.skipped < self.every and self.samples and working <= self.samples[-1][1]:
-            return
-        self.skipped = 0
-        self.samples.append([round(seconds, 3), working, cache])
-        if len(self.samples) > KEPT_SAMPLES:
-            self.every *= 2
-            pairs = zip(self.samples[::2], self.samples[1::2])
-            self.samples = [max(pair, key=lambda sample: sample[1]) for pair in pairs]
-
-    def phase(self, name):
-        now = time.monotonic()
-        if self.counters:
-            self.sample(now)
-        self.phases.append([name, now, 0])
-        if self.counters:
-            self.sample(now)
 
     def clock(self):
         """Now, in wall-clock time, CPU time and throttled time."""
@@ -111,44 +81,135 @@ class Meter(object):
             counters.throttled_seconds() if counters else None,
         )
 
+    def sample(self, now):
+        self.gap = max(self.gap, now - self.last)
+        self.last = now
+        # Closer together at first: a run of 20 ms has a peak too
+        self.next = now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
+        if self.until_own == 0:
+            self.own, self.until_own = processes.own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
+        self.until_own -= 1
+        working, cache, kernel, swapped, refaults, major_faults = self.counters.sample()
+        working = max(0, working - self.own)
+        self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
+        self.swapped = max(self.swapped, swapped)
+        if self.faults is None:
+            self.faults_before = refaults, major_faults
+        self.faults = refaults, major_faults
+        if self.outside is not None:
+            self.outside_rise = max(self.outside_rise, cache + kernel - self.outside)
+        self.outside = cache + kernel
+        self.named.take(working)
+        self.seen.take(working)
+        self.working = max(self.working, working)
+        self.largest.look(now, working)
+        self.look_for_kills()
+        if self.watch:
+            self.look_for_weights(now)
+        self.keep(now - self.started, working, cache, swapped)
+
+    def look_for_kills(self):
+        """Who the kernel killed first, and in which phase: the last list still has their names."""
+        kills = self.counters.oom_kills()
+        if self.killed is None and kills != self.kills_before:
+            self.killed = processes.Killed(self.largest.found)
+            is_behind = self.watch is not None and self.watch.is_behind
+            self.named_at_kill = self.named.rows[-1]["name"]
+            self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
+        if self.killed is not None:
+            self.killed.look()
+            self.watch = None  # what is unmapped now was not let go
+        self.kills = kills
+
+    def look_for_weights(self, now):
+        there = self.watch.look(now)
+        if there is None:
+            return
+        phase = self.seen.rows[-1]["name"]
+        if there and len(self.seen.rows) == 1:
+            self.seen.begin(LOAD, self.clock())
+        elif there and phase == INFERENCE:  # another shard: the load was not over
+            self.seen.undo()
+        elif not there and phase == LOAD:
+            self.seen.begin(INFERENCE, self.clock())
+
+    def keep(self, seconds, working, cache, swapped):
+        tasks = self.counters.processes()
+        self.tasks = max(self.tasks, tasks or 0)
+        self.skipped += 1
+        if self.skipped < self.every and self.samples and working <= self.samples[-1][1]:
+            return
+        self.skipped = 0
+        _, cpu, throttled = self.clock()
+        self.samples.append([round(seconds, 3), working, cache, swapped, tasks, cpu, throttled])
+        if len(self.samples) > KEPT_SAMPLES:
+            self.every *= 2
+            pairs = zip(self.samples[::2], self.samples[1::2])
+            self.samples = [max(pair, key=lambda sample: sample[1]) for pair in pairs]
+
+    def phase(self, name):
+        """The program has named the phase that begins here."""
+        self.is_named = True
+        self.begin(name, self.named)
+
+    def see_phase(self, name):
+        """A phase that begins here, as we know ourselves: it stands among the program's own too."""
+        self.watch = None
+        self.begin(name, self.named, self.seen)
+
+    def begin(self, name, *phases):
+        self.sample_if_measured()
+        clock = self.clock()
+        for each in phases:
+            each.begin(name, clock)
+        self.sample_if_measured()
+
+    def sample_if_measured(self):
+        if self.counters:
+            self.sample(time.monotonic())
+
     def stop_clock(self):
         """What comes after is not the run's time; memory goes on being measured."""
         self.stopped_clock = self.stopped_clock or self.clock()
 
     def figures(self):
         """The record so far, as JSON holds it."""
-        now, cpu, throttled = self.stopped_clock or self.clock()
         counters = self.counters
-        ends = [phase[1] for phase in self.phases[1:]] + [now]
+        end = self.stopped_clock or self.clock()
+        phases = self.named if self.is_named else self.seen
         result = {
-            "seconds": now - self.started,
-            "phases": [
-                [p[0], end - p[1], p[2] if counters else None] for p, end in zip(self.phases, ends)
-            ],
-            "samples": self.samples,
-            # A list from long before the peak would name the wrong ones
-            "processes": self.processes if self.processes_working * 1.5 >= self.working else [],
+            "seconds": end[0] - self.started,
+            "phases": phases.told(end, counters is not None),
+            "phases_named": self.is_named,
+            "samples": [row[:3] for row in self.samples],
+            "resources": [[row[0]] + row[3:] for row in self.samples],
+            "processes": self.largest.of_peak(self.working),
             "measured": counters is not None,
         }
         if counters:
-            kills = counters.oom_kills()
+            before = self.samples[0] if self.samples else [0] * 7
             result.update(
                 {
                     "working_bytes": self.working,
                     "cache_bytes": self.cache,
                     "kernel_bytes": self.kernel,
+                    "swapped_bytes": self.swapped,
+                    "tasks": self.tasks,
                     "outside_rise_bytes": self.outside_rise,
                     "own_bytes": self.own,
                     "kernel_peak_bytes": counters.kernel_peak(),
                     "kernel_peak_before_bytes": self.kernel_peak_before,
                     "gap_seconds": self.gap,
-                    "oom_kills": None
-                    if kills is None or self.kills is None
-                    else kills - self.kills,
-                    "cpu_seconds": difference(cpu, self.cpu),
-                    "throttled_seconds": difference(throttled, self.throttled),
+                    "oom_kills": difference(counters.oom_kills(), self.kills_before),
+                    "refaulted_bytes": (self.faults[0] - self.faults_before[0]) * PAGE_BYTES,
+                    "major_faults": self.faults[1] - self.faults_before[1],
+                    "cpu_seconds": difference(end[1], before[5]),
+                    "throttled_seconds": difference(end[2], before[6]),
                 }
             )
+            if self.killed is not None:
+                result["killed"] = self.killed.told()
+                result["killed_in"] = self.named_at_kill if self.is_named else self.seen_at_kill
         return result
 
 

@@ -20,12 +20,15 @@ class TimeIsUpError(Exception):
 
 def main(plan, parts, report):
     lifeline.hold(plan["deadline_seconds"])
-    report({"verified": verified(plan["paths"], Clock(plan["seconds"]))})
+    clock = Clock(plan["seconds"])
+    found = verified(plan["paths"], lambda path, algorithm: digest_of(path, algorithm, clock))
+    report({"verified": found})
 
 
-def verified(paths, clock):
+def verified(paths, digest_of):
     """By the path of a dist-info: how many files are as they were recorded, which are not, how many
-    are gone, how many can't be read or were not reached in time. Those without RECORD are left out."""
+    are gone, how many can't be read or were not reached in time. Those without RECORD are left out.
+    `digest_of`: of a path and an algorithm, as RECORD has it."""
     rows, known = {}, {}
     for path in paths:
         text = distributions.read_text(posixpath.join(path, "RECORD"))
@@ -33,7 +36,7 @@ def verified(paths, clock):
             rows[path] = list(hashed(posixpath.dirname(path), text))
             for file, algorithm, digest in rows[path]:
                 known.setdefault((file, algorithm), set()).add(digest)
-    return {path: of_one(some, known, clock) for path, some in rows.items()}
+    return {path: of_one(some, known, digest_of) for path, some in rows.items()}
 
 
 def hashed(location, text):
@@ -45,12 +48,12 @@ def hashed(location, text):
             yield path, algorithm, digest.rstrip("=")
 
 
-def of_one(rows, known, clock):
+def of_one(rows, known, digest_of):
     """`shared`: as another distribution has it, which was installed over this one."""
     counts = {"same": 0, "shared": 0, "changed": 0, "gone": 0, "unread": 0, "late": 0}
     shown = []
     for path, algorithm, digest in rows:
-        outcome = compared(path, algorithm, digest, known[path, algorithm], clock)
+        outcome = compared(path, algorithm, digest, known[path, algorithm], digest_of)
         counts[outcome] += 1
         if outcome == "changed" and len(shown) < MOST_SHOWN:
             shown.append(distributions.clean(path))
@@ -58,9 +61,9 @@ def of_one(rows, known, clock):
     return counts
 
 
-def compared(path, algorithm, digest, known, clock):
+def compared(path, algorithm, digest, known, digest_of):
     try:
-        found = digest_of(path, algorithm, clock)
+        found = digest_of(path, algorithm)
     except FileNotFoundError:
         return "gone"
     except TimeIsUpError:
@@ -81,4 +84,8 @@ def digest_of(path, algorithm, clock):
                 raise TimeIsUpError
             state.update(piece)
             piece = file.read(PIECE_BYTES)
-    return base64.urlsafe_b64encode(state.digest()).rstrip(b"=").decode("ascii")
+    return encoded(state.digest())
+
+
+def encoded(digest):
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

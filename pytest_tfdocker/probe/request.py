@@ -1,11 +1,13 @@
 # One HTTP request to the service beside us, over loopback, without ever blocking the sampler.
 import errno
 import json
+import os
 import socket
 import time
 
-RETRY_SECONDS = 0.05
-KEEP_BYTES = 1 << 16
+import tfdocker_answer as answer_module
+
+PIECE_BYTES = 1 << 16
 
 
 def listens(port):
@@ -15,128 +17,111 @@ def listens(port):
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Request(object):
-    """Connects again and again until the service listens, sends, reads to the end (HTTP/1.0)."""
+def listening_ports():
+    """The TCP ports that something listens on, whatever the address."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table) as lines:
+                rows = [line.split() for line in lines][1:]
+        except OSError:
+            continue
+        found |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
+    return sorted(found)
 
-    def __init__(self, plan):
-        self.plan = plan
-        self.socket = None
-        self.retry_at = 0.0
-        self.sent_at = None
-        self.to_send = b""
-        self.answer = b""
-        self.received = 0
-        self.error = None
-        self.done = False
-        self.done_at = None
 
-    def message(self):
-        plan = self.plan
-        body = (plan["body"] or "").encode("utf-8")
-        headers = {"Host": "127.0.0.1:%d" % plan["port"], "Connection": "close"}
-        if plan["json"] is not None:
-            body = json.dumps(plan["json"]).encode("utf-8")
-            headers["Content-Type"] = "application/json"
-        if body or plan["method"] not in ("GET", "HEAD"):
-            headers["Content-Length"] = str(len(body))
-        headers.update(plan["headers"])
-        head = "%s %s HTTP/1.0\r\n" % (plan["method"], plan["path"])
-        head += "".join("%s: %s\r\n" % pair for pair in headers.items())
-        return (head + "\r\n").encode("utf-8") + body
+def message(plan):
+    """The bytes of the request that a smoke asks for."""
+    body = (plan["body"] or "").encode("utf-8")
+    headers = {}
+    if plan["json"] is not None:
+        body = json.dumps(plan["json"]).encode("utf-8")
+        headers["Content-Type"] = "application/json"
+    if body or plan["method"] not in ("GET", "HEAD"):
+        headers["Content-Length"] = str(len(body))
+    return head(plan, plan["method"], plan["path"], headers) + body
 
-    def fds(self):
-        """(to read, to write)"""
-        if self.socket is None or self.done:
-            return [], []
-        return ([], [self.socket]) if self.to_send else ([self.socket], [])
 
-    def advance(self, ready):
-        if self.done:
+def head(plan, method, path, headers=None):
+    """Request line and headers; the smoke's own take the place of ours, however they are written."""
+    ours = {"Host": "127.0.0.1:%d" % plan["port"], "Connection": "close"}
+    ours.update(headers or {})
+    own = {name.lower() for name in plan["headers"]}
+    pairs = [(name, value) for name, value in ours.items() if name.lower() not in own]
+    lines = ["%s %s HTTP/1.1" % (method, path)]
+    lines += ["%s: %s" % pair for pair in pairs + list(plan["headers"].items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+
+
+class Exchange(object):
+    """One request and its answer, on a connection of its own."""
+
+    def __init__(self, port, data, method, keep_bytes):
+        self.data, self.sent = memoryview(data), 0
+        self.answer = answer_module.Answer(method, keep_bytes)
+        self.began = time.monotonic()
+        self.connected = self.done = False
+        self.error = self.seconds = None
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setblocking(False)
+        code = self.socket.connect_ex(("127.0.0.1", port))
+        if code == 0:
+            self.connected = True
+        elif code != errno.EINPROGRESS:
+            self.refuse(code)
+
+    def sends(self):
+        return not self.done and self.sent < len(self.data)
+
+    def advance(self, readable, writable):
+        """Goes on as far as it can; `done` says whether that was the end."""
+        try:
+            if writable and not self.connected:
+                code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    self.refuse(code)
+                    return
+                self.connected = True
+            if readable and self.connected:
+                self.receive()  # first: a service may refuse a body that it has not read
+            if writable and self.sends():
+                self.sent += self.socket.send(self.data[self.sent : self.sent + PIECE_BYTES])
+        except BlockingIOError:
             return
-        if self.socket is None:
-            if time.monotonic() >= self.retry_at:
-                self.connect()
-        elif self.socket in ready:
-            try:
-                self.transfer()
-            except OSError as error:
-                self.fail(error)
-        if self.done:
-            self.done_at = time.monotonic()
+        except BrokenPipeError:
+            self.sent = len(self.data)  # it takes no more: what it answers may still come
+        except OSError as error:
+            self.end(self.broken(error))
 
-    def connect(self):
-        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        code = connection.connect_ex(("127.0.0.1", self.plan["port"]))
-        if code in (0, errno.EINPROGRESS):
-            self.socket, self.to_send = connection, self.message()
-        else:
-            connection.close()
-            self.retry_at = time.monotonic() + RETRY_SECONDS
-
-    def transfer(self):
-        if self.to_send:
-            self.to_send = self.to_send[self.socket.send(self.to_send) :]
-            self.sent_at = self.sent_at or time.monotonic()
+    def receive(self):
+        try:
+            piece = self.socket.recv(PIECE_BYTES)
+            if piece:
+                self.answer.add(piece)
+            else:
+                self.answer.end()
+        except answer_module.NoAnswer as error:
+            self.end(str(error))
             return
-        piece = self.socket.recv(1 << 16)
-        if not piece:
-            self.finish()
-            return
-        if len(self.answer) < KEEP_BYTES:
-            self.answer += piece
-        self.received += len(piece)
-        if self.whole():
-            self.finish()
+        if self.answer.whole:
+            self.end(None)
 
-    def body_bytes(self):
-        """How much of the body came, and how much the head announces: None where it says nothing."""
-        head, found, _ = self.answer.partition(b"\r\n\r\n")
-        if not found:
-            return 0, None
-        length = None
-        for line in head.split(b"\r\n")[1:]:
-            key, _, value = line.partition(b":")
-            if key.strip().lower() == b"content-length" and value.strip().isdigit():
-                length = 0 if self.plan["method"] == "HEAD" else int(value)
-        return self.received - len(head) - 4, length
+    def broken(self, error):
+        if self.answer.empty:
+            return "the connection was closed without an answer: %s" % error.strerror
+        return "the connection broke in the middle of the answer: %s" % error.strerror
 
-    def whole(self):
-        """Whether Content-Length says that all is here: some servers don't close."""
-        came, length = self.body_bytes()
-        return length is not None and came >= length
+    def refuse(self, code):
+        refused = code == errno.ECONNREFUSED
+        self.end(
+            "the connection was refused" if refused else "no connection: %s" % os.strerror(code)
+        )
 
-    def fail(self, error):
-        # Refused, or reset before a byte came: it does not listen yet
+    def end(self, error):
+        self.error, self.done = error, True
+        self.seconds = time.monotonic() - self.began
         self.socket.close()
-        self.socket = None
-        self.to_send = b""
-        if self.answer:
-            self.error, self.done = (
-                "the connection broke in the middle of the answer: %s" % error,
-                True,
-            )
-        elif self.sent_at is not None:
-            self.error, self.done = "the connection was closed without an answer: %s" % error, True
-        self.retry_at = time.monotonic() + RETRY_SECONDS
-
-    def finish(self):
-        self.socket.close()
-        self.done = True
-        first = self.answer.partition(b"\r\n")[0].split()
-        came, length = self.body_bytes()
-        if not self.answer:
-            self.error = "the connection was closed without an answer"
-        elif len(first) < 2 or not first[0].startswith(b"HTTP/") or not first[1].isdigit():
-            self.error = "no HTTP answer: %r" % self.answer[:80]
-        elif int(first[1]) != self.plan["status"]:
-            body = self.answer.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")[:400]
-            asked = "%s %s" % (self.plan["method"], self.plan["path"])
-            answered = (first[1].decode(), self.plan["status"], asked, body)
-            self.error = "status %s, not %d: %s\n%s" % answered
-        elif length is not None and came < length:
-            self.error = "the answer ended after %d of %d bytes" % (came, length)
 
     def close(self):
-        if self.socket is not None and not self.done:
-            self.socket.close()
+        if not self.done:
+            self.end("it was given up")

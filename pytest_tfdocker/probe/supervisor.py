@@ -5,20 +5,33 @@ import select
 import signal
 import time
 
+import tfdocker_asking as asking
 import tfdocker_cgroup as cgroup
 import tfdocker_child as child_module
+import tfdocker_cold as cold
 import tfdocker_lifeline as lifeline
 import tfdocker_meter as meter_module
+import tfdocker_passed as passed_module
 import tfdocker_request as request_module
 
 KILL_AFTER_SECONDS = 2.0
 DYING_SECONDS = 1.0
+FORWARDED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGWINCH,
+    signal.SIGCONT,
+)
 
 
 class Supervisor(object):
-    def __init__(self, plan, counters, environment, files_bytes, report):
+    def __init__(self, plan, counters, environment, files_bytes, passed, report):
         self.plan, self.counters, self.report = plan, counters, report
-        self.environment, self.files_bytes = environment, files_bytes
+        self.environment, self.files_bytes, self.passed = environment, files_bytes, passed
         self.child = self.meter = self.request = None
         self.commands = b""
         self.stopping_at = None
@@ -27,8 +40,10 @@ class Supervisor(object):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, self.forward)
+        # STOPSIGNAL may be any: a service such as systemd takes one of the real-time signals
+        for number in FORWARDED + (plan["stop_signal"],):
+            if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM, signal.SIGCHLD):
+                signal.signal(number, self.forward)
 
     def forward(self, number, _):
         if self.child:
@@ -38,9 +53,15 @@ class Supervisor(object):
         """Runs one child to its end and gives its record."""
         keep, relay = self.plan["keep_bytes"], self.plan["relay"]
         self.stopping_at, self.stopped, self.timed_out = None, False, False
-        self.request = request_module.Request(spec["request"]) if spec.get("request") else None
+        self.request = None
+        if spec.get("request"):  # before the meter, which takes our own memory off
+            self.request = asking.Asking(spec["request"], lambda name: self.meter.see_phase(name))
         self.meter = meter_module.Meter(
-            self.counters, self.plan["interval_seconds"], self.files_bytes
+            self.counters,
+            self.plan["interval_seconds"],
+            self.files_bytes + self.passed.begin(),
+            self.plan["weights"],
+            "start" if self.request else meter_module.IMPORT,
         )
         self.child = child_module.Child(
             spec["argv"], self.environment, relay, keep, self.meter.phase
@@ -61,7 +82,7 @@ class Supervisor(object):
         asks, sends = self.request.fds() if self.request else ([], [])
         wait = max(0.0, self.meter.next - now) if self.counters else 0.2
         if self.request:
-            wait = min(wait, request_module.RETRY_SECONDS)
+            wait = min(wait, asking.RETRY_SECONDS)
         readable, writable, _ = select.select(reads + asks, sends, [], wait)
         now = time.monotonic()
         if self.counters and now >= self.meter.next:
@@ -73,7 +94,8 @@ class Supervisor(object):
         self.child.pump(readable)
         self.reap()
         if self.request:
-            self.request.advance(readable + writable)
+            self.request.advance(readable, writable)
+            self.meter.until_own = 0  # its answers take memory of ours
             if self.request.done:
                 self.meter.stop_clock()
                 # A service that is dying closes its connections first: how it ends says more
@@ -81,9 +103,18 @@ class Supervisor(object):
                     self.stop()
         if deadline is not None and now >= deadline and self.stopping_at is None:
             self.timed_out = True
+            if self.request:
+                self.request.give_up()
             self.stop()
+        self.account_for_files()
         if self.stopping_at is not None and now >= self.stopping_at:
             self.child.signal(signal.SIGKILL)
+
+    def account_for_files(self):
+        """The program may have deleted some of what was passed in: the rest is none of its own."""
+        if self.passed.changed():
+            self.meter.files_bytes = self.files_bytes + self.passed.held
+            self.meter.until_own = 0
 
     def obey(self):
         """The lifeline: its end is ours; a line on it is a command."""
@@ -133,15 +164,11 @@ class Supervisor(object):
 
     def record(self, spec):
         record = self.meter.figures()
-        request = self.request
-        if request:
-            request.close()
-            record["request"] = {
-                "port": request.plan["port"],
-                "error": request.error,
-                "answered": request.done and request.error is None,
-                "sent": request.sent_at is not None,
-            }
+        if "own_bytes" in record:  # the kernel's own peak may be from before some were deleted
+            record["own_bytes"] += self.passed.held_at_start - self.passed.held
+        if self.request:
+            record["request"] = self.request.told()
+            self.request.close()
         record.update(
             {
                 "name": spec["name"],
@@ -164,6 +191,13 @@ class Supervisor(object):
         }
 
 
+def failed(record):
+    """Whether a run is the last of its repeats."""
+    return bool(
+        record["error"] or record["timed_out"] or record["exit_code"] or record.get("oom_kills")
+    )
+
+
 def memory_file(name, data):
     """A file of anonymous memory that this process keeps open: its path, for the child."""
     if hasattr(os, "memfd_create"):
@@ -179,14 +213,24 @@ def memory_file(name, data):
 def main(plan, files, report):
     lifeline.end_after(plan["deadline_seconds"])
     counters = cgroup.open_counters()
+    passed = passed_module.Passed(plan.get("passed"))
+    try:
+        passed.receive()
+    except OSError as error:
+        where = (plan["passed"]["folder"], error.strerror or error)
+        report({"crash": "the files can't be passed in, at %s: %s" % where})
+        return
     paths = {name: memory_file(name, data) for name, data in files.items()}
     pages = sum(-(-len(data) // 4096) * 4096 for data in files.values())
     environment = dict(os.environ)
     if plan["script"]:  # as `python -m` has it: the working folder comes first on sys.path
         inherited = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.getcwd() + (":" + inherited if inherited else "")
-    supervisor = Supervisor(plan, counters, environment, pages, report)
+    if passed.folder:
+        environment["TFDOCKER_FILES"] = plan["passed"]["folder"]
+    supervisor = Supervisor(plan, counters, environment, pages, passed, report)
     report({"limits": counters.limits() if counters else None})
+    cold.drop(plan["cold"])
     records = []
     for spec in plan["children"]:
         # {"file": NAME} stands for a file's path; a user's own words are text, and stay as they are
@@ -194,4 +238,6 @@ def main(plan, files, report):
             paths[word["file"]] if isinstance(word, dict) else word for word in spec["argv"]
         ]
         records.append(supervisor.run(spec))
+        if plan.get("until_failure") and failed(records[-1]):
+            break
     report({"children": records})

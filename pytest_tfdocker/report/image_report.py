@@ -12,10 +12,12 @@ from pytest_tfdocker.evidence.records import (
     Absent,
     Bloat,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Imports,
     Run,
+    Threads,
     Waste,
 )
 from pytest_tfdocker.locks.declared import Declared
@@ -57,9 +59,12 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the summary tells of it."""
     imports: Imports | Absent | None = None
     gpu: Gpu | Absent | None = None
+    threads: Threads | Absent | None = None
     download: Download | Absent | None = None
     runs: tuple[Run, ...] = ()
     """Those that ran, in the settings' order."""
+    fits: dict[str, Fit | Absent] | None = None
+    """The smallest limits, by smoke; None where --tfdocker-fit is not given."""
     comparisons: tuple[Comparison, ...] = ()
     """With other images of this run, the largest difference first."""
     checks: tuple[CheckResult, ...] = ()

@@ -13,12 +13,14 @@ from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
     Download,
+    Fit,
     Gpu,
     ImageEvidence,
     Import,
     Imports,
     Limits,
     Run,
+    Threads,
     Waste,
 )
 from pytest_tfdocker.report.image_report import ImageReport
@@ -74,8 +76,9 @@ def _image(report: ImageReport) -> dict[str, Any]:
         "dependencies": _dependencies(report),
         "imports": _imports(report.imports),
         "gpu": _gpu(report.gpu),
+        "threads": _threads(report.threads),
         "comparisons": [_comparison(one) for one in report.comparisons],
-        "runs": [_run(run) for run in report.runs],
+        "runs": [_run(run, (report.fits or {}).get(run.name)) for run in report.runs],
         "checks": [
             _part(check, "id", "outcome", "measured", "budget", "message")
             for check in report.checks
@@ -217,7 +220,18 @@ def _gpu(gpu: Gpu | Absent | None) -> dict[str, Any] | None:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _threads(threads: Threads | Absent | None) -> dict[str, Any] | None:
+    if not isinstance(threads, Threads):
+        return None
+    told = ("name", "version", "library", "threads", "inter_op", "reads", "given", "error")
+    return {
+        "cpus": threads.cpus,
+        "cores": threads.cores,
+        "frameworks": [_part(one, *told) for one in threads.frameworks],
+    }
+
+
+def _run(run: Run, fit: Fit | Absent | None) -> dict[str, Any]:
     return {
         "name": run.name,
         "limits": _limits(run.limits),
@@ -231,10 +245,33 @@ def _run(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "cpu_seconds": run.cpu_seconds,
         "throttled_seconds": run.throttled_seconds,
-        "phases": [_part(phase, "name", "seconds", "peak_bytes") for phase in run.phases],
+        "swapped_bytes": run.swapped_bytes,
+        "refaulted_bytes": run.refaulted_bytes,
+        "major_faults": run.major_faults,
+        "tasks": run.tasks,
+        "largest_gap_seconds": run.largest_gap_seconds,
+        "killed": run.killed,
+        "phases": [msgspec.to_builtins(phase) for phase in run.phases],
         "samples": run.samples,
+        "resources": [msgspec.structs.astuple(sample) for sample in run.resources],
+        "requests": _part(
+            run.requests,
+            *("count", "answered", "warm_up", "concurrency"),
+            *("min_seconds", "median_seconds", "p95_seconds", "max_seconds"),
+        ),
+        "repeats": _part(run.repeats, "warm_up", "count", "seconds", "peak_bytes", "broken"),
         "error": run.error or run.request_error,
+        "fit": _fit(fit),
     }
+
+
+def _fit(fit: Fit | Absent | None) -> dict[str, Any] | None:
+    told = ("smallest_bytes", "failing_bytes", "failed_by", "limit_bytes", "runs", "seconds")
+    found = _part(fit, *told, "notes")
+    if found is None or not isinstance(fit, Fit):
+        return None
+    trials = [_part(one, "limit_bytes", "outcome", "why", "seconds") for one in fit.trials]
+    return {**found, "trials": trials}
 
 
 def _limits(limits: Limits) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Literal, Protocol, Self, cast
+from typing import IO, TYPE_CHECKING, Protocol, Self, cast
 
 from pytest_tfdocker.settings.units import format_seconds
 from pytest_tfdocker.text import one_line, shorten
@@ -13,7 +13,8 @@ from pytest_tfdocker.text import one_line, shorten
 if TYPE_CHECKING:
     from rich.live import Live
 
-State = Literal["started", "running", "done", "cached", "failed", "interrupted"]
+State = str
+""""started", "running", "done", "cached", "failed", "interrupted", or a word of how it ended."""
 Clock = Callable[[], float]
 
 KEPT_STEPS = 1000

@@ -70,7 +70,7 @@ def _smoke(report: ImageReport, smoke: Smoke, run: Run) -> list[str]:
         lines.append(f'peak-memory = "{rounded_up(with_headroom(run.peak_bytes), BINARY)}"')
     if smoke.duration is None:
         lines.append(f'duration = "{max(1, ceil(TIME_HEADROOM * run.seconds))} s"')
-    header = _table(report, "smoke")
+    header = table_name(report, "smoke")
     return [f"# in [[{header}]], beneath name = {_string(smoke.name)}:", *lines] if lines else []
 
 
@@ -82,11 +82,12 @@ def _header(report: ImageReport, name: str, *, there: bool) -> str:
     """
     if report.image.name != "default":
         return f"# for the image {_string(report.image.name)}, in its table `{name}`:"
-    header = f"[{_table(report, name)}]"
+    header = f"[{table_name(report, name)}]"
     return f"# in {header}, which is there already:" if there else header
 
 
-def _table(report: ImageReport, name: str) -> str:
+def table_name(report: ImageReport, name: str) -> str:
+    """As the header of a table has it: in a tfdocker.toml without the tool's name."""
     source = report.image.source
     own_file = source is not None and source.name != "pyproject.toml"
     return name if own_file else f"tool.tfdocker.{name}"

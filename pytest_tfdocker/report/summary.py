@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
+from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
 from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
+from pytest_tfdocker.report.fits import fit_lines
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
-from pytest_tfdocker.settings.units import format_memory, format_seconds, format_size
+from pytest_tfdocker.settings.units import format_cpus, format_memory, format_seconds, format_size
 from pytest_tfdocker.text import bounded, one_line, printable, shorten, table
 
 LARGEST = 5
@@ -24,10 +26,11 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
         lines += [shorten(line, max(width, 40)) for line in _figures(report)]
         lines += _bloat(report)
         lines += _hidden(report)
+        lines += fit_lines(report)
         lines += suggest(report)
         lines += _warned(report)
         lines += _not_judged(report)
-        lines += _not_honoured(report)
+        lines += _noted(report)
         lines += _not_read(report)
     return lines
 
@@ -120,15 +123,15 @@ def _passed_over(report: ImageReport) -> list[str]:
     ]
     told: dict[str, str] = {}
     for name, line in lines:
-        if line.startswith(("not followed:", "not judged, since", "not compared")):
+        if line.startswith(("not followed:", "not judged, since", "not compared", "warning:")):
             told.setdefault(line, name)
     return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 
 
-def _not_honoured(report: ImageReport) -> list[str]:
-    """What the Compose file asks for and this run did not have."""
+def _noted(report: ImageReport) -> list[str]:
+    """What production's file says that this run did not have, or had in another way."""
     notes = [f"  {one_line(note)}" for note in report.image.notes]
-    return [f"not honoured in {report.image.name}:", *bounded(notes)] if notes else []
+    return [f"noted in {report.image.name}:", *bounded(notes)] if notes else []
 
 
 def _not_read(report: ImageReport) -> list[str]:
@@ -144,7 +147,7 @@ def _figures(report: ImageReport) -> list[str]:
     lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
     lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
-    lines += [line for run in report.runs for line in _run(run)]
+    lines += [line for run in report.runs for line in (*_run(run), *_throttled(run))]
     lines += _imports(report.imports)
     if not lines:
         return []
@@ -217,6 +220,13 @@ def _run(run: Run) -> list[str]:
     cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
     took = format_seconds(run.seconds)
     return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
+
+
+def _throttled(run: Run) -> list[str]:
+    words, limit = throttled_words(run.throttled_seconds, run.seconds), run.limits.cpus
+    if not words or limit is None:
+        return []
+    return [f"{one_line(run.name, 30)}: {words} by {format_cpus(limit)}, see `threads`"]
 
 
 def _imports(imports: Imports | Absent | None) -> list[str]:

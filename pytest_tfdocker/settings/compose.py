@@ -5,13 +5,16 @@ from pathlib import Path
 
 from pytest_tfdocker.settings import compose_casts as casts
 from pytest_tfdocker.settings.compose_build import read_build
-from pytest_tfdocker.settings.compose_file import ComposeFile, read_variables
+from pytest_tfdocker.settings.compose_devices import read_devices
+from pytest_tfdocker.settings.compose_env import read_environment
+from pytest_tfdocker.settings.compose_file import ComposeFile
 from pytest_tfdocker.settings.compose_keys import HONOURED, INSTEAD, NOT_HONOURED, WITHOUT_EFFECT
+from pytest_tfdocker.settings.compose_mounts import read_mounts
 from pytest_tfdocker.settings.compose_service import Cast, Service
+from pytest_tfdocker.settings.dotenv import read_variables
 from pytest_tfdocker.settings.layers import Layer
 from pytest_tfdocker.settings.reading import suggest
 from pytest_tfdocker.settings.schema import ByteSize
-from pytest_tfdocker.settings.source import SettingsError
 from pytest_tfdocker.settings.toml_lines import Path as Keys
 
 _RESOURCES = ("deploy", "resources")
@@ -19,10 +22,9 @@ _LIMITS = (*_RESOURCES, "limits")
 _TAKEN: tuple[tuple[Keys, str, Cast], ...] = (
     (("command",), "run.command", casts.words),
     (("entrypoint",), "run.entrypoint", casts.words),
-    (("environment",), "run.env", casts.assignments),
+    (("working_dir",), "run.workdir", casts.text),
     (("user",), "run.user", casts.text),
     (("read_only",), "run.read-only", casts.boolean),
-    (("tmpfs",), "run.tmpfs", casts.texts),
     (("shm_size",), "run.shm-size", casts.limit),
     (("mem_limit",), "run.memory", casts.limit),
     ((*_LIMITS, "memory"), "run.memory", casts.limit),
@@ -32,7 +34,6 @@ _TAKEN: tuple[tuple[Keys, str, Cast], ...] = (
     ((*_LIMITS, "pids"), "run.pids", casts.pids),
     (("platform",), "build.platform", casts.text),
 )
-_OVERRIDES = ("override.yaml", "override.yml")
 
 
 def read_service(file: ComposeFile, name: str, root: Path, environ: Mapping[str, str]) -> Layer:
@@ -40,20 +41,21 @@ def read_service(file: ComposeFile, name: str, root: Path, environ: Mapping[str,
 
     Raises SettingsError with all that Compose would refuse, by file and line.
     """
-    service = Service(file, name, read_variables(file.path, environ), environ)
+    service = Service(file, name, read_variables(file.folder, environ), environ)
     if isinstance(service.raw, dict):
         for keys, target, cast in _TAKEN:
             service.take(keys, target, cast)
         _read_swap(service)
+        _read_port(service)
+        read_environment(service)
+        read_mounts(service)
+        read_devices(service)
         read_build(service, root)
         _judge_keys(service)
         _judge_limits(service)
     else:
         service.problem((), "expected a table")
-    if service.problems:
-        raise SettingsError(service.problems)
-    notes = [*_file_notes(file), *service.notes]
-    return Layer(values=service.values, origins=service.origins, notes=notes)
+    return service.layer()
 
 
 def _read_swap(service: Service) -> None:
@@ -62,7 +64,7 @@ def _read_swap(service: Service) -> None:
     raw = service.find(keys)
     if raw is None:
         return
-    if str(raw) == "-1":
+    if service.cast(keys, raw, casts.text) == "-1":
         service.note(keys, "swap without a limit is not honoured; it stays off")
         return
     total = service.cast(keys, raw, casts.limit)
@@ -71,6 +73,14 @@ def _read_swap(service: Service) -> None:
         service.problem(keys, "must be at least the memory limit, which must be set")
     elif total:
         service.set(keys, "run.swap", ByteSize(total - memory))
+
+
+def _read_port(service: Service) -> None:
+    for key in ("ports", "expose"):
+        port = casts.first_port(service.find((key,)))
+        if port is not None:
+            service.set((key,), "run.port", port)
+            return
 
 
 def _judge_keys(service: Service) -> None:
@@ -82,9 +92,6 @@ def _judge_keys(service: Service) -> None:
         elif key not in HONOURED | WITHOUT_EFFECT and not key.startswith("x-"):
             near = suggest(key, HONOURED | WITHOUT_EFFECT | NOT_HONOURED)
             service.problem((key,), f"Compose knows no such key{near}")
-    if service.find((*_RESOURCES, "reservations")):
-        text = "not honoured; gpu.expect says what is judged"
-        service.note((*_RESOURCES, "reservations"), text)
 
 
 def _judge_limits(service: Service) -> None:
@@ -96,12 +103,3 @@ def _judge_limits(service: Service) -> None:
         if key not in {"cpus", "memory", "pids"}:
             near = suggest(key, ["cpus", "memory", "pids"])
             service.problem((*_LIMITS, key), f"Compose knows no such limit{near}")
-
-
-def _file_notes(file: ComposeFile) -> list[str]:
-    """What Compose would read beside this file."""
-    beside = [f"{file.path.stem}.{ending}" for ending in _OVERRIDES]
-    notes = [f"{name} is not read" for name in beside if (file.path.parent / name).is_file()]
-    if file.data.get("include"):
-        notes.append(f"{file.name}:{file.line(('include',))}: include: not honoured")
-    return notes

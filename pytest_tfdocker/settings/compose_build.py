@@ -40,10 +40,11 @@ def _read_context(service: Service, build: Any, root: Path) -> None:
     if "://" in context or context.startswith("git@"):
         service.note(keys, f"not honoured; {context!r} is no folder")
         return
-    folder = service.file.path.parent / os.path.expanduser(context)  # noqa: PTH111 (Path's raises where there is no such user)
+    # Where Compose has put files together the folder stands before what a variable gives
+    context = context.removeprefix(f"{service.file.folder}{os.sep}")
+    folder = service.file.folder / os.path.expanduser(context)  # noqa: PTH111 (Path's raises where there is no such user)
     for key, path in (("context", folder), ("dockerfile", folder / dockerfile)):
-        service.values[key] = os.path.relpath(path, root)
-        service.origins[key] = service.place(("build", key))
+        service.set(("build", key), key, os.path.relpath(path, root))
 
 
 def _read_args(service: Service) -> None:

@@ -5,6 +5,7 @@ value is there and means "as if it weren't".
 """
 
 import math
+import re
 import shlex
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytest_tfdocker.settings.units import parse_compose_size
 
 _TRUE = {"true", "yes", "on", "y", "1"}
 _FALSE = {"false", "no", "off", "n", "0"}
+_MOST_MODE = 0o7777
 
 
 def text(value: Any) -> str:
@@ -90,3 +92,27 @@ def pids(value: Any) -> int | None:
     if number < -1:
         raise ValueError(f"expected a whole number, found {value!r}")
     return number if number > 0 else None
+
+
+def first_port(value: Any) -> int | None:
+    """The container's port of the first of `ports` or `expose` that is TCP and a plain number.
+
+    It is no more than a default, so what it can't read, a variable say, is no mistake.
+    """
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, dict):
+            target, protocol = item.get("target"), item.get("protocol", "tcp")
+            item = f"{target}/{protocol}"  # noqa: PLW2901
+        found = re.fullmatch(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]+)?(?:/tcp)?", str(item))
+        if found and 0 < int(found[1]) <= 65535:  # noqa: PLR2004
+            return int(found[1])
+    return None
+
+
+def mode(value: Any) -> str:
+    """Permissions as digits of 8; in YAML they are a number that is written so, 0o700 or 0700."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_MODE:
+        return f"{value:04o}"
+    if isinstance(value, str) and re.fullmatch(r"[0-7]{3,4}", value):
+        return value
+    raise ValueError(f"expected permissions such as 0700, found {value!r}")

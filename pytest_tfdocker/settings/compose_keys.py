@@ -7,15 +7,22 @@ HONOURED = frozenset(
         "cpus",
         "deploy",
         "entrypoint",
+        "env_file",
         "environment",
+        "expose",
+        "extends",
+        "gpus",
         "mem_limit",
         "memswap_limit",
         "pids_limit",
         "platform",
+        "ports",
         "read_only",
         "shm_size",
         "tmpfs",
         "user",
+        "volumes",
+        "working_dir",
     ]
 )
 
@@ -25,12 +32,10 @@ WITHOUT_EFFECT = frozenset(
         "attach",
         "container_name",
         "develop",
-        "expose",
         "image",
         "labels",
         "logging",
         "networks",
-        "ports",
         "profiles",
         "pull_policy",
         "pull_refresh_after",
@@ -41,7 +46,7 @@ WITHOUT_EFFECT = frozenset(
         "tty",
     ]
 )
-"""Nothing that is judged depends on them: no port is published, no other service is started."""
+"""Nothing that is judged depends on them: no other service is started."""
 
 NOT_HONOURED = frozenset(
     [
@@ -67,11 +72,8 @@ NOT_HONOURED = frozenset(
         "dns_opt",
         "dns_search",
         "domainname",
-        "env_file",
-        "extends",
         "external_links",
         "extra_hosts",
-        "gpus",
         "group_add",
         "healthcheck",
         "hostname",
@@ -103,19 +105,14 @@ NOT_HONOURED = frozenset(
         "userns_mode",
         "uts",
         "volume_driver",
-        "volumes",
         "volumes_from",
-        "working_dir",
     ]
 )
 
 INSTEAD = {
-    "env_file": "name the variables in run.env",
     "volumes": "name the engine's volumes in run.volumes",
-    "gpus": "gpu.expect says what is judged",
     "runtime": "gpu.expect says what is judged",
     "network_mode": "run.network says what is joined",
-    "extends": "what the other service sets is not read",
 }
 
 BUILD_HONOURED = frozenset(

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_tfdocker.settings.compose_file import ComposeFile, dotted
+from pytest_tfdocker.settings.compose_file import ComposeFile
 from pytest_tfdocker.settings.interpolate import expand_compose
-from pytest_tfdocker.settings.reading import Values
+from pytest_tfdocker.settings.taking import Taking
 from pytest_tfdocker.settings.toml_lines import Path as Keys
 
 Cast = Callable[[Any], Any]
 
 
-class Service:
+class Service(Taking):
     """One service being translated; what was found so far stands in its attributes."""
 
     def __init__(
@@ -22,17 +22,11 @@ class Service:
         environ: Mapping[str, str],
     ) -> None:
         """`variables` are for interpolation; `environ` is what bare names are later taken from."""
-        self.values: Values = {}
-        self.origins: dict[str, str] = {}
-        self.notes: list[str] = []
-        self.problems: list[str] = []
+        super().__init__()
         self.file = file
         self._at: Keys = ("services", service)
-        self.variables = variables
+        self.variables, self.environ = variables, environ
         self.raw = file.services[service]
-        if isinstance(self.raw, dict) and "environment" in self.raw:
-            environment = _kept_bare(self.raw["environment"], environ)
-            self.raw = {**self.raw, "environment": environment}
 
     def take(self, keys: Keys, target: str, cast: Cast) -> None:
         """Take a key over to a setting, "table.key", if it is there."""
@@ -56,14 +50,6 @@ class Service:
             self.problem(keys, str(error))
             return None
 
-    def set(self, keys: Keys, target: str, value: Any) -> None:
-        """Keep the value; two spellings of one limit that differ are refused, as Compose does."""
-        table, key = target.split(".")
-        here = self.values.setdefault(table, {})
-        if here.setdefault(key, value) != value:
-            self.problem(keys, f"differs from {self.origins[target]}, which sets the same")
-        self.origins.setdefault(target, self.place(keys))
-
     def _interpolated(self, raw: Any, keys: Keys) -> Any:
         if isinstance(raw, dict):
             return {key: self._interpolated(value, (*keys, key)) for key, value in raw.items()}
@@ -78,25 +64,13 @@ class Service:
         return text
 
     def place(self, keys: Keys) -> str:
-        """Where a key stands, "compose.yaml:9"."""
-        return f"{self.file.name}:{self.file.line((*self._at, *keys))}"
+        """As of `Taking`."""
+        return self.file.place((*self._at, *keys))
 
-    def note(self, keys: Keys, text: str) -> None:
-        self.notes.append(f"{self.place(keys)}: {dotted((*self._at, *keys))}: {text}")
+    def named(self, keys: Keys) -> str:
+        """As of `Taking`."""
+        return self.file.where((*self._at, *keys))
 
-    def problem(self, keys: Keys, text: str) -> None:
-        self.problems.append(f"{self.file.where((*self._at, *keys))}: {text}")
-
-
-def _kept_bare(environment: Any, environ: Mapping[str, str]) -> Any:
-    """NAME: ${NAME} is a bare name in other words: its value is not ours to keep."""
-
-    def handed(name: str, value: Any) -> bool:
-        return name in environ and value in (f"${name}", f"${{{name}}}")
-
-    if isinstance(environment, dict):
-        return {name: None if handed(name, value) else value for name, value in environment.items()}
-    if isinstance(environment, list):
-        split = [(item, str(item).partition("=")) for item in environment]
-        return [name if handed(name, value) else item for item, (name, _, value) in split]
-    return environment
+    def shown_keys(self, keys: Keys) -> Keys:
+        """As of `Taking`."""
+        return self.file.locate((*self._at, *keys))[1]

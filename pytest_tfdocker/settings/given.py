@@ -28,6 +28,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Of --tfdocker-keep."""
     waste: bool = False
     """Of --tfdocker-waste."""
+    fit: bool = False
+    """Of --tfdocker-fit."""
 
 
 def read_images(

@@ -18,6 +18,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
     problems: list[str] = []
     """Mistakes in another file than the settings file."""
+    secrets: dict[str, str] = {}
+    """Values of variables that `run.env` has by their bare names."""
 
 
 def merged(lower: Values, upper: Values) -> Values:
@@ -36,3 +38,9 @@ def leaf_keys(values: Values, above: tuple[str, ...] = ()) -> Iterator[tuple[str
             yield from leaf_keys(value, (*above, key))
         else:
             yield (*above, key)
+
+
+def joined(lower: list[str], upper: list[str]) -> list[str]:
+    """Variables of both, "NAME=value" or "NAME" each; the upper one's where both have a name."""
+    names = {str(item).partition("=")[0] for item in upper}
+    return [*(item for item in lower if item.partition("=")[0] not in names), *upper]

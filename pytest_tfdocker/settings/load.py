@@ -1,4 +1,4 @@
-"""Settings file, Compose file, environment and options to one typed whole."""
+"""Settings file, production's file, environment and options to one typed whole."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,16 +8,11 @@ import msgspec
 
 from pytest_tfdocker.settings import given, rules
 from pytest_tfdocker.settings.given import ONLY, Options
-from pytest_tfdocker.settings.layers import Layer, leaf_keys, merged
-from pytest_tfdocker.settings.reading import Reader, Values, build, suggest
-from pytest_tfdocker.settings.schema import Image, ImageSettings, Settings
-from pytest_tfdocker.settings.source import (
-    SettingsError,
-    Source,
-    find_source,
-    is_file,
-    project_name,
-)
+from pytest_tfdocker.settings.layers import Layer, joined, leaf_keys, merged
+from pytest_tfdocker.settings.production import read_production
+from pytest_tfdocker.settings.reading import Reader, build
+from pytest_tfdocker.settings.schema import Image, ImageSettings, Secrets, Settings
+from pytest_tfdocker.settings.source import SettingsError, Source, find_source, project_name
 
 __all__ = ["Options", "SettingsError", "load_settings"]
 
@@ -44,6 +39,7 @@ def load_settings(start: Path, *, options: Options, environ: Mapping[str, str]) 
         project=project_name(source.root),
         keep=keep,
         waste=waste,
+        fit=options.fit,
         json_path=json_path,
     )
 
@@ -70,14 +66,19 @@ def _layer(reader: Reader, raw: Any, path: tuple[str, ...]) -> Layer:
 
 
 def _whole(reader: Reader, environ: Mapping[str, str], layers: tuple[Layer, Layer]) -> Layer:
-    """All that is set for one image: Compose, the tables at the top over it, its own over these."""
+    """All that is set for one image: production's file, the tables at the top, its own over it."""
     top, own = layers
     values = merged(top.values, own.values)
-    beneath = _compose(reader, environ, values, layers)
+    beneath = read_production(reader, environ, values, layers)
+    whole = merged(beneath.values, values)
+    if "env" in values.get("run", {}):
+        for name in {str(item) for item in values["run"]["env"]} & environ.keys():
+            beneath.secrets.pop(name, None)
+        whole["run"]["env"] = joined(
+            beneath.values.get("run", {}).get("env", []), values["run"]["env"]
+        )
     return msgspec.structs.replace(
-        beneath,
-        values=merged(beneath.values, values),
-        origins=beneath.origins | top.origins | own.origins,
+        beneath, values=whole, origins=beneath.origins | top.origins | own.origins
     )
 
 
@@ -90,6 +91,7 @@ def _image(name: str, source: Source, layer: Layer, reference: str | None) -> Im
         given=reference,
         origins=layer.origins,
         notes=layer.notes,
+        secrets=Secrets(layer.secrets),
     )
 
 
@@ -99,48 +101,3 @@ def _check_levels(reader: Reader, layers: list[Layer], whole: Mapping[str, Layer
     }
     for layer in layers:
         rules.check_levels(reader, layer.values, smokes, layer.path)
-
-
-def _compose(
-    reader: Reader, environ: Mapping[str, str], values: Values, layers: tuple[Layer, Layer]
-) -> Layer:
-    """What the Compose file sets, beneath the settings."""
-
-    def problem(key: str, text: str) -> Layer:
-        owner = next((layer.path for layer in reversed(layers) if key in layer.values), ())
-        reader.problem((*owner, key), text)
-        return Layer()
-
-    if "compose" not in values:
-        return (
-            problem("service", "is of no use without 'compose'") if "service" in values else Layer()
-        )
-    name, service = values["compose"], values.get("service")
-    path = reader.source.root / name
-    if not is_file(path):
-        return problem("compose", f"no file {name!r} in {reader.source.root}")
-    # PyYAML takes up to 60 ms to import; only those who use Compose pay.
-    from pytest_tfdocker.settings.compose import read_service  # noqa: PLC0415
-    from pytest_tfdocker.settings.compose_file import read_file  # noqa: PLC0415
-
-    try:
-        file = read_file(path, name)
-        wrong = _wrong_service(list(file.services), service, name)
-        if wrong:
-            return problem(*wrong)
-        return read_service(file, service or next(iter(file.services)), reader.source.root, environ)
-    except SettingsError as error:
-        return Layer(problems=error.problems)
-
-
-def _wrong_service(known: list[str], service: str | None, name: str) -> tuple[str, str] | None:
-    """The key to blame and why, where it isn't clear which service is meant."""
-    if not known:
-        return "compose", f"{name!r} has no services"
-    listed = ", ".join(known)
-    if service is None and len(known) > 1:
-        return "compose", f"{name!r} has several services; set 'service' to one of {listed}"
-    if service is not None and service not in known:
-        near = suggest(service, known) or f"; services: {listed}"
-        return "service", f"no service {service!r} in {name!r}{near}"
-    return None

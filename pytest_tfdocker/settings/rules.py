@@ -4,12 +4,20 @@ import math
 import re
 from collections.abc import Iterator
 
+from pytest_tfdocker.settings.engine_rules import engine_problems
 from pytest_tfdocker.settings.reading import Reader, Values, suggest
+from pytest_tfdocker.settings.smoke_rules import (
+    env_problems,
+    passed_problems,
+    port_problems,
+    repeat_problems,
+    request_problems,
+)
 from pytest_tfdocker.settings.source import files_beside, is_file
 from pytest_tfdocker.settings.toml_lines import Path
 
 _SIZES = ("total", "download", "layer", "wasted")
-_PLAIN = ("build", "pinned", "parity", "conflicts", "gpu-visible", "limits")
+_PLAIN = ("build", "pinned", "hashes", "parity", "conflicts", "gpu-visible", "limits", "threads")
 _WITH_PARAMETER = ("size", "package-size", "bloat", "import", "peak-memory", "duration")
 _CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))
 
@@ -17,8 +25,10 @@ _CHECKS = (*_PLAIN, *_WITH_PARAMETER, *(f"size[{size}]" for size in _SIZES))
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _NAME_RULE = "a name has letters, digits, '_', '.' and '-', at most 128"
 
-_MOST_PORT = 65535
-_STATUS = range(100, 600)
+_MOST_PHASE = 80
+"""The supervisor cuts longer names."""
+_START, _LEAST_START = "start", 0.5
+"""The stretch before the first phase, and what it lasts in seconds where it is told."""
 
 BLOAT = (
     *("pip-cache", "uv-cache", "poetry-cache", "conda-cache", "apt-lists", "apt-archives"),
@@ -74,15 +84,15 @@ def run_problems(run: Values) -> Problems:
     for key in ("memory", "cpus", "pids", "shm-size"):
         if key in run and not (run[key] > 0 and math.isfinite(run[key])):
             yield ("run", key), "must be more than 0"
+    yield from engine_problems(run)
     for index, volume in enumerate(run.get("volumes", [])):
         if str(volume).startswith(("/", ".", "~")):
             yield (
                 ("run", "volumes", index),
                 f"{volume!r} is a path of the host; only the engine's volumes are mounted",
             )
-    for index, variable in enumerate(run.get("env", [])):
-        if str(variable).startswith("=") or variable == "":
-            yield ("run", "env", index), "expected 'NAME=value' or 'NAME'"
+    for place, text in (*env_problems(run.get("env", [])), *port_problems(run)):
+        yield ("run", *place), text
     if run.get("network") == "host" or run.get("network", "").startswith("container:"):
         yield ("run", "network"), f"{run['network']!r} is never used: it leaves the container"
 
@@ -143,15 +153,20 @@ def _one_smoke(reader: Reader, smoke: Values, raw: Values) -> Problems:
         yield ("command",), "is empty"
     if smoke.get("timeout", 1) <= 0:
         yield ("timeout",), "must be more than 0"
-    yield from _request_problems(smoke.get("request", {}))
+    for phase, seconds in smoke.get("phase-duration", {}).items():
+        yield from _phase_problems(phase, seconds)
+    yield from env_problems(smoke.get("env", []))
+    yield from passed_problems(root, smoke.get("files", []))
+    yield from repeat_problems(smoke)
+    for key, text in request_problems(smoke.get("request", {})):
+        yield ("request", *key), text
 
 
-def _request_problems(request: Values) -> Problems:
-    if not request.get("path", "/").startswith("/"):
-        yield ("request", "path"), "must start with '/'"
-    if not 0 < request.get("port", 1) <= _MOST_PORT:
-        yield ("request", "port"), f"must be between 1 and {_MOST_PORT}"
-    if request.get("status", 200) not in _STATUS:
-        yield ("request", "status"), "must be between 100 and 599"
-    if "json" in request and "body" in request:
-        yield ("request", "json"), "stands beside body, and one can be sent"
+def _phase_problems(phase: str, seconds: float) -> Problems:
+    if not 0 < len(phase) <= _MOST_PHASE or phase.strip() != phase:
+        text = f"{phase!r} names no phase: 1 to {_MOST_PHASE} characters, no space around them"
+        yield ("phase-duration", phase), text
+    elif phase == _START and 0 < seconds < _LEAST_START:
+        yield ("phase-duration", phase), "must be 500 ms or more: a shorter start is not told"
+    elif seconds <= 0:
+        yield ("phase-duration", phase), "must be more than 0"

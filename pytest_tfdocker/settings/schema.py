@@ -18,6 +18,14 @@ class Seconds(float):
 Level = Literal["off", "warn", "fail", "require"]
 
 
+class Secrets(dict[str, str]):
+    """Values of variables by name, which are shown nowhere."""
+
+    def __repr__(self) -> str:
+        """The names alone."""
+        return f"<values of {', '.join(self) or 'nothing'}>"
+
+
 class Table(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """A table of the settings file."""
 
@@ -46,11 +54,16 @@ class Run(Table, frozen=True, kw_only=True):
     pids: int | None = None
     shm_size: ByteSize | None = None
     user: str | None = None
+    non_root: bool = False
+    """Whether it may not run as root, as Kubernetes' runAsNonRoot has it."""
+    workdir: str | None = None
     read_only: bool = False
     tmpfs: list[str] = []
     network: str = "none"
     env: list[str] = []
     volumes: list[str] = []
+    port: int | None = None
+    """The port that the service listens on. None: the lowest that the image EXPOSEs."""
     entrypoint: list[str] | None = None
     command: list[str] | None = None
 
@@ -92,15 +105,20 @@ class Gpu(Table, frozen=True, kw_only=True):
 
 
 class Request(Table, frozen=True, kw_only=True):
-    """One HTTP request, sent over loopback from inside the container."""
+    """An HTTP request, sent over loopback from inside the container, as often as `repeat` says."""
 
     path: str
-    port: int
+    port: int | None = None
     method: str = "GET"
     headers: dict[str, str] = {}
     body: str | None = None
     json: Any = None
     status: int = 200
+    expect: dict[str, Any] = {}
+    """Path in the JSON of the answer → its value, or a table of length, min and max."""
+    ready: str | None = None
+    """A path that answers 2xx once the service is ready. None: it is when its port listens."""
+    concurrency: int = 1
 
 
 class Smoke(Table, frozen=True, kw_only=True):
@@ -110,8 +128,17 @@ class Smoke(Table, frozen=True, kw_only=True):
     script: str | None = None
     command: list[str] | str | None = None
     request: Request | None = None
+    env: list[str] = []
+    """Beside `run.env`, whose variables of the same name it replaces."""
+    files: list[str] = []
+    """Files and folders of the repo that are passed in."""
+    warm_up: int = 0
+    """Runs before those that are counted; of a `request`, requests."""
+    repeat: int = 1
     peak_memory: ByteSize | None = None
     duration: Seconds | None = None
+    phase_duration: dict[str, Seconds] = {}
+    """By the name of a phase."""
     timeout: Seconds = Seconds(300)
 
 
@@ -120,8 +147,10 @@ class ImageSettings(Table, frozen=True, kw_only=True):
 
     dockerfile: str = "Dockerfile"
     context: str = "."
-    compose: str | None = None
+    compose: list[str] | str | None = None
     service: str | None = None
+    kubernetes: str | None = None
+    """A manifest, "PATH" or "PATH#CONTAINER"."""
     python: str | None = None
     build: Build = Build()
     run: Run = Run()
@@ -153,7 +182,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, str] = {}
     """Where a value was set, "run.memory" → "compose.yaml:9"; other keys are defaults."""
     notes: list[str] = []
-    """What the Compose file asks for and we don't honour, a line each, with file and line."""
+    """What production's file asks for and is otherwise here, a line each, with file and line."""
+    secrets: Secrets = Secrets()
+    """Values of variables that `run.env` has by their bare names, from files of variables."""
 
     @property
     def is_file(self) -> bool:
@@ -180,4 +211,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     waste: bool = False
     """Whether layers are read though no check asks for it."""
+    fit: bool = False
+    """Whether the smallest memory limit of each smoke is looked for."""
     json_path: Path | None = None

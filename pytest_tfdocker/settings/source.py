@@ -19,6 +19,14 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+class WrongKeyError(Exception):
+    """A key of the settings that names what isn't there."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Our tables, and the file that holds them; without a file, no tables."""
 

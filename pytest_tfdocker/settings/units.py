@@ -155,6 +155,11 @@ def format_seconds(seconds: float, *, digits: int = 0) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if float(number))
 
 
+def format_cpus(cpus: float) -> str:
+    """A CPU limit for people: "1 CPU", "1.5 CPUs"."""
+    return "1 CPU" if cpus == 1 else f"{cpus:g} CPUs"
+
+
 def format_over(measured: float, budget: float, formatter: Formatter) -> str:
     """What is over, and by how much: "3.1 GB, 1.1 GB over 2.0 GB".
 

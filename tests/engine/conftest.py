@@ -2,23 +2,15 @@
 
 import os
 import threading
-from contextlib import nullcontext
 from http.server import ThreadingHTTPServer
 from itertools import count
 
 import docker
 import pytest
+from behaviours import BEHAVIOURS, MIB, PROPERTY
 from small_registry import Registry
+from small_runs import bare_bytes, judged, runs_in
 from user_project import OWN_TEST, UserProject
-
-from pytest_tfdocker.evidence.records import Run
-from pytest_tfdocker.evidence.smoke import collect_run
-from pytest_tfdocker.evidence.store import Store
-from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed
-from pytest_tfdocker.session import Session
-from pytest_tfdocker.settings.given import Options
-from pytest_tfdocker.settings.load import load_settings
 
 _numbers = count()
 
@@ -61,39 +53,14 @@ def each_builder(request):
 @pytest.fixture(scope="session")
 def judged_small_image(small_image, tmp_path_factory):
     """The small image, as --tfdocker-image gives it to a user's test."""
-    options = Options(images=[small_image])
-    settings = load_settings(tmp_path_factory.mktemp("settings"), options=options, environ={})
-    store = Store(tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("kept"))
-    session = Session(
-        settings,
-        store,
-        f"test{os.getpid()}",
-        building=lambda: nullcontext(lambda _: None),
-        doing=lambda _: nullcontext(),
-    )
-    yield JudgedImage.of(session, "default", told=False)
-    session.close()
+    with judged(small_image, tmp_path_factory.mktemp("judged")) as image:
+        yield image
 
 
 @pytest.fixture(scope="session")
 def run(judged_small_image):
     """Gives the record of a program in the small image, run as `tfdocker_run` does."""
-    session, image = judged_small_image.session, judged_small_image.settings
-
-    def run_code(code, *, timeout=60, **settings):
-        asked = changed(image.settings.run, **settings)
-        with session.measuring("a test's run"):
-            found = collect_run(
-                session.supervised_as(image, asked),
-                "test",
-                timeout_seconds=timeout,
-                script=code.encode(),
-                script_name="program.py",
-            )
-        assert isinstance(found, Run), found
-        return found
-
-    return run_code
+    return runs_in(judged_small_image)
 
 
 @pytest.fixture
@@ -112,4 +79,26 @@ def registry(engine):
 @pytest.fixture(scope="module")
 def bare_peak(run):
     """Bytes of an interpreter that does nothing."""
-    return run("import mmap, os, sys, time; time.sleep(0.3)").peak_bytes
+    return bare_bytes(run)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Of behaviours that ran more than once: what was known, and between what was found."""
+    reports = [
+        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
+    ]
+    told = [
+        dict(report.user_properties).get(PROPERTY) for report in reports if report.when == "call"
+    ]
+    rows = {row[0]: row[1:] for row in told if row and len(row[2]) > 1}
+    if not rows:
+        return
+    terminalreporter.section("working peak, MiB")
+    line = "{:56}{:>8}{:>8}{:>8}{:>9}{:>10}"
+    terminalreporter.write_line(line.format("", "known", "least", "most", "error", "right"))
+    for name in [one.name for one in BEHAVIOURS if one.name in rows]:
+        known, found, right = rows[name]
+        worst = max((peak - known for peak in found), key=abs)
+        shown = [f"{value / MIB:.1f}" for value in (known, min(found), max(found))]
+        share = f"{right} of {len(found)}"
+        terminalreporter.write_line(line.format(name, *shown, f"{worst / MIB:+.1f}", share))

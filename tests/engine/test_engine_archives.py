@@ -6,8 +6,10 @@ import os
 import subprocess
 import tarfile
 import zipfile
+from base64 import urlsafe_b64encode
 from collections import Counter
 from contextlib import nullcontext
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -24,15 +26,20 @@ from pytest_tfdocker.settings.load import load_settings
 pytestmark = pytest.mark.engine
 
 KERNELS = ("platform_release", "platform_version")
+ONLY_BY_A_START = {"libc": None, "bits": None}
 NOWHERE = "unix:///nonexistent"
 SITE = "/opt/venv/lib/python3.11/site-packages"
 EXAMPLE = "tfdocker/sentence-embeddings:default"
 
 
 def wheel(folder):
-    """Of a distribution with a module of 50 KB."""
+    """Of a distribution with a module of 50 KB, whose hash its RECORD has."""
+    files = dist_files("small", "1.0", module_bytes=50_000)
+    digest = urlsafe_b64encode(sha256(files["small.py"].encode()).digest()).decode().rstrip("=")
+    record = "small-1.0.dist-info/RECORD"
+    files[record] = files[record].replace("small.py,,", f"small.py,sha256={digest},")
     with zipfile.ZipFile(folder / "small-1.0-py3-none-any.whl", "w") as made:
-        for path, text in dist_files("small", "1.0", module_bytes=50_000).items():
+        for path, text in files.items():
             made.writestr(path, text)
 
 
@@ -47,7 +54,7 @@ RUN mkdir -p /data/sub && cd /data && head -c 2000000 /dev/urandom >moved && cp 
  && mkfifo pipe && truncate -s 5000000 sparse && : >empty && : >"$(printf 'caf\\351\\033[31m')"
 RUN chown 1000 /data/owned && mkdir /root/.cache && mv /data/moved /root/.cache/moved
 RUN rm -r /data/sub && rm /wheels/*.whl && rm /data/link && mkdir /data/link && echo 1 >/data/link/a
-RUN echo 12 >/data/same && chmod 600 /data/sparse
+RUN echo 12 >/data/same && chmod 600 /data/sparse && echo '# patched' >>{SITE}/small.py
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /srv
 COPY . .
@@ -94,7 +101,8 @@ def evidence_of(image, tmp_path_factory):
             )
             try:
                 settings = session.image("default")
-                return session.evidence(settings), session.waste(settings)
+                told = session.evidence(settings), session.waste(settings)
+                return *told, session.records(settings)
             finally:
                 session.close()
 
@@ -168,7 +176,7 @@ def causes(evidence):
 def without_kernel(interpreter):
     """What the image has no say in is left out."""
     told = {k: v for k, v in interpreter.environment.items() if k not in KERNELS}
-    return msgspec.structs.replace(interpreter, environment=told)
+    return msgspec.structs.replace(interpreter, environment=told, **ONLY_BY_A_START)
 
 
 def assert_same(found, wanted):
@@ -191,14 +199,17 @@ def assert_same(found, wanted):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_gives_what_the_engine_gave(form, saved, by_engine, evidence_of, tmp_path):
-    found, waste = evidence_of(form_of(saved, form, tmp_path))
-    wanted, by_stream = by_engine
+    found, waste, records = evidence_of(form_of(saved, form, tmp_path))
+    wanted, by_stream, by_start = by_engine
     assert_same(found, wanted)
     assert waste == by_stream
+    assert records == by_start
+    small = records.distributions[f"{SITE}/small-1.0.dist-info"]
+    assert (small.changed, small.paths) == (1, [f"{SITE}/small.py"])
 
 
 def test_what_is_hidden_is_told_file_by_file(by_engine):
-    evidence, waste = by_engine
+    evidence, waste, _ = by_engine
     told = {
         one.path: (one.bytes, one.how, one.now)
         for one in waste.files
@@ -219,9 +230,12 @@ def test_the_example_gives_what_the_engine_gave(docker_client, evidence_of, tmp_
         pytest.skip(f"no image {EXAMPLE}; `make demo` builds it")
     path = tmp_path / "example.tar"
     subprocess.run(["docker", "save", EXAMPLE, "-o", path], check=True)
-    wanted, _ = evidence_of(EXAMPLE, os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
-    found, _ = evidence_of(f"tar:{path}")
+    wanted, _, by_start = evidence_of(
+        EXAMPLE, os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    )
+    found, _, records = evidence_of(f"tar:{path}")
     assert_same(found, wanted)
+    assert records == by_start
 
 
 WASTING = """\

@@ -27,6 +27,7 @@ from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.evidence.threads import collect_threads
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
@@ -42,6 +43,7 @@ MIB = 1 << 20
 IMAGE = """
 FROM {base}
 ENV OWN=1
+WORKDIR /var
 USER 65534
 EXPOSE 8000
 HEALTHCHECK --interval=1s CMD ["true"]
@@ -57,6 +59,7 @@ VARIANTS = {
         pids=100,
         shm_size=ByteSize(32 * MIB),
         user="1000:1000",
+        workdir="/tmp",
         read_only=True,
         tmpfs=["/scratch:size=8m"],
         network="bridge",
@@ -71,6 +74,7 @@ EVERYTHING = {
     "run.pids": 100,
     "run.shm-size": 32 * MIB,
     "run.user": "1000:1000",
+    "run.workdir": "/tmp",
     "run.read-only": True,
     "run.tmpfs": {"/scratch": "size=8m"},
     "run.network": "bridge",
@@ -231,6 +235,19 @@ def test_imports_are_the_images_user_under_the_limits_without_capabilities(limit
     assert bare["imports"]["Config"]["User"] == "65534"
     wanted = {"Memory": 256 * MIB, "MemorySwap": 320 * MIB, "NanoCpus": 10**9, "PidsLimit": 100}
     assert subset(limited["imports"], wanted) == here(wanted)
+
+
+def test_the_container_of_threads_is_as_that_of_imports(judged_image, limited):
+    session, settings = judged_image.session, judged_image.settings
+    given = session.supervised_as(settings, VARIANTS["everything set"])
+    with watched(session.connect()) as found:
+        assert collect_threads(given, ["numpy"], 60).frameworks[0].error is not None
+    (record,) = found
+    for part in ("HostConfig", "Config"):
+        asked, of_imports = record[part], limited["imports"][part]
+        own = {"Hostname", "Cmd", "Entrypoint"}
+        different = {key for key in asked if asked[key] != of_imports[key]} - own
+        assert different == set()
 
 
 def test_a_run_is_as_production_has_it(limited, bare, here):

@@ -314,3 +314,36 @@ def test_a_skip_of_an_assertion_names_the_users_test(outcome):
     said = outcome("assert_dependency_parity(tfdocker_image)", "-rs")
     assert said.tests == {"test_own": "skipped"}
     assert "SKIPPED [1] test_own.py:" in said.output
+
+
+def test_what_a_service_wrote_is_shown_with_the_test_that_failed_beside_it(
+    user_project, small_image
+):
+    user_project.write(
+        "test_own.py",
+        """
+import pytest
+
+@pytest.fixture(scope="module")
+def service(tfdocker_service):
+    code = "import sys, time; sys.stdout.write('said' + chr(27) + '[31m'); sys.stdout.flush()"
+    code += "; sys.stderr.write('cried'); sys.stderr.flush(); time.sleep(60)"
+    def until_said(service):
+        while b"said" not in service.get_logs()[0] or b"cried" not in service.get_logs()[1]:
+            pass
+    return tfdocker_service(command=["python3", "-c", code], wait=until_said)
+
+def test_well(service):
+    pass
+
+def test_ill(service):
+    assert False
+""",
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "test_own.py")
+    assert said.tests == {"test_well": "passed", "test_ill": "failed"}
+    assert said.output.count("tfdocker service stdout") == 1
+    assert said.output.count("tfdocker service stderr") == 1
+    assert "said\\x1b[31m" in said.output
+    assert "cried" in said.output
+    assert said.left == []

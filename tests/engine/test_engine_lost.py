@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from pytest_tfdocker.engine import buildx
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.records import Absent
+from pytest_tfdocker.evidence.smoke import collect_run
+from pytest_tfdocker.evidence.supervised import ENGINE_GONE, Supervised
 
 pytestmark = pytest.mark.engine
 
@@ -100,6 +104,25 @@ def test_an_engine_that_is_gone_before_the_container_is_attached(cutting, engine
         Container(client, spec, f"lost{os.getpid()}", new_cookie())
     (left,) = engine.api.containers(all=True, filters={"name": f"tfdocker-lost{os.getpid()}"[:17]})
     engine.api.remove_container(left["Id"], force=True)
+
+
+def test_an_engine_that_goes_away_during_a_run(cutting, engine, judged_small_image):
+    proxy, client = cutting
+    session, image = judged_small_image.session, judged_small_image.settings
+    run_id = f"away{os.getpid()}"
+    supervised = Supervised(client, session.evidence(image), image.settings.run, run_id=run_id)
+    breaking = threading.Timer(2, proxy.break_off)
+    breaking.start()
+    began = time.monotonic()
+    found = collect_run(supervised, "test", timeout_seconds=60, command=["sleep", "60"])
+    breaking.join()
+    assert isinstance(found, Absent)
+    assert found.reason == ENGINE_GONE
+    assert time.monotonic() - began < 30
+    left, until = [True], time.monotonic() + 10
+    while left and time.monotonic() < until:  # its life hung on the connection
+        left = engine.api.containers(all=True, filters={"name": f"tfdocker-{run_id[:8]}-"})
+    assert left == []
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ def test_nothing_broken_passes_every_check_and_the_users_own_tests(project):
     judged = project.judge()
     assert judged.exit_code == 0, judged.output
     assert set(judged.outcomes.values()) == {"passed"}
-    assert {"build", "pinned", "parity", "conflicts", "limits"} < set(judged.outcomes)
+    assert {"build", "pinned", "parity", "conflicts", "limits", "threads"} < set(judged.outcomes)
     assert {"import[torch]", "import[transformers]", "package-size[torch]"} < set(judged.outcomes)
     assert {"size[total]", "size[layer]", "size[wasted]"} | RUNS < set(judged.outcomes)
-    assert "22 passed" in judged.output
+    assert "23 passed" in judged.output
 
 
 def test_a_changed_pin_fails_parity_alone(project, image):
@@ -112,7 +112,49 @@ def test_a_library_of_torch_that_is_gone_fails_what_loads_it(project):
     project.add_layers(f"rm {SITE_PACKAGES}/torch/lib/libc10.so")
     judged = project.judge("Dockerfile")
     assert judged.broken == {"import[torch]", "import[transformers]"} | SMOKES
-    assert judged.skipped == DURATIONS
+    assert judged.skipped == DURATIONS | {"threads"}
+    assert judged.headlines["threads"].startswith("torch gave no answer: exit code ")
     for name in ("import[torch]", "import[transformers]", *SMOKES):
         assert "libc10.so: cannot open shared object file" in judged.texts[name]
     assert "it is torch's own" in judged.texts["import[torch]"]
+
+
+def test_more_threads_than_cpus_fail_until_the_variable_says_so(project, image):
+    """On 2 CPUs at least: torch and numpy take them all, whatever the limit."""
+    if project.client.info()["NCPU"] == 1:
+        pytest.skip("the engine has one CPU")
+    project.edit("compose.yaml", 'cpus: "2"', 'cpus: "1"')
+    project.edit("compose.yaml", '^      OMP_NUM_THREADS: "2".*\n', "      UNUSED: x\n")
+    given = (f"--tfdocker-image={image}", "-k", "threads", "Dockerfile")
+    judged = project.judge(*given)
+    assert judged.broken == {"threads"}
+    text = judged.texts["threads"]
+    count = judged.measured["threads"]
+    assert text.startswith(f"torch starts {count} threads, the limit is 1 CPU\n")
+    assert "limit 1 CPU (compose.yaml:14); the container sees " in text
+    assert re.search(rf"torch 2\.13\.0.* \(.*OpenMP\): {count} threads, inter-op ", text)
+    assert "numpy 2.4.6 (OpenBLAS): " in text
+    assert text.count("OMP_NUM_THREADS is not set") == 2
+    assert "ENV OMP_NUM_THREADS=1; or `environment:` in compose.yaml" in text
+
+    project.edit("compose.yaml", "^      UNUSED: x", '      OMP_NUM_THREADS: "1"')
+    judged = project.judge(*given)
+    assert judged.texts["threads"] == "torch 1, numpy 1: within 1 CPU"
+    assert judged.outcomes["threads"] == "passed"
+
+
+def test_a_phase_over_its_budget_fails_with_its_own_cpu_time(project, image):
+    budgets = 'phase-duration = { load = "1 ms", inference = "59 s" }'
+    project.edit("pyproject.toml", r'(?s)(name = "embed".*?duration = "60 s")', rf"\1\n{budgets}")
+    given = (f"--tfdocker-image={image}", "-k", "duration and embed", "Dockerfile")
+    judged = project.judge(*given)
+    assert judged.broken == {"duration[embed]"}
+    assert re.search(r' over 1 ms in "load"$', judged.headlines["duration[embed]"])
+    assert re.search(r"\n  load: .* over 1 ms; CPU time ", judged.texts["duration[embed]"])
+    project.edit("pyproject.toml", 'load = "1 ms"', 'laod = "1 ms"')
+    judged = project.judge(*given)
+    assert judged.headlines["duration[embed]"] == 'no phase "laod" in the run'
+    assert (
+        "there were import, load, inference; did you mean 'load'?"
+        in (judged.texts["duration[embed]"])
+    )

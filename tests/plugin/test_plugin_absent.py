@@ -46,7 +46,12 @@ def test_required_as_0_is_not_required(unasked, monkeypatch):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--tfdocker-image", "app:ci"), ("--tfdocker-json", "out.json"), ("--tfdocker-keep", "")],
+    [
+        ("--tfdocker-image", "app:ci"),
+        ("--tfdocker-json", "out.json"),
+        ("--tfdocker-keep", ""),
+        ("--tfdocker-fit", ""),
+    ],
 )
 def test_an_option_of_ours_that_was_typed_needs_tfdocker(unasked, option, value):
     result = unasked.run(f"{option}={value}" if value else option)
@@ -82,6 +87,7 @@ def test_help_shows_the_options_and_reads_no_settings(unasked, asked):
             "  --tfdocker-image*NAME=?REF",
             "  --tfdocker-json*FILE *",
             "  --tfdocker-keep *",
+            "  --tfdocker-fit *",
         ]
     )
 

@@ -263,3 +263,11 @@ def test_what_an_image_says_of_itself_is_printed_without_control_characters(proj
     result = judged(f"tar:im{red}.tar")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["tfdocker: tar:*/im\\x1b[[]31mred.tar sha256:*"])
+
+
+def test_a_limit_is_looked_for_on_an_engine_alone(project, judged, workers):
+    result = judged("tar:image.tar", "--tfdocker-fit", "-k", "peak-memory", *workers)
+    assert result.ret == 0
+    reason = "needs an engine, and the image is given as a file"
+    assert f"  a: no limit found: {reason}" in result.outlines
+    assert project.report()["runs"] == []

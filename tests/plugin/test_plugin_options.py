@@ -9,6 +9,7 @@ def test_show(tfdocker_settings):
     print("given", image.given)
     print("json", settings.json_path and settings.json_path.name)
     print("keep", settings.keep)
+    print("fit", settings.fit)
     print("dockerfile", image.settings.dockerfile)
 """
 
@@ -22,13 +23,19 @@ def shown(project):
         result = project.run("-rP", "test_show.py::test_show", "--tfdocker", *arguments)
         assert result.ret == 0, result.outlines
         words = [line.split(maxsplit=1) for line in result.outlines]
-        known = ("given", "json", "keep", "dockerfile")
+        known = ("given", "json", "keep", "fit", "dockerfile")
         return dict(pair for pair in words if len(pair) == 2 and pair[0] in known)
 
     return run
 
 
-DEFAULTS = {"given": "None", "json": "None", "keep": "False", "dockerfile": "Dockerfile"}
+DEFAULTS = {
+    "given": "None",
+    "json": "None",
+    "keep": "False",
+    "fit": "False",
+    "dockerfile": "Dockerfile",
+}
 
 
 def test_defaults(shown):
@@ -44,6 +51,7 @@ def test_settings_and_environment_alone(shown, project, monkeypatch):
         "given": "app:environment",
         "json": "environment.json",
         "keep": "True",
+        "fit": "False",
         "dockerfile": "docker/serve.Dockerfile",
     }
 
@@ -54,10 +62,11 @@ def test_the_command_line_over_both(shown, project, workers, monkeypatch):
     monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
     monkeypatch.setenv("TFDOCKER_KEEP", "0")
     line = ("--tfdocker-image", "app:line", "--tfdocker-json=line.json", "--tfdocker-keep")
-    assert shown(*line, *workers) == {
+    assert shown(*line, "--tfdocker-fit", *workers) == {
         "given": "app:line",
         "json": "line.json",
         "keep": "True",
+        "fit": "True",
         "dockerfile": "docker/serve.Dockerfile",
     }
 
@@ -111,3 +120,26 @@ def test_a_report_that_can_not_be_written_is_no_green_run(project):
     result = project.run("--tfdocker", f"--tfdocker-json={path}", "test_own.py::test_own")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"tfdocker: {path} can't be written: No such file or directory" in result.outlines
+
+
+def test_a_limit_is_looked_for_of_smokes_whose_check_is_run(project, workers):
+    project.write("Dockerfile", "FROM scratch\n")
+    project.write("tfdocker.toml", '[[smoke]]\nname = "a"\ncommand = ["true"]\n')
+    result = project.run("--tfdocker", "--tfdocker-fit", "-k", "pinned", *workers)
+    told = [line for line in result.outlines if "tfdocker-fit" in line]
+    assert told == [
+        "--tfdocker-fit had nothing to look at in default: it takes the smokes whose `peak-memory` "
+        "is run, see [[smoke]] in the settings and -k"
+    ]
+
+
+def test_without_an_engine_no_limit_is_found_and_the_check_tells_why(project, workers):
+    project.write("Dockerfile", "FROM scratch\n")
+    project.write("tfdocker.toml", '[[smoke]]\nname = "a"\ncommand = ["true"]\n')
+    result = project.run("--tfdocker", "--tfdocker-fit", "-k", "peak-memory", *workers)
+    result.assert_outcomes(errors=1)
+    assert any(
+        line.startswith("  a: no limit found: no container engine answers at ")
+        for line in result.outlines
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")

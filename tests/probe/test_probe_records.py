@@ -9,7 +9,8 @@ QUESTION = """
     import tfdocker_records
     from tfdocker_clock import Clock
 
-    return tfdocker_records.verified(plan["paths"], Clock(plan["seconds"]))
+    clock, digest_of = Clock(plan["seconds"]), tfdocker_records.digest_of
+    return tfdocker_records.verified(plan["paths"], lambda *one: digest_of(*one, clock))
 """
 
 

@@ -29,8 +29,10 @@ def plan(specs, **changes):
     default = {
         "children": specs,
         "script": False,
+        "cold": [],
         "relay": False,
         "interval_seconds": 0.02,
+        "weights": None,
         "deadline_seconds": 30,
         "keep_bytes": 65536,
         "grace_seconds": 5.0,
@@ -39,14 +41,18 @@ def plan(specs, **changes):
     return {**default, **changes}
 
 
-def start(python, asked, files=None):
+def start(python, asked, files=None, *, passed=b"", before=""):
+    """`before`: what a shell does first, in the namespace; `passed`: what follows the payload."""
+    command = probe.command(python, COOKIE)
+    if before:
+        command = ["/bin/sh", "-c", f'{before} && exec "$@"', "sh", *command]
     process = subprocess.Popen(
-        [*NAMESPACE, *probe.command(python, COOKIE)],
+        [*NAMESPACE, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    process.stdin.write(probe.supervisor_payload(asked, files or {}))
+    process.stdin.write(probe.supervisor_payload(asked, files or {}) + passed)
     process.stdin.flush()
     return process
 
@@ -56,16 +62,20 @@ def reports(output):
     return [json.loads(text) for text in told]
 
 
-def run(python, asked, files=None):
-    process = start(python, asked, files)
+def run(python, asked, files=None, **changes):
+    last = last_report(python, asked, files, **changes)
+    assert "crash" not in last, last
+    return last["children"]
+
+
+def last_report(python, asked, files=None, **changes):
+    process = start(python, asked, files, **changes)
     with process:
         # stdin stays open: its end is the container's
         output, errors = process.stdout.read(), process.stderr.read()
         process.stdin.close()
     assert errors == b""
-    *_, last = reports(output)
-    assert "crash" not in last, last
-    return last["children"]
+    return reports(output)[-1]
 
 
 def one(python, code, **changes):
@@ -168,10 +178,10 @@ def test_phases_are_lines_of_stdout_and_of_stderr(end_python):
         sys.stdout.write("tfdocker: phase unfinished")
     """
     told = one(end_python, code)
-    names = [name for name, _, _ in told["phases"]]
+    names = [phase["name"] for phase in told["phases"]]
     assert names == ["start", "load", "in two words", "cut", "y" * 80]
-    assert told["phases"][1][1] > 0.29
-    assert sum(seconds for _, seconds, _ in told["phases"]) == pytest.approx(told["seconds"])
+    assert told["phases"][1]["seconds"] > 0.29
+    assert sum(phase["seconds"] for phase in told["phases"]) == pytest.approx(told["seconds"])
 
 
 def test_output_is_bounded_and_its_length_known(end_python):
@@ -268,16 +278,66 @@ http.server.HTTPServer(("127.0.0.1", PORT), http.server.SimpleHTTPRequestHandler
 """
 
 
-def test_the_time_of_a_request_ends_with_its_answer(end_python):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    request = {"path": "/", "port": port, "method": "GET", "headers": {}, "body": None}
-    request |= {"json": None, "status": 200}
+def request(port, **changes):
+    default = {"path": "/", "port": port, "method": "GET", "headers": {}, "body": None}
+    default |= {"json": None, "status": 200, "expect": [], "ready": None}
+    return {**default, "concurrency": 1, "warm_up": 0, "repeat": 1, **changes}
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_the_time_of_a_request_ends_with_its_answer(end_python, port):
     began = time.monotonic()
-    told = one(end_python, SLOW_TO_END.replace("PORT", str(port)), request=request)
-    assert told["request"] == {"port": port, "error": None, "answered": True, "sent": True}
+    told = one(end_python, SLOW_TO_END.replace("PORT", str(port)), request=request(port))
+    asked = told["request"]
+    assert (asked["done"], asked["error"], asked["answered"]) == (True, None, 1)
     assert told["seconds"] < time.monotonic() - began - 1.5
+
+
+SERVICE = """if True:
+    import http.server, json, time
+    class Answers(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            print("tfdocker: phase answer", flush=True)
+            answer = json.dumps({"length": len(body), "vector": [0.5, 1]}).encode()
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for part in (answer[:5], answer[5:], b""):
+                self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(part), part))
+        def log_message(self, *_):
+            pass
+    print("tfdocker: phase load", flush=True)
+    time.sleep(0.5)
+    http.server.HTTPServer(("127.0.0.1", PORT), Answers).serve_forever()
+"""
+
+
+def test_a_service_is_asked_by_every_interpreter_and_its_phases_stand_beside_ours(python, port):
+    expect = [["$.length", ["length"], 7], ["$.vector[-1]", ["vector", -1], 1]]
+    asked = request(port, method="POST", body="seven b", expect=expect, warm_up=1, repeat=2)
+    told = one(python, SERVICE.replace("PORT", str(port)), request=asked)
+    found = told["request"]
+    assert (found["error"], found["answered"], found["count"]) == (None, 3, 2)
+    names = [phase["name"] for phase in told["phases"]]
+    assert [name for name in names if name != "answer"] == ["start", "load", "warm-up", "request"]
+    assert 0 < found["seconds"]["min"] <= found["seconds"]["p95"] < told["seconds"]
+    assert 0 < found["warm_up_seconds"] < told["seconds"] - 0.5
+
+
+def test_what_listens_is_told_where_the_port_does_not(end_python, port):
+    code = SERVICE.replace("PORT", str(port))
+    told = one(end_python, code, timeout_seconds=2, request=request(1))
+    assert told["timed_out"]
+    found = told["request"]
+    assert (found["is_ready"], found["done"], found["error"]) == (False, False, None)
+    assert port in found["listening"]
 
 
 DYING = """if True:
@@ -293,26 +353,72 @@ DYING = """if True:
 """
 
 
-def test_a_service_that_closes_its_connections_and_dies_is_told_by_its_end(end_python):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    request = {"path": "/", "port": port, "method": "GET", "headers": {}, "body": None}
-    told = one(
-        end_python,
-        DYING.replace("PORT", str(port)),
-        request={**request, "json": None, "status": 200},
-    )
+def test_a_service_that_closes_its_connections_and_dies_is_told_by_its_end(end_python, port):
+    told = one(end_python, DYING.replace("PORT", str(port)), request=request(port))
     assert (told["exit_code"], told["stopped"]) == (3, False)
     assert "closed without an answer" in told["request"]["error"]
 
 
+def test_what_is_run_again_ends_at_the_first_failure(end_python, tmp_path):
+    counter = tmp_path / "runs"
+    code = f"open({str(counter)!r}, 'a').write('x'); exit(len(open({str(counter)!r}).read()) == 3)"
+    specs = children(*[[end_python, "-c", code]] * 5)
+    told = run(end_python, plan(specs, until_failure=True))
+    assert [one["exit_code"] for one in told] == [0, 0, 1]
+    assert counter.read_text() == "xxx"
+    assert len(run(end_python, plan(specs))) == 5
+
+
+def passing(folder, *files):
+    """The plan of files, (name, content, executable), and their bytes."""
+    told = [[name, len(data), executable] for name, data, executable in files]
+    return {"folder": str(folder), "files": told}, b"".join(data for _, data, _ in files)
+
+
+def test_files_are_passed_in_where_their_script_finds_them(python, tmp_path):
+    script = b"import helper, os, sys; print(helper.word, open(__file__).read(6), sys.path[0])\n"
+    script += b"print(os.environ['TFDOCKER_FILES'], os.stat(__file__).st_mode & 0o777)\n"
+    script += b"print(os.access(os.path.dirname(__file__) + '/../bin/tool', os.X_OK))\n"
+    files, data = passing(
+        tmp_path,
+        ("tests/smoke.py", script, False),
+        ("tests/helper.py", b"word = 'helped'\n", False),
+        ("bin/tool", b"#!/bin/sh\n", True),
+        ("empty", b"", False),
+        ("gr\u00f6\udcff", b"x" * 3_000_000, False),
+    )
+    asked = plan(children([python, f"{tmp_path}/tests/smoke.py"]), script=True, passed=files)
+    [told] = run(python, asked, passed=data, before=f"mount -t tmpfs none {tmp_path}")
+    assert (told["stderr"], told["exit_code"]) == ("", 0)
+    assert told["stdout"] == f"helped import {tmp_path}/tests\n{tmp_path} 420\nTrue\n"
+    assert list(tmp_path.iterdir()) == []  # the tmpfs was the namespace's
+
+
+def test_files_are_written_into_a_tmpfs_alone(end_python, tmp_path):
+    files, data = passing(tmp_path, ("a", b"abc", False))
+    told = last_report(end_python, plan([], passed=files), passed=data)
+    assert told["crash"] == (
+        f"the files can't be passed in, at {tmp_path}: the engine has mounted no tmpfs there"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_do_not_fit_are_told(end_python, tmp_path):
+    files, data = passing(tmp_path, ("a", b"x" * 100_000, False))
+    mount = f"mount -t tmpfs -o size=8k none {tmp_path}"
+    told = last_report(end_python, plan([], passed=files), passed=data, before=mount)
+    assert told == {
+        "crash": f"the files can't be passed in, at {tmp_path}: No space left on device"
+    }
+
+
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
-    modules = ("lifeline", "cgroup", "meter", "child", "request", "supervisor", "asking")
+    modules = ("processes", "weights", "meter", "question")
     program = "def main(plan, files, report):\n"
     program += " import tfdocker_meter as s\n report(s.Meter(None, 0.02, 0).figures())\n"
     sources = [probe.source(name).encode() for name in modules[:-1]] + [program.encode()]
     parts = [(f"module:{name}", text) for name, text in zip(modules, sources, strict=True)]
-    parts += [("plan:asking", b"null")]
+    parts += [("plan:question", b"null")]
     header = json.dumps([[name, len(data)] for name, data in parts]).encode() + b"\n"
     done = subprocess.run(
         probe.command(end_python, COOKIE),
@@ -323,4 +429,4 @@ def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
     [told] = reports(done.stdout)
     assert told["measured"] is False
     assert "working_bytes" not in told
-    assert told["phases"][0][2] is None
+    assert told["phases"][0]["peak_bytes"] is None

@@ -27,11 +27,12 @@ ORDER = (
     ("probe",),
     ("evidence",),
     ("checks",),
+    ("fitting",),
     ("report",),
     # Beside the rooms: the run object and what is made of it, then what carries.
     ("images",),
     ("session",),
-    ("outcome", "judging", "keys", "junit"),
+    ("outcome", "judging", "fitted", "keys", "junit"),
     ("reports", "collector", "judged"),
     ("running",),
     ("service",),
@@ -199,7 +200,10 @@ def _is_method_call(node):
 PROGRAMS = [module for module in of_room("probe") if module != f"{NAME}.probe"]
 SIBLINGS = {f"tfdocker_{module.rpartition('.')[2]}" for module in PROGRAMS}
 """As the bootstrap names them inside the image."""
-ASKED_FOR = {f"{NAME}.probe.ask_gpu": {"jax", "tensorflow", "torch"}}
+ASKED_FOR = {
+    f"{NAME}.probe.ask_gpu": {"jax", "tensorflow", "torch"},
+    f"{NAME}.probe.ask_threads": {"jax", "numpy", "onnxruntime", "tensorflow", "torch"},
+}
 """The frameworks that a program is there to ask."""
 
 

@@ -61,6 +61,9 @@ def test_every_link_leads_somewhere(page):
 def test_every_toml_block_is_valid_settings(text, tmp_path):
     (tmp_path / "pyproject.toml").write_text(text)
     (tmp_path / "compose.yaml").write_text("services: {app: {build: .}}\n")
+    (tmp_path / "deploy").mkdir()
+    pod = "kind: Pod\nspec: {containers: [{name: app}]}\n"
+    (tmp_path / "deploy/app.yaml").write_text(pod)
     (tmp_path / "tests").mkdir()
     for name in ("tests/smoke.py", "requirements.txt", "uv.lock"):
         (tmp_path / name).touch()

@@ -30,8 +30,8 @@ def test_a_call_is_refused_what_the_settings_are_refused(given, text):
 
 
 def test_what_is_given_replaces_and_the_rest_stays():
-    run = changed(Run(user="1", pids=5), memory="1 MiB", cpus=2, user=None, shm_size=None)
-    assert run == Run(pids=5, memory=1 << 20, cpus=2.0)
+    run = changed(Run(user="1", pids=5), memory="6 MiB", cpus=2, user=None, shm_size=None)
+    assert run == Run(pids=5, memory=6 << 20, cpus=2.0)
 
 
 def test_sizes_are_bytes_or_text_with_a_unit():

@@ -19,6 +19,10 @@ from pytest_tfdocker.evidence.records.files import (
     WastedFile,
     WastedGroup,
 )
+from pytest_tfdocker.evidence.records.fit import (
+    Fit,
+    Trial,
+)
 from pytest_tfdocker.evidence.records.gpu import (
     Gpu,
     GpuDevice,
@@ -45,7 +49,15 @@ from pytest_tfdocker.evidence.records.run import (
     Effective,
     Limits,
     Phase,
+    Repeats,
+    Requests,
+    Resources,
     Run,
+    Started,
+)
+from pytest_tfdocker.evidence.records.threads import (
+    FrameworkThreads,
+    Threads,
 )
 
 __all__ = [
@@ -61,6 +73,8 @@ __all__ = [
     "Effective",
     "EngineFacts",
     "Files",
+    "Fit",
+    "FrameworkThreads",
     "Gpu",
     "GpuDevice",
     "GpuFramework",
@@ -75,7 +89,13 @@ __all__ = [
     "Owner",
     "Phase",
     "Record",
+    "Repeats",
+    "Requests",
+    "Resources",
     "Run",
+    "Started",
+    "Threads",
+    "Trial",
     "Uncompared",
     "Verification",
     "Verified",

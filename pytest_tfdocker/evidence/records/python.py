@@ -45,6 +45,12 @@ class Interpreter(Record, tag="interpreter", frozen=True, kw_only=True):
     """PEP 508 markers, as packaging.markers.Environment names them."""
     path: list[str]
     """sys.path of a plain start, without the script's own folder."""
+    soabi: str | None = None
+    """How its extension modules are named, "cpython-311-x86_64-linux-gnu"; None: not told."""
+    libc: str | None = None
+    """"glibc 2.36", "musl 1.2.5"; None: not told."""
+    bits: int | None = None
+    """Of its pointers, whatever the processor has; None: not told."""
 
 
 class Distributions(Record, tag="distributions", frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ NAMED = re.compile(r"^python(3\.\d+)(t?)$")
 LIBRARIES = ("lib", "lib64")
 LANDMARKS = ("os.py", "os.pyc")
 """By these getpath.py knows the standard library."""
+_EXTENSION = re.compile(r"[^.]+\.(cpython-[^.]+)\.so")
 
 
 class NotToldError(Exception):
@@ -58,6 +59,13 @@ def find_layout(tree: ImageTree, executable: str, environ: Mapping[str, str]) ->
                 venv_settings=settings,
             )
     raise NotToldError(f"{executable} has no standard library in the image")
+
+
+def find_soabi(tree: ImageTree, layout: Layout) -> str | None:
+    """By the names of its own extension modules; None where it has none that tell."""
+    folder = f"{layout.exec_prefix}/{layout.library}/python{layout.version}/lib-dynload"
+    named = filter(None, map(_EXTENSION.fullmatch, tree.names(folder)))
+    return next((found[1] for found in named), None)
 
 
 def _refuse_what_is_no_cpython(tree: ImageTree, executable: str, real: str) -> None:

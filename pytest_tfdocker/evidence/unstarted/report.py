@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_tfdocker.evidence.records import ImageConfig
-from pytest_tfdocker.evidence.unstarted.layout import NotToldError, find_layout
+from pytest_tfdocker.evidence.unstarted.layout import NotToldError, find_layout, find_soabi
 from pytest_tfdocker.evidence.unstarted.markers import full_version, machine_of, markers
 from pytest_tfdocker.evidence.unstarted.paths import build_path
 from pytest_tfdocker.evidence.unstarted.programs import Programs
@@ -78,6 +78,9 @@ def _described(
         "reason": reason,
         "version": version,
         "platform": f"linux {machine}",
+        "soabi": find_soabi(tree, layout),
+        "libc": None,
+        "bits": None,
         "prefix": layout.venv or layout.prefix,
         "path": build_path(tree, layout, environ),
         "environment": markers(layout, version, machine),

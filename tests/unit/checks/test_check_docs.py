@@ -14,6 +14,7 @@ from pytest_tfdocker.checks import (
     package_size,
     peak_memory,
     size,
+    threads,
 )
 from pytest_tfdocker.checks.build import judge_failed_build
 from pytest_tfdocker.evidence.bloat import CAUSES
@@ -21,6 +22,7 @@ from pytest_tfdocker.evidence.records import (
     Bloat,
     Download,
     Effective,
+    FrameworkThreads,
     Gpu,
     GpuDevice,
     GpuFramework,
@@ -29,6 +31,7 @@ from pytest_tfdocker.evidence.records import (
     Layer,
     Owner,
     Phase,
+    Threads,
     Waste,
     WastedFile,
     WastedGroup,
@@ -167,10 +170,13 @@ def examples(facts, evidence, declared, run, engine):
     smoke = {"name": "embed", "script": "tests/smoke.py", "peak-memory": 300 * MIB, "duration": 5.0}
     oom = run(
         oom_killed=True,
-        exit_code=137,
+        exit_code=0,
+        killed_in="load",
+        killed=["python (pid 9)"],
+        survivors=["gunicorn (pid 7)"],
         peak_bytes=1021 * MIB,
         kernel_peak_bytes=1024 * MIB,
-        largest_processes=["python (pid 9) 1015 MiB"],
+        largest_processes=["python (pid 9) 991 MiB", "gunicorn (pid 7) 24 MiB"],
         phases=[
             Phase(name="import", seconds=3.1, peak_bytes=412 * MIB),
             Phase(name="load", seconds=0.4, peak_bytes=1021 * MIB),
@@ -178,8 +184,40 @@ def examples(facts, evidence, declared, run, engine):
         stderr="Loading weights:  61%\n",
     )
 
-    def smoked(check, of):
-        return check.CHECK.judge(facts({"smoke": [smoke]}, run=of, origins=ORIGINS), "embed")
+    def smoked(check, of, **changes):
+        smokes = [{**smoke, **changes}]
+        return check.CHECK.judge(facts({"smoke": smokes}, run=of, origins=ORIGINS), "embed")
+
+    slow_load = run().phases
+    slow_load[1] = msgspec.structs.replace(slow_load[1], cpu_seconds=4.1, throttled_seconds=1.2)
+
+    def phased(**budgets):
+        changes = {"duration": 30.0, "phase-duration": budgets}
+        return example("duration[embed]", smoked(duration, run(phases=slow_load), **changes))
+
+    many = Threads(
+        cpus=16,
+        cores=16,
+        frameworks=[
+            FrameworkThreads(
+                name="torch",
+                version="2.13.0",
+                library="MKL, OpenMP",
+                threads=16,
+                inter_op=16,
+                reads=["MKL_NUM_THREADS", "OMP_NUM_THREADS"],
+                seconds=4.0,
+                throttled_seconds=2.1,
+            ),
+            FrameworkThreads(
+                name="numpy",
+                version="2.4.6",
+                library="OpenBLAS",
+                threads=16,
+                reads=["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"],
+            ),
+        ],
+    )
 
     return {
         "build": [
@@ -243,12 +281,27 @@ def examples(facts, evidence, declared, run, engine):
                 ),
             )
         ],
+        "threads": [
+            example(
+                "threads",
+                threads.CHECK.judge(
+                    facts(
+                        {"run": {"cpus": 2.0}, "compose": "compose.yaml"},
+                        threads=many,
+                        origins={"run.cpus": "compose.yaml:14"},
+                    ),
+                    None,
+                ),
+            )
+        ],
         "peak-memory": [
             example("peak-memory[embed]", smoked(peak_memory, run())),
             example("peak-memory[embed]", smoked(peak_memory, oom)),
         ],
         "duration": [
             example("duration[embed]", smoked(duration, run(throttled_seconds=2.1))),
+            phased(load=2.0),
+            phased(laod=2.0),
         ],
     }
 
@@ -263,6 +316,7 @@ def examples(facts, evidence, declared, run, engine):
         "import",
         "gpu-visible",
         "limits",
+        "threads",
         "peak-memory",
         "duration",
     ],

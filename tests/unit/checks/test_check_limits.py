@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.limits import CHECK
-from pytest_tfdocker.evidence.records import Absent, Effective
+from pytest_tfdocker.evidence.records import Absent, Effective, ImageConfig
 
 GIB = 2**30
 IN_FORCE = Effective(memory_bytes=4 * GIB, swap_bytes=0, cpus=2.0, pids=512, cgroup_version="2")
@@ -95,6 +95,67 @@ def test_swap_without_a_limit_is_off_where_the_machine_has_none(facts):
     some = effective(swap_bytes=None, machine_swap_bytes=GIB)
     judged = facts({"run": {"memory": 4 * GIB}}, effective=some)
     assert CHECK.judge(judged, None).headline == "swap unlimited, 0 B asked for"
+
+
+@pytest.mark.parametrize(
+    ("machine", "told"), [(4 * GIB - 1, True), (4 * GIB, False), (None, False)]
+)
+def test_a_limit_above_what_the_machine_has_is_in_force_and_out_of_reach(facts, machine, told):
+    found = effective(machine_memory_bytes=machine)
+    judged = facts(
+        {"run": {"memory": 4 * GIB}}, effective=found, origins={"run.memory": "compose.yaml:9"}
+    )
+    verdict = CHECK.judge(judged, None)
+    assert (verdict.outcome, verdict.headline) == (
+        "passed",
+        f"memory 4.00 GiB{' (the machine has 4,294,967,295 B)' if told else ''}, swap off",
+    )
+    assert verdict.details == (
+        (
+            "not judged, since the engine's machine has 4,294,967,295 B: whether the image needs "
+            "up to 4.00 GiB (compose.yaml:9) shows on a larger one",
+        )
+        if told
+        else ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "asked", "outcome", "headline"),
+    [
+        ("1000", None, "passed", "user 1000"),
+        ("1000:0", None, "passed", "user 1000"),
+        ("root", "1000680000:0", "passed", "user 1000680000"),
+        ("", None, "failed", "user root, not root asked for"),
+        ("root", None, "failed", "user root, not root asked for"),
+        ("0:0", None, "failed", "user 0, not root asked for"),
+        ("1000", "0", "failed", "user 0, not root asked for"),
+        ("app:app", None, "failed", "user app, a name, not root asked for"),
+        ("²", None, "failed", "user ², a name, not root asked for"),
+    ],
+)
+def test_who_may_not_be_root_is_judged_as_the_kubelet_does(
+    facts, evidence, user, asked, outcome, headline
+):
+    settings = {"run": {"non-root": True, **({"user": asked} if asked else {})}}
+    judged = facts(
+        settings,
+        evidence=evidence(config=ImageConfig(user=user)),
+        effective=IN_FORCE,
+        origins={"run.non-root": "app.yaml:9"},
+    )
+    verdict = CHECK.judge(judged, None)
+    assert (verdict.outcome, verdict.headline) == (outcome, headline)
+    found = headline.removeprefix("user ").removesuffix(", not root asked for")
+    assert outcome == "passed" or verdict.details == (
+        f"user: asked not root (app.yaml:9), found {found}: NOT in force",
+        "Kubernetes starts no such container (runAsNonRoot): write a number other than 0 in the "
+        "image's USER, or set runAsUser",
+    )
+
+
+def test_who_may_not_be_root_plans_the_item(image, declared):
+    assert CHECK.plan(image(run={"non-root": True}), declared()) == [None]
 
 
 @pytest.mark.parametrize("name", ["cpus", "pids"])

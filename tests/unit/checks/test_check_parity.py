@@ -310,6 +310,17 @@ def test_allowed_extras_are_listed(given, names):
     assert verdict.details == ("allowed by dependencies.allow-extra: left-over 1.0",)
 
 
+def test_what_allow_extra_names_in_vain_is_told(given):
+    names = ["left-over", "Gone", "torch", "no-*"]
+    facts = given(["torch"], "torch 1.0", "left-over 1.0", settings={"allow-extra": names})
+    verdict = CHECK.judge(facts, None)
+    assert verdict.outcome == "passed"
+    assert verdict.details == (
+        "allowed by dependencies.allow-extra: left-over 1.0",
+        "dependencies.allow-extra names what is not in the image: 'Gone', 'no-*'",
+    )
+
+
 @pytest.mark.parametrize(
     "lines",
     [asked("torch", notes=["Dockerfile:7 install.sh: a script"]), asked("torch", "not readable")],

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import CHECK, judge_run
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Absent, Limits, Phase
 
@@ -93,8 +94,7 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
         "  import 300 MiB in 3.1 s | load ≥ 1.00 GiB in 2.9 s\n"
         "  largest then: python (pid 9) 980 MiB\n" + LIMIT + "  the kernel's own peak, page cache "
         "counted: 1.00 GiB\n"
-        "  to find the limit it needs: set run.memory to 2.00 GiB, run this check again, "
-        "and take the peak that it shows + 15 %\n"
+        "  find the limit: pytest --tfdocker --tfdocker-fit -k embed\n"
         "  last lines of stderr:\n"
         "    Loading weights\n"
         "    loading \\x1b[31mlayer 3"
@@ -105,16 +105,50 @@ def test_a_parent_that_waits_for_a_worker_that_was_killed_is_an_oom_kill(facts, 
     hung = run(oom_killed=True, timed_out=True, exit_code=143)
     verdict = judge(facts, hung, timeout=300)
     assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, stopped after 5 min'
-    assert "a child was killed and the run went on; Kubernetes would kill all of it" in verdict.text
+    assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.text
 
 
 def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
     verdict = judge(facts, run(oom_killed=True), **{"peak-memory": 900 * MIB})
     assert verdict.outcome == "failed"
     assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, exit code 0'
-    assert (
-        "a child was killed and the run went on; Kubernetes would kill all of it" in verdict.details
+    assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.details
+
+
+def test_who_was_killed_and_who_lived_is_named_with_the_phase_of_the_kill(facts, run):
+    killed = run(
+        oom_killed=True,
+        killed=["python (pid 9)"],
+        survivors=["gunicorn (pid 7)"],
+        killed_in="load",
     )
+    verdict = judge(facts, killed)
+    assert verdict.headline == 'OOM-killed in "load" at 400 MiB, exit code 0'
+    assert verdict.details[:2] == (
+        "import 300 MiB in 3.1 s | load ≥ 400 MiB in 2.9 s | inference 390 MiB in 2.0 s",
+        "python (pid 9) killed, gunicorn (pid 7) lived; Kubernetes would kill all of it",
+    )
+
+
+def test_a_run_of_a_test_is_told_to_try_a_higher_limit(run):
+    told = judge_run(run(oom_killed=True, exit_code=137)).text
+    assert "give it a memory limit of 2.00 GiB, and read its peak" in told
+    assert "--tfdocker-fit" not in told
+
+
+def test_mapped_weights_that_do_not_fit_are_a_warning_with_figures(facts, run):
+    slow = run(refaulted_bytes=1792 * MIB, major_faults=12003)
+    verdict = judge(facts, slow)
+    assert verdict.outcome == "passed"
+    assert (
+        "warning: 1.75 GiB of files was evicted and read again, 12,003 major faults: the files "
+        "that it maps or reads don't fit beside 400 MiB under 1.00 GiB"
+    ) in verdict.details
+
+
+def test_what_stood_in_swap_is_said_to_be_no_part_of_the_peak(facts, run):
+    verdict = judge(facts, run(swapped_bytes=300 * MIB))
+    assert "swapped out: up to 300 MiB, not in the peak" in verdict.details
 
 
 def test_an_exit_code_tells_the_last_line_of_stderr(facts, run):
@@ -156,7 +190,8 @@ def test_a_run_past_its_time_limit_fails_with_the_phase(facts, run):
     assert verdict.text == (
         '5 min are over, stopped in "inference"\n'
         "  import 300 MiB in 3.1 s | load 400 MiB in 2.9 s | inference ≥ 390 MiB in 2.0 s\n"
-        "  throttled 3 min 20 s by the limit of 2 CPUs\n"
+        "  throttled 3 min 20 s in 5 min by the limit of 2 CPUs; if frameworks start more threads, "
+        "OMP_NUM_THREADS=2 holds them\n"
         + LIMIT
         + "  mend what waits, or raise the smoke's `timeout`; no network is there unless "
         "run.network is set\n"
@@ -285,10 +320,13 @@ def test_an_error_of_several_lines_is_told_from_its_type_on(facts, run):
 def test_the_one_phase_that_the_program_named_is_told(run):
     phases = [Phase(name="load", seconds=3.0, peak_bytes=MIB)]
     named = run(phases=phases, timed_out=True, exit_code=None)
-    assert judge_run(named, timeout_seconds=3.0).headline == '3.0 s are over, stopped in "load"'
+    assert (
+        judge_run(named, held=Held(timeout_seconds=3.0)).headline
+        == '3.0 s are over, stopped in "load"'
+    )
     phases = [Phase(name=WHOLE_RUN, seconds=3.0, peak_bytes=MIB)]
     whole = run(phases=phases, timed_out=True, exit_code=None)
-    assert judge_run(whole, timeout_seconds=3.0).headline == "3.0 s are over, stopped"
+    assert judge_run(whole, held=Held(timeout_seconds=3.0)).headline == "3.0 s are over, stopped"
 
 
 def test_a_peak_between_two_samples_is_of_no_known_phase(facts, run):

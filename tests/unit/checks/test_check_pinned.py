@@ -124,7 +124,7 @@ def test_a_name_that_another_line_pins_is_pinned(given):
 def test_lines_whose_marker_does_not_hold_are_not_judged(given):
     verdict = CHECK.judge(given(["torch==2.13.0", "pywin32 ; sys_platform == 'win32'"]), None)
     assert verdict.outcome == "passed"
-    assert verdict.details[-1] == "not judged: 1 whose marker does not hold in the image"
+    assert verdict.details[-1] == "not judged: 1 whose marker or wheel is not for the image"
 
 
 def test_unreadable_lines_fail(given):

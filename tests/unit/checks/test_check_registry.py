@@ -16,6 +16,7 @@ def test_the_order_is_that_of_the_documentation():
         "import",
         "gpu-visible",
         "limits",
+        "threads",
         "peak-memory",
         "duration",
     ]

@@ -33,6 +33,6 @@ def test_a_program_that_is_no_probe_of_ours_gives_no_answer():
 def test_bare_names_alone_are_masked(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("SHORT", "abc")
-    full, mask = environment(["HF_TOKEN", "SHORT", "OPEN=open", "UNSET_NAME"])
+    full, mask = environment(["HF_TOKEN", "SHORT", "OPEN=open", "UNSET_NAME"], {})
     assert full == ["OPEN=open", "HF_TOKEN=hf_secret", "SHORT=abc"]
     assert mask("open abc hf_secret") == "open abc ***"

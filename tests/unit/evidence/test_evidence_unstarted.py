@@ -20,7 +20,7 @@ DEBIAN = {
     "/usr/bin/python3.11": "\x7fELF",
     "/usr/lib/python3.11/os.py": None,
     "/usr/lib/python3.11/site.py": DEBIAN_SITE,
-    "/usr/lib/python3.11/lib-dynload/x.so": None,
+    "/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so": None,
     "/usr/lib/python3/dist-packages/pip-23.0.dist-info/METADATA": "Name: pip\nVersion: 23.0\n",
     "/usr/local/lib/python3.11/dist-packages/foo.py": None,
     "/var/lib/dpkg/status": STATUS,
@@ -93,6 +93,9 @@ def test_debians_own_python():
         "reason": "CMD python3 app.py",
         "version": "3.11.2",
         "platform": "linux x86_64",
+        "soabi": "cpython-311-x86_64-linux-gnu",
+        "libc": None,
+        "bits": None,
         "prefix": "/usr",
         "path": [
             "/usr/lib/python311.zip",

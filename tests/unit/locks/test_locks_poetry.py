@@ -195,6 +195,8 @@ def test_hashes_stand_with_the_package_or_apart(read):
     assert beside.requirements[0].hashes == ("sha256:1",)
     apart = '[metadata.files]\na = [{ file = "a", hash = "sha256:2" }]\n'
     assert read(of_main("a"), apart).requirements[0].hashes == ("sha256:2",)
+    (artifact,) = beside.requirements[0].artifacts
+    assert (artifact.name, artifact.hashes) == ("a", ("sha256:1",))
 
 
 @pytest.mark.parametrize(

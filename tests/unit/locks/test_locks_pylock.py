@@ -58,6 +58,11 @@ def test_a_pin_has_its_line_its_marker_and_the_hashes_of_all_its_files(read):
     assert (one.name, one.specifier, one.marker) == ("numpy", "==1.26.4", 'os_name == "posix"')
     assert (one.source.file, one.source.line) == ("pylock.toml", 5)
     assert one.hashes == ("sha256:66", "sha256:67", "sha256:68")
+    assert [(each.name, each.hashes) for each in one.artifacts] == [
+        ("numpy-1.26.4-py3-none-any.whl", ("sha256:66",)),
+        ("numpy-1.26.4-py2-none-any.whl", ("sha256:67",)),
+        ("numpy-1.26.4.tar.gz", ("sha256:68",)),
+    ]
     assert (one.url, one.editable, found.problems, found.sources) == (
         *(None, False, ()),
         ("pylock.toml",),
@@ -83,6 +88,20 @@ def test_what_no_index_has_is_a_url(read, line, url):
     (one,) = read(HEAD + package("a", line)).requirements
     assert (one.url, one.specifier) == (url, "")
     assert one.hashes == (("sha256:aa",) if "archive" in line else ())
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        'name = "a-1-py3-none-any.whl", url = "https://h/files/6a9c"',
+        'url = "https://h/a-1-py3-none-any.whl"',
+        'path = "wheels/a-1-py3-none-any.whl"',
+    ],
+)
+def test_a_wheel_has_its_name_or_that_of_its_file(read, place):
+    line = f'wheels = [{{ {place}, hashes = {{ sha256 = "66" }} }}]'
+    (one,) = read(HEAD + package("a", 'version = "1"', line)).requirements
+    assert [each.name for each in one.artifacts] == ["a-1-py3-none-any.whl"]
 
 
 def test_the_projects_own_folder_may_be_editable(read):

@@ -279,24 +279,31 @@ def test_any_bytes_are_a_problem_or_nothing(read, data):
     assert read(data).requirements == ()
 
 
-ODD = [
-    '    { url = "https://h/a-1.whl", hash = "sha256:66", size = 1 },',
-    '    { url = "https://h/a-2.whl", hash = "sha256:67", size = 1, upload-time = "2024-01-01" },',
-    '    { path = "a-3.whl", hash = "sha256:68" },',
-    '    { url = "https://h/a\\"-4.whl", hash = "sha256:69" },',
-    '    { url = "https://h/a-5.whl" },',
-    '    { url = "https://h/a-6.whl", hash = "sha256:6a", zstd = { hash = "sha256:00" } },',
-    '    { url = "https://h/a-7.whl", size = 1, hash = "sha256:6b" }, # by hand',
-]
+ODD = {
+    '{ url = "https://h/a-1.whl", hash = "sha256:66", size = 1 },': "a-1.whl",
+    '{ url = "https://h/a-2%2Bc.whl", hash = "sha256:67", upload-time = "2024" },': "a-2+c.whl",
+    '{ path = "a-3.whl", hash = "sha256:68" },': "a-3.whl",
+    '{ filename = "a-3.whl", hash = "sha256:68", size = 1 },': "a-3.whl",
+    '{ url = "https://h/a\\"-4.whl", hash = "sha256:69" },': 'a"-4.whl',
+    '{ url = "https://h/a-5.whl" },': "a-5.whl",
+    '{ url = "https://h/a-6.whl", hash = "sha256:6a", zstd = { hash = "sha256:00" } },': "a-6.whl",
+    '{ url = "https://h/a-7.whl", size = 1, hash = "sha256:6b" }, # by hand': "a-7.whl",
+    '{ url = "https://h/a-8.whl?x=/y#z=/", hash = "sha256:6c" },': "a-8.whl",
+    '{ hash = "sha256:6d" },': "",
+}
+"""Lines of wheels → the name of the file."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(ODD), min_size=1, max_size=4))
-def test_hashes_are_those_of_all_wheels_however_they_are_written(read, wheels):
-    text = package("a").rstrip() + "\nwheels = [\n" + "\n".join(wheels) + "\n]\n"
+@given(st.lists(st.sampled_from(list(ODD)), min_size=1, max_size=4))
+def test_wheels_are_all_read_however_they_are_written(read, wheels):
+    text = package("a").rstrip() + "\nwheels = [\n    " + "\n    ".join(wheels) + "\n]\n"
     (one,) = read(project("a"), text).requirements
-    told = [re.search(r', hash = "(sha256:\w+)"', line) for line in wheels]
+    told = [re.search(r'[{,] hash = "(sha256:\w+)"', line) for line in wheels]
     assert one.hashes == tuple(found[1] for found in told if found)
+    assert [(each.name, each.hashes) for each in one.artifacts] == [
+        (ODD[line], (found[1],) if found else ()) for line, found in zip(wheels, told, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("number", ["-1", "-9", "5", "true", '"0"'])
@@ -307,7 +314,13 @@ def test_a_key_of_ours_in_a_lock_is_no_hash(read, number):
 
 
 def test_what_is_cut_off_among_wheels_is_told_of_its_own_line(read):
-    text = project("a") + package("a").rstrip() + "\nwheels = [\n" + ODD[0] + "\n    { url ="
+    text = (
+        project("a")
+        + package("a").rstrip()
+        + "\nwheels = [\n    "
+        + next(iter(ODD))
+        + "\n    { url ="
+    )
     (problem,) = read(text).problems
     assert problem.source.line == (HEAD + text).count("\n") + 1
 

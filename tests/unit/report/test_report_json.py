@@ -11,15 +11,32 @@ from pytest_tfdocker.checks.dependency import DependencyProblem
 from pytest_tfdocker.evidence.records import (
     Absent,
     Download,
+    Fit,
+    FrameworkThreads,
     Gpu,
     GpuDevice,
     GpuFramework,
     Import,
     Imports,
+    Threads,
+    Trial,
 )
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.json_report import render, write_json
 
+MIB = 1 << 20
+FIT = Fit(
+    smallest_bytes=432 * MIB,
+    failing_bytes=416 * MIB,
+    failed_by="OOM-killed",
+    limit_bytes=500 * MIB,
+    runs=2,
+    seconds=16.5,
+    trials=[
+        Trial(limit_bytes=None, outcome="passed", seconds=8.0),
+        Trial(limit_bytes=416 * MIB, outcome="killed", why="OOM-killed", seconds=4.0),
+    ],
+)
 DOCS = Path(__file__).parents[3] / "docs/json.md"
 
 
@@ -95,8 +112,12 @@ def whole(image, evidence, declared, run):
             devices=[GpuDevice(name="T4", capability="7.5", memory_bytes=15 << 30)],
             frameworks=[torch],
         ),
+        threads=Threads(
+            cpus=16, cores=8, frameworks=[FrameworkThreads(name="torch", version="2", threads=8)]
+        ),
         download=Download(bytes=412 * 10**6, source="manifest"),
         runs=(run(samples=[(0.0, 1, 2), (0.02, 3, 4)]),),
+        fits={"embed": FIT},
         checks=(CheckResult(id="build", outcome="passed", message="12.3 s", measured=12.3),),
     )
 
@@ -144,6 +165,30 @@ def test_figures_stand_in_bytes_and_names(whole):
     assert told["dependencies"]["declared"] == ["torch==2.13.0", "transformers"]
     assert told["dependencies"]["installed"] == ["torch==2.13.0", "transformers==5.23.0"]
     assert told["runs"][0]["samples"] == [[0.0, 1, 2], [0.02, 3, 4]]
+
+
+def test_what_a_search_found_stands_with_its_run(whole):
+    assert image_of(whole)["runs"][0]["fit"] == {
+        "smallest_bytes": 432 * MIB,
+        "failing_bytes": 416 * MIB,
+        "failed_by": "OOM-killed",
+        "limit_bytes": 500 * MIB,
+        "runs": 2,
+        "seconds": 16.5,
+        "notes": [],
+        "trials": [
+            {"limit_bytes": None, "outcome": "passed", "why": "", "seconds": 8.0},
+            {"limit_bytes": 416 * MIB, "outcome": "killed", "why": "OOM-killed", "seconds": 4.0},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "fits", [None, {}, {"other": FIT}, {"embed": Absent(reason="it fails without any limit too")}]
+)
+def test_a_run_of_which_no_limit_was_found_has_none(image, run, fits):
+    told = image_of(ImageReport(image=image(), runs=(run(),), fits=fits))
+    assert told["runs"][0]["fit"] is None
 
 
 def test_another_image_stands_with_whose_bytes_the_difference_is(image, evidence):
@@ -198,7 +243,9 @@ def test_what_is_absent_is_null(image, evidence):
             "bloat",
         ]
     )
-    assert [told[key] for key in ("build", "interpreter", "imports", "gpu")] == [None] * 4
+    assert [told[key] for key in ("build", "interpreter", "imports", "gpu", "threads")] == (
+        [None] * 5
+    )
     assert told["dependencies"] == {"declared": None, "installed": None, "problems": None}
 
 

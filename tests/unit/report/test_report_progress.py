@@ -69,6 +69,14 @@ def test_a_function_that_takes_text_will_do():
     assert written == ["run: embed 8.0 s\n"]
 
 
+def test_a_step_may_end_by_a_word_of_its_own():
+    out = io.StringIO()
+    with Progress("fit embed", out) as progress:
+        progress.step("3 of ~5, 412 MiB", "started")
+        progress.step("3 of ~5, 412 MiB", "passes", 3.1)
+    assert out.getvalue() == "fit embed: 3 of ~5, 412 MiB passes, 3.1 s\n"
+
+
 def test_long_steps_are_cut_and_many_are_forgotten():
     out = io.StringIO()
     with Progress("build", out) as progress:

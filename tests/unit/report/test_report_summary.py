@@ -144,6 +144,13 @@ def test_a_peak_without_a_limit_says_so(report, run):
     assert "  embed: peak 400 MiB, no memory limit; 8.0 s" in lines
 
 
+def test_a_run_that_its_cpu_limit_stood_still_says_so(report, run):
+    lines = render_figures([report(runs=(run(throttled_seconds=0.8),))])
+    assert "  embed: throttled 800 ms in 8.0 s by 2 CPUs, see `threads`" in lines
+    lines = render_figures([report(runs=(run(throttled_seconds=0.79),))])
+    assert not any("throttled" in line for line in lines)
+
+
 def test_lines_keep_to_the_width_and_hold_no_control_characters(report, evidence):
     layers = [
         msgspec.structs.replace(layer, instruction="RUN \x1b[2J " + "x" * 300)
@@ -219,7 +226,7 @@ def test_what_compose_asks_for_and_the_run_did_not_have_is_told(report):
     noted = msgspec.structs.replace(told.image, notes=["compose.yaml:9: env_file is not read"])
     lines = render_figures([msgspec.structs.replace(told, image=noted)])
     assert lines[-2:] == [
-        "not honoured in default:",
+        "noted in default:",
         "  compose.yaml:9: env_file is not read",
     ]
 

@@ -58,3 +58,44 @@ def refused(problems):
         return problems({COMPOSE: text, OWN: toml}, **options)
 
     return run
+
+
+MANIFEST = "app.yaml"
+OF_MANIFEST = 'kubernetes = "app.yaml"\n'
+
+
+def deployment(container=(), pod=()):
+    """A Deployment; the first line of its container is line 9, the pod's stand behind them."""
+    head = [
+        "apiVersion: apps/v1",
+        "kind: Deployment",
+        "metadata: {name: web}",
+        "spec:",
+        "  template:",
+        "    spec:",
+        "      containers:",
+        "        - name: app",
+    ]
+    lines = [*head, *(f"          {one}" for one in container), *(f"      {one}" for one in pod)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def container(load):
+    """The image's settings that the fields of a container, and of its pod, give."""
+
+    def run(*lines, pod=(), toml=OF_MANIFEST, **options):
+        (image,) = load({MANIFEST: deployment(lines, pod), OWN: toml}, **options).images
+        return image
+
+    return run
+
+
+@pytest.fixture
+def refused_by_kubernetes(problems):
+    """The mistakes in the fields of a container, and of its pod."""
+
+    def run(*lines, pod=(), toml=OF_MANIFEST, **options):
+        return problems({MANIFEST: deployment(lines, pod), OWN: toml}, **options)
+
+    return run

@@ -86,7 +86,16 @@ def test_each_image_may_take_a_service_of_its_own(load):
         ("user: 1000", "user", "1000"),
         ("read_only: true", "read_only", True),
         ("read_only: 'no'", "read_only", False),
+        ("working_dir: /srv", "workdir", "/srv"),
         ("tmpfs: /tmp", "tmpfs", ["/tmp"]),
+        (
+            "volumes: [{type: tmpfs, target: /x, read_only: true, tmpfs: {size: 1m, mode: 0700}}]",
+            "tmpfs",
+            ["/x:size=1048576,mode=0700,ro"],
+        ),
+        ("volumes: [{type: tmpfs, target: /x}]", "tmpfs", ["/x"]),
+        ("mem_limit: 6m", "memory", 6 * MIB),
+        ("cpus: 0.01", "cpus", 0.01),
         ("tmpfs: [/tmp, '/run:size=1m']", "tmpfs", ["/tmp", "/run:size=1m"]),
         ("shm_size: 64m", "shm_size", 64 * MIB),
         ("mem_limit: 512m", "memory", 512 * MIB),
@@ -110,6 +119,99 @@ def test_swap_is_what_is_over_the_memory(service):
     assert (run.memory, run.swap) == (GIB, 2 * GIB)
     assert service("mem_limit: 1g", "memswap_limit: 1g").settings.run.swap == 0
     assert service("mem_limit: 1g", "memswap_limit: 0").settings.run.swap is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expect"),
+    [
+        ("deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}", "required"),
+        (
+            "deploy: {resources: {reservations: {devices: "
+            "[{driver: nvidia, count: 1, capabilities: [gpu]}]}}}",
+            "required",
+        ),
+        (
+            "deploy: {resources: {reservations: {devices: "
+            "[{driver: nvidia, count: 0, capabilities: [gpu]}]}}}",
+            "auto",
+        ),
+        (
+            "deploy: {resources: {reservations: {devices: [{driver: tpu, capabilities: [tpu]}]}}}",
+            "auto",
+        ),
+        ("gpus: all", "required"),
+        ("gpus: [{count: 2}]", "required"),
+        ("gpus: []", "auto"),
+        ("deploy: {resources: {reservations: {memory: 1g}}}", "auto"),
+    ],
+)
+def test_a_reserved_gpu_is_one_that_is_required(service, line, expect):
+    image = service(line)
+    assert image.settings.gpu.expect == expect
+    assert image.origins.get("gpu.expect") == ("compose.yaml:4" if expect == "required" else None)
+
+
+def test_the_settings_say_of_a_gpu_what_they_want(service):
+    assert service("gpus: all", toml=f'{ASKED}gpu.expect = "auto"').settings.gpu.expect == "auto"
+
+
+def test_a_device_that_is_no_gpu_is_noted(service):
+    devices = "[{driver: tpu, capabilities: [tpu]}]"
+    image = service(f"deploy: {{resources: {{reservations: {{devices: {devices}}}}}}}")
+    assert image.notes == [
+        "compose.yaml:4: services.app.deploy.resources.reservations.devices[0]: "
+        "'tpu tpu' is no GPU of NVIDIA's: not honoured"
+    ]
+
+
+def test_files_of_variables_stand_beneath_the_environment_and_show_no_value(load):
+    text = """\
+services:
+  app:
+    build: .
+    env_file: [a.env, {path: b.env, required: false}, {path: no.env, required: false}]
+    environment: {OWN: o, TOKEN: '${TOKEN}', FROM_DOTENV: , BARE: }
+"""
+    a = "A=file a\nB='1'\nOWN=file\nEXPANDED=${A}/${HOST}\nBARE=of the file\n"
+    files = {
+        COMPOSE: text,
+        OWN: ASKED,
+        "a.env": a,
+        "b.env": 'B="two\\nlines"\nHOST\nNOT_SET\nPEM="-----\nx\n-----"\n',
+        ".env": "FROM_DOTENV=hush\nTOKEN=t0ken",
+    }
+    (image,) = load(files, environ={"HOST": "here"}).images
+    run = image.settings.run
+    assert run.env == [
+        *("A", "B", "OWN=o", "EXPANDED", "BARE", "HOST", "PEM", "TOKEN", "FROM_DOTENV")
+    ]
+    assert image.secrets == {
+        "A": "file a",
+        "B": "two\nlines",
+        "EXPANDED": "file a/here",
+        "HOST": "here",
+        "PEM": "-----\nx\n-----",
+        "TOKEN": "t0ken",
+        "FROM_DOTENV": "hush",
+    }
+    assert image.notes == []
+    assert "hush" not in repr(image)
+    assert image.origins["run.env"] == "compose.yaml:5"
+
+
+def test_variables_of_the_settings_are_added_to_those_of_the_service(service):
+    toml = f"{ASKED}run.env = ['B=own', 'TOKEN']"
+    image = service("environment: {A: 1, B: 2, TOKEN: x}", toml=toml)
+    assert image.settings.run.env == ["A=1", "B=own", "TOKEN"]
+
+
+def test_a_bare_name_of_the_settings_is_the_environments_before_the_files(load):
+    text = "services: {app: {build: ., env_file: a.env}}"
+    toml = f"{ASKED}run.env = ['A', 'B']"
+    files = {COMPOSE: text, OWN: toml, "a.env": "A=file\nB=file\nC=file"}
+    (image,) = load(files, environ={"A": "own"}).images
+    assert image.settings.run.env == ["C", "A", "B"]
+    assert image.secrets == {"B": "file", "C": "file"}
 
 
 def test_the_build_section_is_handed_to_the_builder(load):
@@ -222,33 +324,31 @@ services:
     mem_limit: 1g
     memswap_limit: -1
     volumes: [./models:/models]
-    env_file: .env
-    extends: {service: base}
+    env_file: no.env
     depends_on: [db]
     x-own: 1
     deploy:
       replicas: 2
       resources:
         reservations:
-          devices: [{driver: nvidia, capabilities: [gpu]}]
+          memory: 1g
+          generic_resources: [a]
 """
-    files = {COMPOSE: text, OWN: ASKED, "compose.override.yaml": ""}
+    files = {COMPOSE: text, OWN: f'{ASKED}service = "app"', "compose.override.yaml": ""}
     (image,) = load(files).images
     assert image.settings.run.memory == GIB
     assert image.notes == [
         "compose.override.yaml is not read",
-        "compose.yaml:1: include: not honoured",
         "compose.yaml:6: services.app.memswap_limit: swap without a limit is not honoured; "
         "it stays off",
-        "compose.yaml:3: services.app: no build section; the Dockerfile is that of the settings",
-        "compose.yaml:7: services.app.volumes: not honoured; "
+        "compose.yaml:8: services.app.env_file: no file 'no.env': what it sets isn't set; "
+        "name it in run.env",
+        "compose.yaml:7: services.app.volumes[0]: './models:/models' is not mounted; "
         "name the engine's volumes in run.volumes",
-        "compose.yaml:8: services.app.env_file: not honoured; name the variables in run.env",
-        "compose.yaml:9: services.app.extends: not honoured; "
-        "what the other service sets is not read",
-        "compose.yaml:10: services.app.depends_on: not honoured",
-        "compose.yaml:15: services.app.deploy.resources.reservations: not honoured; "
-        "gpu.expect says what is judged",
+        "compose.yaml:16: services.app.deploy.resources.reservations.generic_resources: "
+        "not honoured",
+        "compose.yaml:3: services.app: no build section; the Dockerfile is that of the settings",
+        "compose.yaml:9: services.app.depends_on: not honoured",
     ]
 
 

@@ -42,6 +42,40 @@ GIB = 2**30
         ),
         ("mem_limt: 1g", "mem_limt: Compose knows no such key; did you mean 'mem_limit'?"),
         ("zzzz: 1", "zzzz: Compose knows no such key"),
+        ("mem_limit: 4", "mem_limit: 4 B is below the engine's minimum, 6.0 MiB"),
+        (
+            f"mem_limit: {6 * 2**20 - 1}",
+            "mem_limit: 6,291,455 B is below the engine's minimum, 6.0 MiB",
+        ),
+        ("mem_limit: 4Q", "mem_limit: expected a byte value such as 4G or 512m, found '4Q'"),
+        ("cpus: 0.001", "cpus: 0.001 is below the engine's minimum, 0.01"),
+        ("tmpfs: tmp", "tmpfs: 'tmp' is no absolute path in the container"),
+        (
+            "tmpfs: ['/tmp:size=64Q']",
+            "tmpfs: size: expected a number such as 64m, with k, m or g, found '64Q'",
+        ),
+        ("tmpfs: /tmp:mode=9", "tmpfs: mode: expected permissions such as 1777, found '9'"),
+        ("working_dir: app", "working_dir: 'app' is no absolute path in the container"),
+        ("volumes: 3", "volumes: expected a list"),
+        (
+            "volumes: [{type: tmpfs, target: /x, tmpfs: {size: 4Q}}]",
+            "volumes[0]: expected a byte value such as 4G or 512m, found '4Q'",
+        ),
+        (
+            "volumes: [{type: tmpfs, target: /x, tmpfs: {mode: 9999}}]",
+            "volumes[0]: expected permissions such as 0700, found 9999",
+        ),
+        ("volumes: [{type: tmpfs}]", "volumes[0]: expected text, found nothing"),
+        ("gpus: 1", "gpus: expected a list or 'all'"),
+        ("gpus: [1]", "gpus[0]: expected a table"),
+        (
+            "deploy: {resources: {reservations: {devices: {}}}}",
+            "deploy.resources.reservations.devices: expected a list",
+        ),
+        (
+            "deploy: {resources: {reservations: {device: []}}}",
+            "deploy.resources.reservations.device: Compose knows no such reservation",
+        ),
         ("deploy: 3", "deploy: expected a table"),
         ("deploy: {resources: {limits: 3}}", "deploy.resources.limits: expected a table"),
         (
@@ -66,7 +100,8 @@ def test_two_limits_that_differ_are_refused(refused, service):
 def test_mistakes_of_both_files_are_told_at_once(refused):
     assert refused("cpus: a", "mem_limit: b", toml=ASKED + "zzzz = 1\npython = 3") == [
         "tfdocker.toml:2: zzzz: unknown key; known here: build, checks, compose, context, "
-        "dependencies, dockerfile, gpu, images, imports, python, run, service, size, smoke",
+        "dependencies, dockerfile, gpu, images, imports, kubernetes, python, run, service, size, "
+        "smoke",
         "tfdocker.toml:3: python: expected text, found 3: write '3'",
         "compose.yaml:5: services.app.mem_limit: "
         "expected a byte value such as 4G or 512m, found 'b'",

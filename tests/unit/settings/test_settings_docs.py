@@ -10,12 +10,32 @@ from pytest_tfdocker.settings.schema import ImageSettings, Request, Smoke, Table
 
 PAGE = (Path(__file__).parents[3] / "docs/settings.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+COMPOSE, MANIFEST = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_example_loads(load, text):
-    loaded = load({"pyproject.toml": text})
+    loaded = load({"pyproject.toml": text, "deploy/app.yaml": MANIFEST})
     assert loaded.images[0].origins
+
+
+def test_the_compose_file_on_the_page_means_what_it_says(load):
+    (image,) = load({"compose.yaml": COMPOSE, "tfdocker.toml": 'compose = "compose.yaml"'}).images
+    assert (image.settings.run.memory, image.settings.run.cpus) == (4 * 2**30, 2.0)
+    assert image.notes == []
+
+
+def test_the_manifest_on_the_page_means_what_the_table_says(load):
+    (image,) = load({"deploy/app.yaml": MANIFEST, "pyproject.toml": EXAMPLES[-1]}).images
+    run = image.settings.run
+    assert (run.memory, run.cpus, run.user) == (4 * 2**30, 2.0, "1000")
+    assert (run.non_root, run.read_only) == (True, True)
+    assert (run.entrypoint, run.command) == (None, ["app.py", "--port=5000"])
+    assert run.env == ["PORT=5000", "HF_TOKEN"]
+    assert (run.shm_size, run.tmpfs) == (2**30, [f"/tmp:exec,size={256 * 2**20}"])
+    assert [note.rpartition(": ")[2] for note in image.notes] == [
+        "what is written there counts to the limit"
+    ] * 2
 
 
 def keys(shape):

@@ -88,7 +88,6 @@ parity = "warning"
         f"pyproject.toml:23: {where}.smoke[a]: two smokes are named 'a'",
         f"pyproject.toml:25: {where}.smoke[a].duration: "
         "a time needs a unit: write '30 s' or '30 min'",
-        f"pyproject.toml:26: {where}.smoke[a].request: 'port' is missing",
         f"pyproject.toml:26: {where}.smoke[a].request.path: must start with '/'",
         f"pyproject.toml:26: {where}.smoke[a].request.status: must be between 100 and 599",
         f"pyproject.toml:28: {where}.smoke[3]: 'name' is missing",
@@ -128,7 +127,7 @@ def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch
         (
             "zzz = 1",
             "1: zzz: unknown key; known here: build, checks, compose, context, dependencies, "
-            "dockerfile, gpu, images, imports, python, run, service, size, smoke",
+            "dockerfile, gpu, images, imports, kubernetes, python, run, service, size, smoke",
         ),
         ("size = 3", "1: size: expected a table, found 3"),
         ("smoke = { name = 'a' }", "1: smoke: expected a list, found a table"),
@@ -208,6 +207,34 @@ SMOKE = "smoke = [{ name = 's', request = { path = '/', port = 1 } }]"
         ("name", "timeout = '0 s', name", ".timeout: must be more than 0"),
         ("name", "timeout = '1 ms', name", None),
         ("name", "duration = '0 s', peak-memory = '0 B', name", None),
+        ("name", "phase-duration = { load = '1 ms', start = '500 ms' }, name", None),
+        (
+            "name",
+            "phase-duration = { load = '0 s' }, name",
+            ".phase-duration.load: must be more than 0",
+        ),
+        (
+            "name",
+            "phase-duration = { start = '499 ms' }, name",
+            ".phase-duration.start: must be 500 ms or more: a shorter start is not told",
+        ),
+        (
+            "name",
+            "phase-duration = { ' load' = '1 s' }, name",
+            ".phase-duration.\" load\": ' load' names no phase: 1 to 80 characters, no space "
+            "around them",
+        ),
+        ("name", f"phase-duration = {{ {'p' * 80} = '1 s' }}, name", None),
+        (
+            "name",
+            "phase-duration = '1 s', name",
+            ".phase-duration: expected a table, found '1 s'",
+        ),
+        (
+            "name",
+            "phase-duration = { load = 10 }, name",
+            ".phase-duration.load: a time needs a unit: write '10 s' or '10 min'",
+        ),
     ],
 )
 def test_a_smoke_is_held_to_its_ranges(load, old, new, problem):
@@ -229,7 +256,7 @@ def test_a_settings_file_that_cannot_be_opened_is_named(problems, tmp_path):
 @pytest.mark.parametrize(
     "check",
     [
-        *("build", "pinned", "parity", "conflicts", "gpu-visible", "limits"),
+        *("build", "pinned", "hashes", "parity", "conflicts", "gpu-visible", "limits", "threads"),
         *("size", "size[total]", "size[layer]", "size[wasted]"),
         *("package-size", "package-size[torch]", "import", "import[torch]", "import[undeclared]"),
         *("peak-memory", "peak-memory[embed]", "duration", "duration[embed]"),

@@ -1,0 +1,61 @@
+"""The environment of a Compose service: `environment` over the files of `env_file`."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_tfdocker.settings import compose_casts as casts
+from pytest_tfdocker.settings.compose_service import Service
+from pytest_tfdocker.settings.dotenv import read_dotenv
+
+
+def read_environment(service: Service) -> None:
+    """Take both over as `run.env`; what may be a secret as a bare name, its value apart."""
+    found: dict[str, str | None] = {}
+    for keys, path, required in _files(service):
+        values = read_dotenv(service.file.folder / path, service.variables)
+        if values is None and required:
+            text = f"no file {path!r}: what it sets isn't set; name it in run.env"
+            service.note(keys, text)
+        found |= dict.fromkeys(values or {})
+        service.secrets |= values or {}
+    keys = ("environment",)
+    raw = _kept_bare(service.find(keys), service.variables)
+    for name, value in service.cast(keys, raw, casts.pairs) or () if raw is not None else ():
+        found[name] = value
+        service.secrets.pop(name, None)
+        if value is None and name in service.variables and name not in service.environ:
+            service.secrets[name] = service.variables[name]
+    if found:
+        env = [name if value is None else f"{name}={value}" for name, value in found.items()]
+        service.set(keys if raw is not None else ("env_file",), "run.env", env)
+
+
+def _files(service: Service) -> list[tuple[tuple[str | int, ...], str, bool]]:
+    """Key, path and whether it must be there, of each file of `env_file`; the last one wins."""
+    raw = service.find(("env_file",))
+    listed = raw if isinstance(raw, list) else [] if raw is None else [raw]
+    found: list[tuple[tuple[str | int, ...], str, bool]] = []
+    for at, item in enumerate(listed):
+        keys = ("env_file", at) if isinstance(raw, list) else ("env_file",)
+        table = item if isinstance(item, dict) else {"path": item}
+        path = service.cast(keys, table.get("path"), casts.text)
+        required = service.cast(keys, table.get("required", True), casts.boolean)
+        if path is not None:
+            folder = f"{service.file.folder}{os.sep}"
+            found.append((keys, path.removeprefix(folder), required is not False))
+    return found
+
+
+def _kept_bare(environment: Any, variables: Mapping[str, str]) -> Any:
+    """NAME: ${NAME} is a bare name in other words: its value is not ours to keep."""
+
+    def handed(name: str, value: Any) -> bool:
+        return name in variables and value in (f"${name}", f"${{{name}}}")
+
+    if isinstance(environment, dict):
+        return {name: None if handed(name, value) else value for name, value in environment.items()}
+    if isinstance(environment, list):
+        split = [(item, str(item).partition("=")) for item in environment]
+        return [name if handed(name, value) else item for item, (name, _, value) in split]
+    return environment
