@@ -21,9 +21,11 @@ sys.path.append(str(ROOT / "tests" / "engine"))
 from behaviours import BEHAVIOURS, MIB, Behaviour, tolerance_bytes  # noqa: E402
 from small_runs import RunCode, bare_bytes, judged, observe, runs_in  # noqa: E402
 
+from pytest_tfdocker.checks.oom_kill import Held  # noqa: E402
 from pytest_tfdocker.checks.peak_memory import judge_run  # noqa: E402
 from pytest_tfdocker.engine.client import LABEL, Engine  # noqa: E402
 from pytest_tfdocker.evidence.records import Effective, Run  # noqa: E402
+from pytest_tfdocker.session import Session  # noqa: E402
 
 SMALL = "tfdocker-test/python:small"
 HOLD_SECONDS = 1.5
@@ -77,14 +79,10 @@ def _shown(memory: dict[str, Any]) -> int:
 
 
 @contextmanager
-def small_runs() -> Iterator[tuple[RunCode, Engine, str]]:
-    """Runs in the small image, the engine, and the id that their containers carry."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        judged(SMALL, Path(folder)) as image,
-        Engine.connect() as engine,
-    ):
-        yield runs_in(image), engine, image.session.run_id
+def small_runs() -> Iterator[tuple[RunCode, Session]]:
+    """Runs in the small image, and the session that they take turns by."""
+    with tempfile.TemporaryDirectory() as folder, judged(SMALL, Path(folder)) as image:
+        yield runs_in(image), image.session
 
 
 def mib(value: float | None) -> str:
@@ -94,7 +92,7 @@ def mib(value: float | None) -> str:
 
 def verdict(run: Run, behaviour: Behaviour) -> str:
     """A word or two of what the check says."""
-    judged_ = judge_run(run, timeout_seconds=behaviour.timeout_seconds)
+    judged_ = judge_run(run, held=Held(timeout_seconds=behaviour.timeout_seconds))
     if run.oom_killed:
         return f"{judged_.outcome}: OOM-killed"
     return f"{judged_.outcome}: time is over" if run.timed_out else judged_.outcome
@@ -103,12 +101,12 @@ def verdict(run: Run, behaviour: Behaviour) -> str:
 def compare() -> list[bool]:
     """Prints the table, in Markdown; gives whether each peak is as it is known."""
     held = []
-    with small_runs() as (run, engine, run_id):
+    with small_runs() as (run, session), Engine.connect() as engine:
         bare = bare_bytes(run)
         rows = []
         for behaviour in BEHAVIOURS:
             print(behaviour.name, file=sys.stderr)
-            with DockerStats(engine, run_id) as seen:
+            with DockerStats(engine, session.run_id) as seen:
                 found = observe(run, behaviour, HOLD_SECONDS)
             time.sleep(POLL_SECONDS)
             known = behaviour.known_bytes(bare)

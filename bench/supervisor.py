@@ -21,7 +21,7 @@ COUNT = 400
 """Some 3 s of one core."""
 SLEEP_SECONDS = 10
 MEMORY = 512 * MIB
-BARE = ("docker", "run", "--rm", "--network=none", f"--memory={MEMORY}", f"--memory-swap={MEMORY}")
+ALONE = ("docker", "run", "--rm", "--network=none", f"--memory={MEMORY}", f"--memory-swap={MEMORY}")
 
 
 class Told(NamedTuple):
@@ -33,10 +33,10 @@ class Told(NamedTuple):
     pid_1_bytes: int
 
 
-def bare(code: str, cpus: float | None) -> Told:
+def alone(code: str, cpus: float | None) -> Told:
     """The program alone, as PID 1."""
     limit = [f"--cpus={cpus}"] if cpus else []
-    command = [*BARE, *limit, SMALL, "python3", "-c", code]
+    command = [*ALONE, *limit, SMALL, "python3", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Told(**json.loads(done.stdout))
 
@@ -45,7 +45,11 @@ def compare(rounds: int) -> list[tuple[str, float, str, float]]:
     """Prints the table; gives each target as name, value, words and limit."""
     targets = []
     code = WORK.replace("COUNT", str(COUNT))
-    with small_runs() as (run, _, _):
+    with small_runs() as (run, session):
+
+        def bare(code: str, cpus: float | None) -> Told:
+            with session.measuring("a bare run"):
+                return alone(code, cpus)
 
         def supervised(code: str, cpus: float | None) -> Told:
             found: Run = run(code, memory=MEMORY, cpus=cpus)

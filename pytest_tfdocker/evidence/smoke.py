@@ -93,9 +93,14 @@ def _needs_python(
     """Why an image without an interpreter has no such run."""
     if not is_held(supervised):
         return why
-    needs = "files are passed in by" if command is not None else "a request is sent by"
-    what = "a script runs on" if script is not None else needs
-    return Absent(reason=f"{what} the image's Python\n{why.reason}")
+    first, *rest = why.reason.split("\n")
+    if command is not None:
+        what = "files are passed in by it; a `command` without any does without"
+    elif script is not None:
+        what = "a script runs on it; a `command` does without"
+    else:
+        what = "a request is sent by it; a `command` does without"
+    return Absent(reason="\n".join([first, what, *rest]))
 
 
 def _held(

@@ -11,7 +11,7 @@ _STEP = re.compile(
     r"""|\[(?P<quote>['"])(?P<quoted>(?:(?!(?P=quote)|\\).|\\['"\\])*)(?P=quote)\]""",
     re.DOTALL,
 )
-_LONGEST_INDEX = 9
+_LONGEST_INDEX = 10
 
 
 def parse_path(text: str) -> list[Step]:

@@ -54,3 +54,17 @@ print(json.dumps({
 """
 )
 """PID 1 beside a program that does nothing for SECONDS."""
+
+CHATTER = (
+    ASK
+    + """
+before, start = processor_seconds(1), time.monotonic()
+for number in range(10_000 * SECONDS):
+    os.write(1, b"a line of some service's log, written out at once, as most are\\n")
+    if number % 100 == 99:
+        time.sleep(max(0, start + number / 10_000 - time.monotonic()))
+seconds = time.monotonic() - start
+print(json.dumps({"pid_1_seconds": processor_seconds(1) - before, "seconds": seconds}))
+"""
+)
+"""10,000 lines a second for SECONDS."""

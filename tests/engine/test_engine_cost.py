@@ -4,8 +4,8 @@ import json
 from itertools import pairwise
 
 import pytest
-from behaviours import MIB
-from own_cost import SLEEP
+from behaviours import MIB, TAKE
+from own_cost import CHATTER, SLEEP
 
 pytestmark = pytest.mark.engine
 
@@ -30,6 +30,16 @@ def test_it_takes_less_than_2_percent_of_a_core(asleep):
     assert share < MOST_SHARE
 
 
+def test_it_takes_no_more_where_10_000_lines_a_second_are_written(run, asleep):
+    if "TCG" in asleep[1]["processor"]:
+        pytest.skip("the processor is emulated here")
+    found = run(CHATTER.replace("SECONDS", "3"))
+    told = json.loads(found.stdout.splitlines()[-1])
+    share = told["pid_1_seconds"] / told["seconds"]
+    print(f"{share:.2%} of a core")
+    assert share < MOST_SHARE
+
+
 def test_it_has_less_than_8_mib_of_anonymous_memory(asleep):
     print(f"{asleep[1]['pid_1_bytes'] / MIB:.1f} MiB")
     assert asleep[1]["pid_1_bytes"] < MOST_BYTES
@@ -44,3 +54,12 @@ def test_it_looks_every_20_ms_and_says_how_long_it_did_not(asleep):
     times = [seconds for seconds, _, _ in found.samples]
     gaps = [after - before for before, after in pairwise(times)]
     assert found.largest_gap_seconds == pytest.approx(max(gaps), abs=0.002)
+
+
+def test_a_limit_that_is_enough_without_it_is_enough_with_it(run, small_image, docker_client):
+    code = TAKE.format(hold=0.2) + "area = take(100); time.sleep(HOLD)"
+    limit = 107 * MIB
+    alone = {"mem_limit": limit, "memswap_limit": limit, "network_mode": "none"}
+    docker_client.containers.run(small_image, ["python3", "-c", code], remove=True, **alone)
+    found = run(code, memory=limit)
+    assert (found.oom_killed, found.exit_code) == (False, 0)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 from without_python import dockerfile
 
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import judge_run
 from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.evidence.limits import collect_limits
@@ -140,7 +141,7 @@ def test_its_time_is_over(each_shell, trap, seconds):
     found = each_shell.run(f"{trap}echo begun; while :; do :; done", timeout=1)
     assert (found.timed_out, found.exit_code, found.stdout) == (True, None, "begun\n")
     assert seconds <= found.seconds < seconds + 1.5
-    assert judge_run(found, timeout_seconds=1.0).headline == "1.0 s are over, stopped"
+    assert judge_run(found, held=Held(timeout_seconds=1.0)).headline == "1.0 s are over, stopped"
 
 
 def test_seconds_are_the_program_s_own(each_shell):
