@@ -21,6 +21,7 @@ sys.path.append(str(ROOT / "tests" / "engine"))
 from behaviours import BEHAVIOURS, MIB, Behaviour, tolerance_bytes  # noqa: E402
 from small_runs import RunCode, bare_bytes, judged, observe, runs_in  # noqa: E402
 
+from pytest_tfdocker.checks.oom_kill import Held  # noqa: E402
 from pytest_tfdocker.checks.peak_memory import judge_run  # noqa: E402
 from pytest_tfdocker.engine.client import LABEL, Engine  # noqa: E402
 from pytest_tfdocker.evidence.records import Effective, Run  # noqa: E402
@@ -91,7 +92,7 @@ def mib(value: float | None) -> str:
 
 def verdict(run: Run, behaviour: Behaviour) -> str:
     """A word or two of what the check says."""
-    judged_ = judge_run(run, timeout_seconds=behaviour.timeout_seconds)
+    judged_ = judge_run(run, held=Held(timeout_seconds=behaviour.timeout_seconds))
     if run.oom_killed:
         return f"{judged_.outcome}: OOM-killed"
     return f"{judged_.outcome}: time is over" if run.timed_out else judged_.outcome

@@ -32,8 +32,8 @@ T = TypeVar("T")
 KILL_AFTER_SECONDS = 2.0
 NO_SHELL = (
     "the image has neither Python nor /bin/sh\n"
-    "something of ours has to run beside your program, which would outlive a pytest that is "
-    "killed\na shell is enough for commands and limits: a static busybox at /bin/sh, for one"
+    "something of ours must run beside your program, or it would outlive a pytest that is killed\n"
+    "a shell is enough for commands and limits: a static busybox at /bin/sh, for one"
 )
 NOT_STARTED = (126, 127)
 """A shell's exit codes for a program that the kernel refused; programs may have them, too."""

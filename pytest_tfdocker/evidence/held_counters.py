@@ -15,18 +15,28 @@ def counters_of(files: dict[str, str]) -> Any | None:
     """
     program = Loader().load("cgroup")
     program.read = lambda folder, name: files.get(f"{folder}/{name}")
+    program.Kept = lambda path: _Told(files, path)
     folders = {path.partition("/")[0] for path in files}
-    # Their own __init__ opens the files of the control group that this process is in
     if _GROUP_V2 in folders:
-        counters = object.__new__(program.Version2)
-        counters.folder = _GROUP_V2
-        return counters
+        return program.Version2(_GROUP_V2)
     if "memory" not in folders:
         return None
-    counters = object.__new__(program.Version1)
-    for controller in ("memory", "cpu", "cpuacct", "pids"):
-        setattr(counters, controller, controller if controller in folders else None)
-    return counters
+    known = folders.intersection(("memory", "cpu", "cpuacct", "pids"))
+    return program.Version1({controller: controller for controller in known})
+
+
+class _Told:
+    """In place of a counter file that is kept open: its text, as it was read."""
+
+    def __init__(self, files: dict[str, str], path: str) -> None:
+        """Raises OSError where it was not there; of memory.stat a shell reads nothing."""
+        if path not in files and not path.endswith("/memory.stat"):
+            raise FileNotFoundError(path)
+        self._data = files.get(path, "").encode()
+
+    def read(self) -> bytes:
+        """The whole text."""
+        return self._data
 
 
 def figures(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ FOLDER = "/run/tfdocker"
 """Where they stand inside, by their path in the repo; TFDOCKER_FILES names it."""
 MOST_BYTES = 64 << 20
 MOST_FILES = 10_000
+LEAST_BYTES = 16 << 20
+"""Of memory, beside the files: an interpreter that does nothing, and the supervisor."""
 LEFT_OUT = frozenset({"__pycache__", ".git"})
 TMPFS_BYTES = 2 * MOST_BYTES
 """Byte code of what is imported from there goes there too."""
@@ -50,6 +52,19 @@ class PassedFiles(msgspec.Struct, frozen=True):
     def payload(self) -> bytes:
         """What follows on stdin."""
         return b"".join(one.data for one in self.files)
+
+
+def crowd_out(passed: PassedFiles, limit_bytes: int | None) -> str | None:
+    """Why these files leave a program no memory under its limit; None where they do."""
+    if not passed.files or limit_bytes is None:
+        return None
+    if passed.total_bytes + LEAST_BYTES <= limit_bytes:
+        return None
+    total, limit = format_memory(passed.total_bytes), format_memory(limit_bytes)
+    return (
+        f"files: {total} to pass in, under a limit of {limit}\n"
+        "they lie in memory: pass fewer, or raise the limit by their size"
+    )
 
 
 def collect_files(root: Path, names: Iterable[str]) -> PassedFiles:

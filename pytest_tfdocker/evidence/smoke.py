@@ -14,6 +14,7 @@ from pytest_tfdocker.evidence.passed_files import (
     PassedFiles,
     PassedFilesError,
     collect_files,
+    crowd_out,
 )
 from pytest_tfdocker.evidence.records import Absent, Interpreter, Run
 from pytest_tfdocker.evidence.repeats import fold, is_broken
@@ -61,8 +62,9 @@ def collect_run(
     is_passed = passed is not None and script_name in {one.name for one in passed.files}
     path: object = f"{FOLDER}/{script_name}" if is_passed else {"file": script_name}
     argv = _argv(supervised, interpreter, command, script, path)
-    if not argv:
-        return Absent(reason=NOTHING_TO_START)
+    crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
+    if not argv or crowded:
+        return Absent(reason=crowded or NOTHING_TO_START)
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     runs = warm_up + repeat
     if request is not None:
@@ -93,9 +95,14 @@ def _needs_python(
     """Why an image without an interpreter has no such run."""
     if not is_held(supervised):
         return why
-    needs = "files are passed in by" if command is not None else "a request is sent by"
-    what = "a script runs on" if script is not None else needs
-    return Absent(reason=f"{what} the image's Python\n{why.reason}")
+    first, *rest = why.reason.split("\n")
+    if command is not None:
+        what = "files are passed in by it; a `command` without any does without"
+    elif script is not None:
+        what = "a script runs on it; a `command` does without"
+    else:
+        what = "a request is sent by it; a `command` does without"
+    return Absent(reason="\n".join([first, what, *rest]))
 
 
 def _held(

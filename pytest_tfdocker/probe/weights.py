@@ -9,6 +9,7 @@ AT_LEAST_BYTES = 1 << 20
 GROWN_BYTES = 8 << 20
 SHARE = 0.005  # of the time at most: a process with torch has 2000 mappings
 SAVED_SECONDS = 0.05  # what may be saved up, so that a look after a pause comes at once
+FOLLOWED = 8
 OFTEN_SECONDS = 0.04  # the sizes of processes
 NOW_AND_THEN_SECONDS = 0.25  # their open files
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -22,7 +23,7 @@ class Watch(object):
         self.named = {}  # path: whether its name is one of weights
         self.sizes = {}
         self.saved, self.last, self.next = SAVED_SECONDS, None, 0.0
-        self.next_sizes = 0.0
+        self.next_sizes, self.followed = 0.0, []
         self.user = None  # who has had them
         self.is_behind = False  # a process has grown, and there was no time to look
 
@@ -40,7 +41,9 @@ class Watch(object):
         return told
 
     def look_closer(self, now):
-        sizes = {pid: mapped_bytes(pid) for pid in processes.others()}
+        if now >= self.next:
+            self.followed = largest(processes.others())
+        sizes = {pid: mapped_bytes(pid) for pid in self.followed}
         grown = any(
             abs(size - self.sizes.get(pid, 0)) >= GROWN_BYTES for pid, size in sizes.items()
         )
@@ -49,9 +52,10 @@ class Watch(object):
             return None
         self.is_behind = self.saved < 0
         if self.is_behind:
+            self.next = max(self.next, now + NOW_AND_THEN_SECONDS)
             return None
         self.sizes, self.next = sizes, now + NOW_AND_THEN_SECONDS
-        if self.user is not None and not sizes.get(self.user):
+        if self.user is not None and not mapped_bytes(self.user):
             return None  # it ends, or was killed: that is not the end of its loading
         user = next((pid for pid in sizes if self.uses_weights(pid)), None)
         self.user = user or self.user
@@ -64,6 +68,11 @@ class Watch(object):
         if path not in self.named:
             self.named[path] = bool(self.pattern.search(path))
         return self.named[path] and size_of(path) >= AT_LEAST_BYTES
+
+
+def largest(pids):
+    """Those that are looked at: of a hundred workers some will do."""
+    return sorted(pids, key=mapped_bytes, reverse=True)[:FOLLOWED]
 
 
 def size_of(path):

@@ -11,7 +11,8 @@ _STEP = re.compile(
     r"""|\[(?P<quote>['"])(?P<quoted>(?:(?!(?P=quote)|\\).|\\['"\\])*)(?P=quote)\]""",
     re.DOTALL,
 )
-_LONGEST_INDEX = 9
+_LONGEST_INDEX = 16
+"""The digits of 2**53 - 1, the largest of the RFC."""
 
 
 def parse_path(text: str) -> list[Step]:

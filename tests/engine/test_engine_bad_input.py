@@ -379,15 +379,15 @@ def test_a_smoke_that_is_oom_killed_tells_phase_peak_limit_and_what_to_do(smoke)
     assert 50 <= float(peak[1]) <= 64
     phases = STARTED + r"import [\d.]+ MiB in TIME \| load ≥ [\d.]+ MiB in TIME"
     assert re.fullmatch(phases, lines[1])
-    largest = re.fullmatch(r"  largest then: python3 \(pid \d+\) (\d+) MiB", lines[2])
+    assert re.fullmatch(r"  python3 \(pid \d+\) killed", lines[2])
+    largest = re.fullmatch(r"  largest then: python3 \(pid \d+\) (\d+) MiB", lines[3])
     assert largest
     assert 30 <= int(largest[1]) <= 64
     limit = r"  limit 64 MiB from pyproject.toml:2, in force, (swap off|no swap on this machine)"
-    assert re.fullmatch(limit + "; page cache not counted", lines[3])
-    assert lines[4:] == [
+    assert re.fullmatch(limit + "; page cache not counted", lines[4])
+    assert lines[5:] == [
         "  the kernel's own peak, page cache counted: 64 MiB",
-        "  to find the limit it needs: set run.memory to 128 MiB, run this check again, and take "
-        "the peak that it shows + 15 %",
+        "  find the limit: pytest --tfdocker --tfdocker-fit -k one",
         "  last lines of stdout:",
         "    tfdocker: phase import",
         "    tfdocker: phase load",

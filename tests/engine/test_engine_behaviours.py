@@ -4,6 +4,7 @@ import pytest
 from behaviours import BEHAVIOURS, MIB, PROPERTY, tolerance_bytes
 from small_runs import observe
 
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import judge_run
 
 pytestmark = pytest.mark.engine
@@ -59,7 +60,7 @@ def differences(behaviour, found, bare_bytes):
     ended = (found.oom_killed, found.exit_code)
     if ended != (behaviour.oom_killed, behaviour.exit_code):
         yield f"OOM-killed, exit code: {ended}; {found.stderr[-300:]}"
-    verdict = judge_run(found, timeout_seconds=behaviour.timeout_seconds)
+    verdict = judge_run(found, held=Held(timeout_seconds=behaviour.timeout_seconds))
     headline = verdict.headline if behaviour.headline else ""
     if verdict.outcome != behaviour.outcome or not headline.startswith(behaviour.headline):
         yield f"verdict: {verdict}"

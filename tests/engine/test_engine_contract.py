@@ -24,6 +24,7 @@ from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
 from pytest_tfdocker.evidence import gpu, inventory, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
 from pytest_tfdocker.evidence.limits import collect_limits
+from pytest_tfdocker.evidence.passed_files import PassedFile, PassedFiles
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
@@ -288,6 +289,23 @@ def without_program(record):
     """The rest of what was asked for, apart from names that each container has of its own."""
     own = ("Cmd", "Entrypoint", "Hostname")
     return {key: value for key, value in record["Config"].items() if key not in own}
+
+
+def test_a_run_that_is_given_files_has_a_tmpfs_for_them_and_no_mount(judged_image):
+    session, settings = judged_image.session, judged_image.settings
+    given = session.supervised_as(settings, VARIANTS["everything set"])
+    passed = PassedFiles([PassedFile("a", b"")])
+    with watched(session.connect()) as found:
+        command = ["test", "-f", "/run/tfdocker/a"]
+        run = collect_run(given, "smoke", timeout_seconds=60, command=command, passed=passed)
+    assert run.exit_code == 0
+    options = f"rw,exec,nosuid,nodev,mode=1777,size={128 * MIB}"
+    wanted = {
+        "Tmpfs": {"/scratch": "size=8m", "/run/tfdocker": options},
+        "Binds": [f"{VOLUME}:/models"],
+        "ReadonlyRootfs": True,
+    }
+    assert subset(found[0], wanted) == wanted
 
 
 def test_swap_is_off_where_memory_alone_is_set(judged_image, here):

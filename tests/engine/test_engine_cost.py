@@ -56,10 +56,12 @@ def test_it_looks_every_20_ms_and_says_how_long_it_did_not(asleep):
     assert found.largest_gap_seconds == pytest.approx(max(gaps), abs=0.002)
 
 
-def test_a_limit_that_is_enough_without_it_is_enough_with_it(run, small_image, docker_client):
+def test_a_limit_that_is_enough_without_it_is_enough_with_its_own_8_mib_more(
+    run, small_image, docker_client
+):
     code = TAKE.format(hold=0.2) + "area = take(100); time.sleep(HOLD)"
     limit = 107 * MIB
     alone = {"mem_limit": limit, "memswap_limit": limit, "network_mode": "none"}
     docker_client.containers.run(small_image, ["python3", "-c", code], remove=True, **alone)
-    found = run(code, memory=limit)
+    found = run(code, memory=limit + MOST_BYTES)
     assert (found.oom_killed, found.exit_code) == (False, 0)

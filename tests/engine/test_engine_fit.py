@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from without_python import dockerfile
 
 from pytest_tfdocker.fitting.fit import limit_to_set
 from pytest_tfdocker.fitting.search import tolerance
@@ -31,7 +32,7 @@ KINDS = """
 command = ["python3", "-m", "http.server", "8000"]
 [[smoke]]
 name = "command"
-command = ["python3", "-c", "held = bytes(40 << 20); print(len(held))"]
+command = ["python3", "-c", "held = b'x' * (40 << 20); print(len(held))"]
 [[smoke]]
 name = "request"
 request = { path = "/", port = 8000 }
@@ -163,6 +164,20 @@ def test_a_limit_that_mapped_weights_do_not_fit_in_is_none(user_project, small_i
     assert found["failed_by"].startswith("slower, not killed: over ")
     assert found["failed_by"].endswith("; its mapped files don't fit")
     assert {one["outcome"] for one in found["trials"]} == {"passed", "slower"}
+
+
+def test_an_image_without_python_is_searched_from_the_kernels_own_peak(user_project, small_image):
+    user_project.write("Dockerfile", dockerfile(small_image, "/bin/dash:/bin/sh"))
+    fill = "x=aaaaaaaa; i=0; while [ $i -lt 22 ]; do x=$x$x; i=$((i+1)); done"
+    user_project.write("tfdocker.toml", f'[[smoke]]\nname = "take"\ncommand = "{fill}"\n')
+    said = user_project.judge("--tfdocker-fit", "-k", "build or peak-memory")
+    found = fit_of(said.image)
+    # The last two of 32 MiB and 16 MiB are there at once
+    assert 32 * MIB < found["smallest_bytes"] < 128 * MIB
+    assert found["smallest_bytes"] - found["failing_bytes"] <= 16 * MIB
+    (note,) = found["notes"]
+    assert note.startswith("its files were in the page cache, where they may have cost nothing: ")
+    assert "the image has no Python" in note
 
 
 def test_ctrl_c_in_a_search_leaves_nothing_but_what_the_tests_have_said(

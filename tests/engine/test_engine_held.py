@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 from without_python import dockerfile
 
+from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import judge_run
 from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.evidence.limits import collect_limits
@@ -140,7 +141,7 @@ def test_its_time_is_over(each_shell, trap, seconds):
     found = each_shell.run(f"{trap}echo begun; while :; do :; done", timeout=1)
     assert (found.timed_out, found.exit_code, found.stdout) == (True, None, "begun\n")
     assert seconds <= found.seconds < seconds + 1.5
-    assert judge_run(found, timeout_seconds=1.0).headline == "1.0 s are over, stopped"
+    assert judge_run(found, held=Held(timeout_seconds=1.0)).headline == "1.0 s are over, stopped"
 
 
 def test_seconds_are_the_program_s_own(each_shell):
@@ -249,10 +250,12 @@ def test_a_variable_that_shells_drop_is_no_verdict_on_the_program(shelled):
 def test_a_script_and_a_request_say_that_they_need_python(shelled):
     asked = shelled.supervised()
     script = collect_run(asked, "test", timeout_seconds=60, script=b"print(1)")
-    assert script.reason.splitlines()[:2] == ["a script runs on the image's Python", NO_PYTHON]
+    told = "a script runs on it; a `command` does without"
+    assert script.reason.splitlines()[:2] == [NO_PYTHON, told]
     request = Request(path="/", port=80)
     sent = collect_run(asked, "test", timeout_seconds=60, request=request)
-    assert sent.reason.splitlines()[:2] == ["a request is sent by the image's Python", NO_PYTHON]
+    told = "a request is sent by it; a `command` does without"
+    assert sent.reason.splitlines()[:2] == [NO_PYTHON, told]
 
 
 def test_where_there_is_no_shell_either_nothing_is_started(shelled_of, small_image):
@@ -315,7 +318,7 @@ def test_a_user_sees_how_the_run_ended_before_what_could_not_be_measured(user_pr
     assert well[0] == NO_PEAK
     assert well[1].startswith("  the kernel's own peak, page cache counted: ")
     assert said.headlines["peak-memory[badly]"] == "exit code 3: no model"
-    assert said.headlines["peak-memory[script]"] == "a script runs on the image's Python"
+    assert said.headlines["peak-memory[script]"] == NO_PYTHON
     assert said.tests == {"test_own": "passed", "test_peak": "failed"}
     assert NO_PEAK in said.output
     assert said.left == []

@@ -1,11 +1,10 @@
 """ONNX: the fp32 weights by onnxruntime and tokenizers, without torch and transformers."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
 MIN_COSINE = 0.9999  # between a vector and torch's fp32
@@ -16,12 +15,7 @@ def load(model_dir: str) -> Callable[[list[str]], tuple[np.ndarray, np.ndarray]]
     tokenizer = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json"))
     tokenizer.enable_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
-    options = SessionOptions()
-    # torch reads this variable by itself; 0 would be all CPUs of the host.
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
-    session = InferenceSession(
-        Path(model_dir) / "model.onnx", options, providers=["CPUExecutionProvider"]
-    )
+    session = InferenceSession(Path(model_dir) / "model.onnx", providers=["CPUExecutionProvider"])
 
     def encode(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         tokens = tokenizer.encode_batch(texts)

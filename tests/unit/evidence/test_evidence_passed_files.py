@@ -6,7 +6,14 @@ import socket
 import pytest
 
 from pytest_tfdocker.evidence import passed_files
-from pytest_tfdocker.evidence.passed_files import PassedFilesError, collect_files
+from pytest_tfdocker.evidence.passed_files import (
+    LEAST_BYTES,
+    PassedFile,
+    PassedFiles,
+    PassedFilesError,
+    collect_files,
+    crowd_out,
+)
 
 
 @pytest.fixture
@@ -131,3 +138,13 @@ def test_very_many_files_are_told(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     assert refused(tmp_path, ".") == ("files: more than 2 to pass in\nthe last was c; name fewer")
     assert names(tmp_path, "a", "b") == ["a", "b"]
+
+
+def test_files_that_leave_a_program_no_memory_are_told():
+    passed = PassedFiles([PassedFile("a", b"x" * (1 << 20))])
+    just = LEAST_BYTES + (1 << 20)
+    assert crowd_out(passed, just) is crowd_out(passed, None) is crowd_out(PassedFiles(), 1) is None
+    assert crowd_out(passed, just - 1) == (
+        "files: 1.0 MiB to pass in, under a limit of 17 MiB\n"
+        "they lie in memory: pass fewer, or raise the limit by their size"
+    )
