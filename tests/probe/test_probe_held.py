@@ -34,6 +34,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def take_default_signals():
+    """As an engine starts PID 1; a job of `nohup` has some ignored, which children inherit."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture(params=SHELLS)
 def shell(request):
     return SHELLS[request.param]
@@ -52,7 +58,7 @@ class Held:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            **options,
+            **{"preexec_fn": take_default_signals, **options},
         )
         self.send(probe.holding_payload(COOKIE, deadline_seconds))
 
