@@ -67,7 +67,10 @@ def taking(user_project, small_image):
     return judge
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.slow)],
+)
 def test_the_smallest_is_what_the_program_takes(
     taking, workers, run, bare_peak, small_image, docker_client
 ):
@@ -124,6 +127,7 @@ def test_each_run_is_a_line(taking):
     assert " MiB passes, " in said.output
 
 
+@pytest.mark.slow
 def test_commands_and_requests_of_several_images(taking, small_image, user_project):
     said = taking(f"--tfdocker-image=other={small_image}", lines=KINDS, given=f"one={small_image}")
     assert said.exit_code == 0
@@ -149,6 +153,7 @@ def test_where_no_smoke_was_run_that_is_told(taking):
     assert "--tfdocker-fit had nothing to look at in default" in said.output
 
 
+@pytest.mark.slow
 def test_a_limit_that_mapped_weights_do_not_fit_in_is_none(user_project, small_image):
     """Nor where an earlier run has read them: each starts as on a machine that has not."""
     code = f"import os; open('/weights', 'wb').write(os.urandom({MAPPED} << 20))"
@@ -166,6 +171,7 @@ def test_a_limit_that_mapped_weights_do_not_fit_in_is_none(user_project, small_i
     assert {one["outcome"] for one in found["trials"]} == {"passed", "slower"}
 
 
+@pytest.mark.slow
 def test_an_image_without_python_is_searched_from_the_kernels_own_peak(user_project, small_image):
     user_project.write("Dockerfile", dockerfile(small_image, "/bin/dash:/bin/sh"))
     fill = "x=aaaaaaaa; i=0; while [ $i -lt 22 ]; do x=$x$x; i=$((i+1)); done"
