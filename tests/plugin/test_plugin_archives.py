@@ -12,6 +12,8 @@ SETTINGS = """
 [size]
 total = "{total}"
 wasted = "1 kB"
+[run]
+cpus = 1
 [[smoke]]
 name = "a"
 command = ["python", "-V"]
@@ -93,7 +95,9 @@ def test_a_file_is_judged_without_an_engine(project, judged, workers, given):
         "  which layers are the base's can't be told: all are counted"
     )
     skipped = {one for one, text in messages.items() if text == NEEDS_A_RUN}
-    assert skipped == {"import[undeclared]", "gpu-visible", "peak-memory[a]"}
+    assert skipped == {
+        *("import[undeclared]", "gpu-visible", "limits", "threads", "peak-memory[a]")
+    }
     assert result.parseoutcomes()["passed"] >= 3
 
 
