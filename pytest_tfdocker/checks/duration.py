@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.checks.phase_times import START, PhaseTime, phase_times
+from pytest_tfdocker.checks.repeated import repeats_line, requests_line
 from pytest_tfdocker.checks.run_story import throttled_line, throttled_words
 from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
 from pytest_tfdocker.checks.wording import unknown
@@ -72,6 +73,8 @@ def _over(run: Run, headline: str, over: list[Held], seconds: float, budget: flo
         headline,
         *_phases(run),
         *map(_story, over),
+        *repeats_line(run),
+        *requests_line(run),
         *throttled_line(run),
         *_cpu(run),
         measured=seconds,

@@ -6,7 +6,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.import_errors import meaning_of
 from pytest_tfdocker.checks.look_ups import look_up_lines
 from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
-from pytest_tfdocker.checks.repeated import notes
+from pytest_tfdocker.checks.repeated import notes, repeats_line, requests_line
 from pytest_tfdocker.checks.run_story import (
     exit_words,
     kernel_line,
@@ -134,6 +134,8 @@ def _judge_peak(run: Run, budget_bytes: int | None, held: Held) -> Verdict:
         return _no_peak(run, budget)
     details = [
         *phases_line(run),
+        *repeats_line(run),
+        *requests_line(run),
         limit_line(run, held.limit_origin),
         *swapped_line(run),
         *thrash_line(run),

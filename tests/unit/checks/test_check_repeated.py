@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_tfdocker.checks.duration import judge_seconds
 from pytest_tfdocker.checks.peak_memory import judge_run
 from pytest_tfdocker.checks.repeated import notes, repeats_line, requests_line
 from pytest_tfdocker.evidence.records import Repeats, Requests
@@ -62,3 +63,11 @@ def test_a_failure_says_what_of_the_repo_would_have_to_be_there(run):
 
 def test_a_run_that_ended_well_says_neither(run):
     assert notes(run(repeats=repeats())) == []
+
+
+def test_a_verdict_tells_of_the_repeats_and_the_requests_beside_its_figure(run):
+    judged = judge_run(run(repeats=repeats(), requests=requests()))
+    assert "median of 3 runs, 1.0 s to 3.0 s, after 1 to warm up" in judged.details
+    assert judged.details[2].startswith("200 requests, 4 at a time: median 12 ms")
+    late = judge_seconds(run(requests=requests()), 1.0, {})
+    assert any(line.startswith("200 requests, 4 at a time") for line in late.details)
