@@ -134,9 +134,14 @@ def both(engine, exported):
     return read
 
 
+OF_A_START = {"bits": None, "libc": None}
+"""What an interpreter alone tells of itself."""
+
+
 def assert_same(inside, unstarted):
     told = msgspec.to_builtins(inside.interpreter)
     told["environment"] |= OF_THE_KERNEL
+    told |= OF_A_START
     assert msgspec.to_builtins(unstarted.interpreter) == told
     assert unstarted.distributions == inside.distributions
     assert owned(unstarted) == owned(inside)
