@@ -83,5 +83,5 @@ def table(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _line(error: Exception, text: str) -> int:
     """Of the place that tomllib names; of what is cut off, the last."""
     found = _AT_LINE.search(str(error))
-    last = len(text.splitlines()) if "at end of document" in str(error) else 1
+    last = text.rstrip("\n").count("\n") + 1 if "at end of document" in str(error) else 1
     return int(found[1]) if found else max(1, last)
