@@ -59,12 +59,6 @@ def number(text):
     return None if value >= UNLIMITED else value
 
 
-def pairs(text):
-    return {
-        key: int(value) for key, value in (line.split()[:2] for line in (text or "").splitlines())
-    }
-
-
 def machine_swap_bytes(proc="/proc"):
     """What the machine can swap out at most; None where it doesn't say."""
     return meminfo_bytes("SwapTotal", proc)
@@ -99,16 +93,21 @@ class Kept(object):
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self):
-        return os.pread(self.fd, 16384, 0)
+        """The whole text, after a line feed: so that each key has one before it."""
+        return b"\n" + os.pread(self.fd, 16384, 0)
+
+
+def value_of(data, key):
+    """Of a line "key value"; None where there is none."""
+    at = data.find(b"\n" + key + b" ")
+    if at < 0:
+        return None
+    at += len(key) + 2
+    return int(data[at : data.find(b"\n", at)])
 
 
 def stat_of(data, keys):
-    values = dict.fromkeys(keys, 0)
-    for line in data.splitlines():
-        key, _, value = line.partition(b" ")
-        if key in values:
-            values[key] = int(value)
-    return values
+    return {key: value_of(data, key) or 0 for key in keys}
 
 
 def kept(folder, name):
@@ -121,14 +120,14 @@ def kept(folder, name):
 
 def told(file, key):
     """One value of a counter file of lines "key value", None where it isn't there."""
-    return pairs(file.read().decode("ascii")).get(key) if file else None
+    return value_of(file.read(), key) if file else None
 
 
 class Counters(object):
     """What both versions have: the same questions, asked of files of other names."""
 
     def oom_kills(self):
-        return told(self.events, "oom_kill")
+        return told(self.events, b"oom_kill")
 
     def processes(self):
         return int(self.pids_current.read()) if self.pids_current else None
@@ -197,7 +196,7 @@ class Version1(Counters):
         return int(self.usage.read()) / 1e9 if self.usage else None
 
     def throttled_seconds(self):
-        time = told(self.cpu_stat, "throttled_time")
+        time = told(self.cpu_stat, b"throttled_time")
         return None if time is None else time / 1e9
 
 
@@ -261,9 +260,9 @@ class Version2(Counters):
         return None if quota == "max" else int(quota) / int(period)
 
     def cpu_seconds(self):
-        used = told(self.cpu_stat, "usage_usec")
+        used = told(self.cpu_stat, b"usage_usec")
         return None if used is None else used / 1e6
 
     def throttled_seconds(self):
-        time = told(self.cpu_stat, "throttled_usec")
+        time = told(self.cpu_stat, b"throttled_usec")
         return None if time is None else time / 1e6
