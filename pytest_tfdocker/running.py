@@ -67,6 +67,9 @@ class Runner:
                 found = collect(supervised, name, seconds)
         except EngineError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
+        except OSError as error:
+            text = f"{command_or_script} can't be read: {error.strerror or error}"
+            raise pytest.fail.Exception(text, pytrace=False) from None
         if isinstance(found, Absent):
             pytest.fail(found.reason, pytrace=False)
         for stream in ("stdout", "stderr"):

@@ -16,7 +16,7 @@ from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_over, format_seconds
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, one_line, shorten
 
-Held = tuple[PhaseTime, float]
+Budgeted = tuple[PhaseTime, float]
 """A phase, and its budget in seconds."""
 
 
@@ -46,8 +46,10 @@ def judge_seconds(
             f"the smoke did not end well, see peak-memory[{one_line(run.name, 20)}]",
             measured=run.seconds,
         )
+    if phase_budgets and not run.phases:
+        return _without_phases(run, budget_seconds)
     times = phase_times(run)
-    wanted = _told(phase_budgets, times)
+    wanted = _told(phase_budgets, times) if run.phases_named else dict(phase_budgets)
     if any(name not in times for name in wanted):
         return _no_phase(run, next(name for name in wanted if name not in times), [*times])
     held = [(times[name], budget) for name, budget in wanted.items()]
@@ -68,7 +70,7 @@ def _told(budgets: Mapping[str, float], times: Mapping[str, PhaseTime]) -> dict[
     return {name: budget for name, budget in budgets.items() if not (untold and name == START)}
 
 
-def _over(run: Run, headline: str, over: list[Held], seconds: float, budget: float) -> Verdict:
+def _over(run: Run, headline: str, over: list[Budgeted], seconds: float, budget: float) -> Verdict:
     return failed(
         headline,
         *_phases(run),
@@ -82,7 +84,7 @@ def _over(run: Run, headline: str, over: list[Held], seconds: float, budget: flo
     )
 
 
-def _within(run: Run, budget_seconds: float | None, held: list[Held]) -> Verdict:
+def _within(run: Run, budget_seconds: float | None, held: list[Budgeted]) -> Verdict:
     """What is left of the whole; where that has no budget, of the phase that has least left."""
     seconds, budget, where = run.seconds, budget_seconds, ""
     if budget is None and held:
@@ -93,6 +95,14 @@ def _within(run: Run, budget_seconds: float | None, held: list[Held]) -> Verdict
     left = format_seconds(budget - seconds)
     headline = f"{format_seconds(seconds)}, {left} under {format_seconds(budget)}{where}"
     return passed(shorten(headline, HEADLINE_WIDTH), measured=seconds, budget=budget)
+
+
+def _without_phases(run: Run, budget_seconds: float | None) -> Verdict:
+    """Of an image without Python the whole is known, and of its phases nothing."""
+    if budget_seconds is not None and run.seconds > budget_seconds:
+        headline = format_over(run.seconds, budget_seconds, format_seconds)
+        return _over(run, headline, [], run.seconds, budget_seconds)
+    return skipped("phases are read by the image's Python, and it has none", measured=run.seconds)
 
 
 def _fewer_cpus(run: Run, asked: float, offered: int) -> Verdict:
@@ -116,12 +126,12 @@ def _no_phase(run: Run, missing: str, named: list[str]) -> Verdict:
     return failed(f'no phase "{name}" in the run', f"{seen}; {advice}", measured=run.seconds)
 
 
-def _excess(held: Held) -> float:
+def _excess(held: Budgeted) -> float:
     time, budget = held
     return time.seconds - budget
 
 
-def _figure(held: Held) -> str:
+def _figure(held: Budgeted) -> str:
     time, budget = held
     return format_over(time.seconds, budget, format_seconds)
 
@@ -130,7 +140,7 @@ def _in(name: str) -> str:
     return f'in "{one_line(name, 16)}"'
 
 
-def _story(held: Held) -> str:
+def _story(held: Budgeted) -> str:
     """What one phase had: "load: 12.3 s, 2.3 s over 10.0 s; CPU time 9.5 s"."""
     time, _ = held
     cpu = [] if time.cpu_seconds is None else [f"CPU time {format_seconds(time.cpu_seconds)}"]

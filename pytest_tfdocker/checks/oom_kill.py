@@ -53,8 +53,8 @@ def judge_oom_kill(run: Run, held: Held) -> Verdict:
 
 
 def _killed_in(run: Run) -> Phase | None:
-    """The phase of the kill, else the last; None where no phase was told."""
-    if not is_named(run):
+    """The phase of the kill; None where none was told, or it could not be seen which it was."""
+    if not is_named(run) or run.killed_in is None:
         return None
     named = [phase for phase in run.phases if phase.name == run.killed_in]
     return named[-1] if named else run.phases[-1]
@@ -62,7 +62,7 @@ def _killed_in(run: Run) -> Phase | None:
 
 def _phases(run: Run, killed_in: Phase | None) -> list[str]:
     told = [
-        phase_words(phase, at_least=phase is killed_in or killed_in is None) for phase in run.phases
+        phase_words(phase, at_least=phase is (killed_in or run.phases[-1])) for phase in run.phases
     ]
     return [" | ".join(bounded(told))] if told else []
 
@@ -82,7 +82,7 @@ def _who(run: Run) -> list[str]:
 
 def _advice(run: Run, smoke: str | None) -> str:
     if smoke is not None:
-        return f"find the limit: pytest --tfdocker --tfdocker-fit -k {one_line(smoke, 40)}"
+        return f"find the limit: pytest --tfdocker --tfdocker-fit -k {smoke}"
     limit = run.limits.memory_bytes
     higher = "one" if limit is None else format_memory(2 * limit)
     return f"to find what it needs: give it a memory limit of {higher}, and read its peak"

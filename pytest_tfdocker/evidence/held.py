@@ -128,6 +128,7 @@ def _follow(
         exit_code=None if timed_out or ended is None else ended["exit_code"],
         timed_out=timed_out,
         peak_error=_why_no_peak(supervised),
+        started=supervised.started,
         seconds=_seconds(child, ended, timeout_seconds),
         stdout=mask(_last_of(stream.stdout)),
         stderr=mask(stderr),

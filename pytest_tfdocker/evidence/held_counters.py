@@ -17,7 +17,7 @@ def counters_of(files: dict[str, str]) -> Any | None:
     program.read = lambda folder, name: files.get(f"{folder}/{name}")
     program.Kept = lambda path: _Told(files, path)
     folders = {path.partition("/")[0] for path in files}
-    if _GROUP_V2 in folders:
+    if f"{_GROUP_V2}/memory.max" in files:
         return program.Version2(_GROUP_V2)
     if "memory" not in folders:
         return None

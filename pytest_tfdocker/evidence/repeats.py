@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from pytest_tfdocker.evidence.records import Phase, Repeats, Run
+from pytest_tfdocker.evidence.records import WHOLE_RUN, Phase, Repeats, Run
 
 T = TypeVar("T", int, float)
 PhaseKey = tuple[str, int]
@@ -18,13 +18,14 @@ def fold(runs: list[Run], warm_up: int, repeat: int) -> Run:
     """The run that broke, as it is; else all together.
 
     Time is the median of those that count, of phases too; memory is the most of any, the warm-up
-    included. The timeline and the largest processes are those of the run with the largest peak.
+    included, and so are swap, pages read again and tasks. The timeline and the largest processes
+    are those of the run with the largest peak.
     `runs`: warm-up first, as far as they came.
     """
     if warm_up + repeat == 1:
         return runs[0]
     last = runs[-1]
-    broken = is_broken(last)
+    broken = not last.ended_well
     repeats = Repeats(
         warm_up=warm_up,
         count=repeat,
@@ -43,16 +44,15 @@ def fold(runs: list[Run], warm_up: int, repeat: int) -> Run:
         throttled_seconds=middle.throttled_seconds,
         largest_gap_seconds=_most(run.largest_gap_seconds for run in runs),
         kernel_peak_bytes=_most(run.kernel_peak_bytes for run in runs),
+        swapped_bytes=_most(run.swapped_bytes for run in runs),
+        refaulted_bytes=_most(run.refaulted_bytes for run in runs),
+        major_faults=_most(run.major_faults for run in runs),
+        tasks=_most(run.tasks for run in runs),
         phases=_phases(runs, counted),
         stdout=last.stdout,
         stderr=last.stderr,
         repeats=repeats,
     )
-
-
-def is_broken(run: Run) -> bool:
-    """Whether it is the last of its repeats: it did not end well."""
-    return bool(run.error or run.timed_out or run.exit_code or run.oom_killed)
 
 
 def _name(number: int, warm_up: int, repeat: int) -> str:
@@ -62,11 +62,17 @@ def _name(number: int, warm_up: int, repeat: int) -> str:
 
 
 def _phases(runs: list[Run], counted: list[Run]) -> list[Phase]:
-    """Every phase that a run had, in their order; one that no counted run had took no time."""
+    """Those of the counted runs, in their order.
+
+    Where these had not the same ones, as of what is only seen from outside, there is the whole run.
+    """
     keyed = [_keyed(run.phases) for run in runs]
     of_counted = keyed[len(runs) - len(counted) :]
+    if len({frozenset(name for name, _ in one) for one in of_counted}) > 1:
+        whole = [_whole(run) for run in runs]
+        keyed, of_counted = whole, whole[len(runs) - len(counted) :]
     found = []
-    for key in _merged(keyed):
+    for key in _merged(of_counted):
         counted_ones = [one[key] for one in of_counted if key in one]
         found.append(
             Phase(
@@ -94,6 +100,17 @@ def _merged(sequences: Iterable[Iterable[PhaseKey]]) -> list[PhaseKey]:
             at += 1
         known.update(sequence)
     return order
+
+
+def _whole(run: Run) -> dict[PhaseKey, Phase]:
+    whole = Phase(
+        name=WHOLE_RUN,
+        seconds=run.seconds,
+        peak_bytes=_most(phase.peak_bytes for phase in run.phases),
+        cpu_seconds=run.cpu_seconds,
+        throttled_seconds=run.throttled_seconds,
+    )
+    return {(WHOLE_RUN, 0): whole}
 
 
 def _keyed(phases: list[Phase]) -> dict[PhaseKey, Phase]:

@@ -19,7 +19,7 @@ from pytest_tfdocker.evidence.working import LAG_BYTES, working_peak
 
 LOAD = "load"
 """As the supervisor names it when a file of weights is mapped or open."""
-LOAD_AND_ALL = "load and inference"
+LOAD_AND_ALL = "load, inference"
 
 
 def run_record(
@@ -32,7 +32,7 @@ def run_record(
     """The supervisor's record of one child as evidence; the command is masked here."""
     # What never started has no peak, whatever the supervisor beside it took
     peak, source = (None, None) if told["error"] else working_peak(told)
-    request = told.get("request")
+    request, warm_up = told.get("request"), told.get("warm_up") or (0.0, 0.0, 0.0)
     return Run(
         name=name,
         command=[supervised.mask(word) for word in command],
@@ -45,11 +45,12 @@ def run_record(
         peak_source=source,
         kernel_peak_bytes=told.get("kernel_peak_bytes"),
         # Requests before those that count are no more judged by their time than they are
-        seconds=told["seconds"] - (request["warm_up_seconds"] if request else 0.0),
-        cpu_seconds=told.get("cpu_seconds"),
-        throttled_seconds=told.get("throttled_seconds"),
+        seconds=told["seconds"] - warm_up[0],
+        cpu_seconds=_without(told.get("cpu_seconds"), warm_up[1]),
+        throttled_seconds=_without(told.get("throttled_seconds"), warm_up[2]),
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
+        phases_named=told["phases_named"],
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
         resources=[_resources(row) for row in told["resources"]],
         swapped_bytes=told.get("swapped_bytes"),
@@ -68,8 +69,12 @@ def run_record(
         error=told["error"],
         started=supervised.started,
         request_error=_request_error(told, request),
-        requests=_requests(request) if request else None,
+        requests=_requests(request, warm_up[0]) if request else None,
     )
+
+
+def _without(seconds: float | None, warm_up_seconds: float | None) -> float | None:
+    return None if seconds is None else seconds - (warm_up_seconds or 0.0)
 
 
 def _resources(row: list[Any]) -> Resources:
@@ -96,26 +101,27 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
     if len(phases) == 1:
         return [msgspec.structs.replace(phases[0], name=WHOLE_RUN)]
     if not told["phases_named"]:
-        return _seen(phases)
+        return _seen(phases, told.get("killed_in"))
     peaks = [phase.peak_bytes or 0 for phase in phases]
     is_short = phases[0].seconds < 0.5 and not told.get("request")  # noqa: PLR2004
     return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
 
 
-def _seen(phases: list[Phase]) -> list[Phase]:
-    """Weights that stay mapped to the end don't tell where loading ended."""
+def _seen(phases: list[Phase], killed_in: str | None) -> list[Phase]:
+    """Weights that stay mapped to the end don't tell where loading ended; a kill in it does."""
     last = phases[-1]
-    if last.name == LOAD:
+    if last.name == LOAD and killed_in != LOAD:
         return [*phases[:-1], msgspec.structs.replace(last, name=LOAD_AND_ALL)]
     return phases
 
 
-def _requests(request: dict[str, Any]) -> Requests:
+def _requests(request: dict[str, Any], warm_up_seconds: float) -> Requests:
     seconds = request["seconds"] or {}
     return Requests(
         count=request["count"],
         answered=max(0, request["answered"] - request["warm_up"]),
         warm_up=request["warm_up"],
+        warm_up_seconds=warm_up_seconds,
         concurrency=request["concurrency"],
         min_seconds=seconds.get("min"),
         median_seconds=seconds.get("median"),
@@ -141,6 +147,8 @@ def _not_ready(request: dict[str, Any]) -> str:
     port, ready = request["port"], request["ready"]
     if request["seen"] is not None and ready:
         return f"not ready: GET {ready} gave {request['seen']}"
+    if port in request["listening"]:
+        return f"port {port} is listened on, but not at 127.0.0.1"
     others = ", ".join(map(str, request["listening"][:3]))
     return f"nothing listened on port {port}" + (f", but on {others}" if others else "")
 
@@ -163,4 +171,5 @@ def killed_run(supervised: Supervised, name: str, command: list[str]) -> Run:
         effective=Absent(reason="the kernel killed the supervisor too"),
         exit_code=128 + signal.SIGKILL,
         oom_killed=True,
+        started=supervised.started,
     )

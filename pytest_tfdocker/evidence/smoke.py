@@ -17,7 +17,7 @@ from pytest_tfdocker.evidence.passed_files import (
     crowd_out,
 )
 from pytest_tfdocker.evidence.records import Absent, Interpreter, Run
-from pytest_tfdocker.evidence.repeats import fold, is_broken
+from pytest_tfdocker.evidence.repeats import fold
 from pytest_tfdocker.evidence.run_record import killed_run, run_record
 from pytest_tfdocker.evidence.script_errors import missing_module, syntax_error
 from pytest_tfdocker.evidence.supervised import Supervised
@@ -48,18 +48,18 @@ def collect_run(
     passed: PassedFiles | None = None,
     warm_up: int = 0,
     repeat: int = 1,
+    is_passed: bool = False,
 ) -> Run | Absent:
     """One finished run: of a script that is sent in, a command, or the service and its requests.
 
-    `timeout_seconds` is for each run of a program, and for all requests together. A script that is
-    among the `passed` files, by `script_name`, runs from there.
+    `timeout_seconds` is for each run of a program, and for all requests together. `is_passed`: the
+    script is among the `passed` files, by `script_name`, and runs from there.
     """
     interpreter = supervised.interpreter
     if isinstance(interpreter, Absent):
         if command is None or (passed is not None and passed.files) or not is_held(supervised):
             return _needs_python(supervised, interpreter, script, command)
         return _held(supervised, name, command, timeout_seconds, warm_up, repeat)
-    is_passed = passed is not None and script_name in {one.name for one in passed.files}
     path: object = f"{FOLDER}/{script_name}" if is_passed else {"file": script_name}
     argv = _argv(supervised, interpreter, command, script, path)
     crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
@@ -120,7 +120,7 @@ def _held(
         if isinstance(found, Absent):
             return found
         runs.append(found)
-        if is_broken(found):
+        if not found.ended_well:
             break
     return fold(runs, warm_up, repeat)
 
@@ -221,17 +221,23 @@ def collect_script(
     **given: Any,
 ) -> Run | Absent:
     """The run of a script of the repo, which stands beside `files`, if any. Raises OSError."""
-    data, script_name = script.read_bytes(), script.name
+    data, script_name, is_passed = script.read_bytes(), script.name, False
     script, root = (Path(os.path.normpath(one)) for one in (script, root))
     if files and script.is_relative_to(root):
         script_name = script.relative_to(root).as_posix()
-        files = [*files, script_name]
+        files, is_passed = [*files, script_name], True
     try:
         passed = collect_files(root, files)
     except PassedFilesError as error:
         return Absent(reason=str(error))
     run = collect_run(
-        supervised, name, script=data, script_name=script_name, passed=passed, **given
+        supervised,
+        name,
+        script=data,
+        script_name=script_name,
+        passed=passed,
+        is_passed=is_passed,
+        **given,
     )
     if isinstance(run, Absent):
         return run

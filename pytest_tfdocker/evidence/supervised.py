@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -247,8 +248,10 @@ def stop_signal(name: str | None) -> int:
     text = (name or "SIGTERM").upper()
     if text.isdigit():
         return int(text)
-    found = getattr(signal, text if text.startswith("SIG") else f"SIG{text}", signal.SIGTERM)
-    return int(found)
+    # SIGRTMIN+3 is systemd's
+    told = re.fullmatch(r"(?:SIG)?(\w+?)([+-]\d+)?", text)
+    found = getattr(signal, f"SIG{told[1]}", None) if told else None
+    return int(signal.SIGTERM) if told is None or found is None else found + int(told[2] or 0)
 
 
 def _reports(

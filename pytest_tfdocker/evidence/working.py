@@ -14,7 +14,7 @@ def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
     kernel's own peak misses none, but counts page cache and kernel memory; less the most that was
     sampled of these, the rest was working memory, unless cache came and went between two samples,
     as a temporary file's does. So it is used only where it is above the samples by more than the
-    cache has ever risen from one sample to the next.
+    cache has ever risen from one sample to the next, or where the kernel has killed.
     """
     if not told.get("measured"):
         return None, None
@@ -26,5 +26,6 @@ def working_peak(told: dict[str, Any]) -> tuple[int | None, str | None]:
         return sampled, "samples"  # it was reached before the child was there
     others = told["cache_bytes"] + told["kernel_bytes"] + told["own_bytes"]
     rest = int(kernel_peak) - int(others)
-    unseen = LAG_BYTES + int(told["outside_rise_bytes"])
+    # Before a kill the kernel has dropped what cache it could: the limit was reached without
+    unseen = 0 if told.get("oom_kills") else LAG_BYTES + int(told["outside_rise_bytes"])
     return (rest, "kernel") if rest > sampled + unseen else (sampled, "samples")

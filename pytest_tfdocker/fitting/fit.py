@@ -7,7 +7,13 @@ from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.evidence.records import Absent, Fit, Run, Trial
 from pytest_tfdocker.fitting.search import MIB, PASSES, Search
-from pytest_tfdocker.fitting.trial import allowed_seconds, not_in_force, stop_seconds, trial_of
+from pytest_tfdocker.fitting.trial import (
+    allowed_seconds,
+    not_in_force,
+    phase_budgets,
+    stop_seconds,
+    trial_of,
+)
 from pytest_tfdocker.settings.schema import Smoke
 from pytest_tfdocker.settings.units import format_memory
 from pytest_tfdocker.text import HEADLINE_WIDTH, shorten
@@ -117,7 +123,8 @@ class _Fitting:
         self._tell(_so_far(search), "log")
         allowed = allowed_seconds(unlimited, self._smoke)
         run = self._start(limit, stop_seconds(unlimited, self._smoke))
-        trial = trial_of(run, limit, unlimited=unlimited, allowed=allowed)
+        phases = phase_budgets(unlimited, self._smoke)
+        trial = trial_of(run, limit, unlimited=unlimited, allowed=allowed, phases=phases)
         self._tell(name, _ending(trial))
         if isinstance(run, Run) and trial.outcome == "passed":
             _must_hold(run, limit)

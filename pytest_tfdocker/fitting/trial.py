@@ -1,5 +1,9 @@
 """What one run of a search says of its limit."""
 
+from collections.abc import Mapping
+
+from pytest_tfdocker.checks.duration import judge_seconds
+from pytest_tfdocker.checks.limits import PAGE_BYTES
 from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.evidence.records import Absent, Effective, Run, Trial
@@ -13,8 +17,6 @@ BESIDE_SECONDS = 3.0
 """A run that takes more than twice as long, and this, is slower by more than chance."""
 FULL = 0.95
 """Of a limit: where the kernel's peak came so near to it, page cache was thrown out."""
-PAGE_BYTES = 65_536
-"""The kernel rounds limits down to a page; 64 KiB is the largest in use (arm64)."""
 
 
 def allowed_seconds(unlimited: Run, smoke: Smoke) -> float:
@@ -27,14 +29,32 @@ def allowed_seconds(unlimited: Run, smoke: Smoke) -> float:
 def stop_seconds(unlimited: Run, smoke: Smoke) -> float:
     """When a run is stopped: of several in one container, the first may take far longer."""
     longest = max([unlimited.seconds, *(unlimited.repeats.seconds if unlimited.repeats else [])])
+    if unlimited.requests is not None:  # whose warm-up is in no run's seconds
+        longest += unlimited.requests.warm_up_seconds
     return min(TIMES * longest + BESIDE_SECONDS, float(smoke.timeout))
 
 
-def trial_of(run: Run | Absent, limit_bytes: int, *, unlimited: Run, allowed: float) -> Trial:
+def phase_budgets(unlimited: Run, smoke: Smoke) -> Mapping[str, float]:
+    """Those of its phases; none where it does not keep them without any limit either."""
+    within = judge_seconds(unlimited, None, smoke.phase_duration).outcome == "passed"
+    return smoke.phase_duration if within else {}
+
+
+def trial_of(
+    run: Run | Absent,
+    limit_bytes: int,
+    *,
+    unlimited: Run,
+    allowed: float,
+    phases: Mapping[str, float],
+) -> Trial:
     """Whether the limit holds the smoke: it ends well, and in time. Else how it ended."""
     if isinstance(run, Absent):
         return Trial(limit_bytes=limit_bytes, outcome="failed", why=one_line(run.reason, 120))
     outcome, why = _outcome(run, limit_bytes, unlimited, allowed)
+    late = judge_seconds(run, None, phases) if outcome == "passed" and phases else None
+    if late is not None and late.outcome == "failed":
+        outcome, why = "slower", f"slower, not killed: {late.headline}"
     return Trial(limit_bytes=limit_bytes, outcome=outcome, why=why, seconds=run.seconds)
 
 

@@ -174,7 +174,6 @@ class Asking(object):
             "warm_up": self.warm_up,
             "count": self.total - self.warm_up,
             "concurrency": self.plan["concurrency"],
-            "warm_up_seconds": counted - self.ready_at if self.ready_at and self.warm_up else 0.0,
             "seconds": summary(self.seconds),
         }
 

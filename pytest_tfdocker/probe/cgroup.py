@@ -132,10 +132,14 @@ class Counters(object):
     def processes(self):
         return int(self.pids_current.read()) if self.pids_current else None
 
-    def page_faults(self, values):
-        """Pages of files that were evicted and read again, and faults that had to read."""
-        again = sum(values[key] for key in self.refaults)
-        return again, values[self.major_faults]
+    def page_faults(self, data):
+        """Pages of files that were evicted and read again, and faults that had to read.
+
+        None for what the kernel doesn't count.
+        """
+        again = [value_of(data, key) for key in self.refaults]
+        known = [value for value in again if value is not None]
+        return sum(known) if known else None, value_of(data, self.major_faults)
 
 
 class Version1(Counters):
@@ -143,7 +147,7 @@ class Version1(Counters):
     # Kernels before 5.9 count refaults of files alone, without the suffix
     refaults = (b"total_workingset_refault_file", b"total_workingset_refault")
     major_faults = b"total_pgmajfault"
-    keys = (b"total_rss", b"total_shmem", b"total_cache", b"total_swap", major_faults) + refaults
+    keys = (b"total_rss", b"total_shmem", b"total_cache")
 
     def __init__(self, where):
         self.memory = where["memory"]
@@ -161,12 +165,13 @@ class Version1(Counters):
 
         Kernel memory is an upper bound: v1 does not split it.
         """
-        values = stat_of(self.stat.read(), self.keys)
+        data = self.stat.read()
+        values = stat_of(data, self.keys)
         kernel = int(self.kernel.read()) if self.kernel else 0
         shmem = values[b"total_shmem"]
         cache = max(0, values[b"total_cache"] - shmem)
-        working, swapped = values[b"total_rss"] + shmem, values[b"total_swap"]
-        return (working, cache, kernel, swapped) + self.page_faults(values)
+        working, swapped = values[b"total_rss"] + shmem, value_of(data, b"total_swap")
+        return (working, cache, kernel, swapped) + self.page_faults(data)
 
     def kernel_peak(self):
         return number(read(self.memory, "memory.max_usage_in_bytes"))
@@ -227,12 +232,13 @@ class Version2(Counters):
 
     def sample(self):
         """Working, cache, kernel and swapped bytes; file pages read again; major faults."""
-        values = stat_of(self.stat.read(), self.keys + self.refaults + (self.major_faults,))
+        data = self.stat.read()
+        values = stat_of(data, self.keys)
         shmem = values[b"shmem"]
         kernel = values[b"kernel"] or sum(values[key] for key in self.keys[4:8] + self.keys[9:])
         working, cache = values[b"anon"] + shmem, max(0, values[b"file"] - shmem)
-        swapped = int(self.swapped.read()) if self.swapped else 0
-        return (working, cache, kernel + values[b"sock"], swapped) + self.page_faults(values)
+        swapped = int(self.swapped.read()) if self.swapped else None
+        return (working, cache, kernel + values[b"sock"], swapped) + self.page_faults(data)
 
     def kernel_peak(self):
         return number(read(self.folder, "memory.peak"))

@@ -5,6 +5,7 @@ import signal
 
 PHASE = b"tfdocker: phase "
 LINE_BYTES = 4096
+READ_BYTES = 1 << 16  # as much as a pipe holds
 
 
 class Tail(object):
@@ -33,15 +34,21 @@ class Stream(object):
         self.fd, self.relay_to, self.on_phase = fd, relay_to, on_phase
         self.tail = Tail(keep_bytes)
         self.line = b""
+        self.rests_until = 0.0
 
-    def pump(self):
-        """Reads what there is; False at the end of the stream."""
+    def pump(self, next_time):
+        """Reads what there is; False at the end of the stream.
+
+        A program that flushes each line would wake us for each: unless much is there, the next ones
+        gather until `next_time`.
+        """
         try:
-            data = os.read(self.fd, 1 << 16)
+            data = os.read(self.fd, READ_BYTES)
         except BlockingIOError:
             return True
         if not data:
             return False
+        self.rests_until = next_time if len(data) < READ_BYTES // 2 else 0.0
         self.tail.add(data)
         if self.relay_to is not None:
             write_all(self.relay_to, data)
@@ -85,6 +92,7 @@ class Child(object):
             Stream(err, 2 if relay else None, keep_bytes, on_phase),
         ]
         self.stdout, self.stderr = [stream.tail for stream in self.streams]
+        self.name = os.path.basename(argv[0] if argv else "")[:15]  # as the kernel cuts it
         self.exit_code = None
         self.maxrss_bytes = None
 
@@ -101,9 +109,15 @@ class Child(object):
             except ProcessLookupError:
                 pass
 
-    def pump(self, fds):
+    def awaited(self, now):
+        """The streams to wait for, and how long the others rest at least."""
+        resting = [stream.rests_until - now for stream in self.streams if stream.rests_until > now]
+        awaited = [stream.fd for stream in self.streams if stream.rests_until <= now]
+        return awaited, min(resting, default=None)
+
+    def pump(self, fds, next_time):
         for stream in [s for s in self.streams if s.fd in fds]:
-            if not stream.pump():
+            if not stream.pump(next_time):
                 stream.close()
                 self.streams.remove(stream)
 

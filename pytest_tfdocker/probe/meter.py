@@ -1,5 +1,6 @@
 # What the counters say while one child runs: maxima, phases, a timeline, who was killed.
 import os
+import signal
 import time
 
 import tfdocker_processes as processes
@@ -8,6 +9,9 @@ import tfdocker_weights as weights
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
+ROOM_BYTES = 4 << 20
+DYING_SECONDS = 1.0
+KILLED = 128 + signal.SIGKILL
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IMPORT, LOAD, INFERENCE = "import", "load", "inference"
 
@@ -59,16 +63,21 @@ class Meter(object):
         self.named, self.seen = Phases("start", start), Phases(first_seen, start)
         self.is_named = False
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
-        self.working = self.cache = self.kernel = self.swapped = self.gap = self.tasks = 0
+        self.working = self.cache = self.kernel = self.gap = 0
+        self.swapped = self.tasks = None
         self.outside, self.outside_rise = None, 0
         self.faults = None
-        self.stopped_clock = None
+        self.start_clock, self.stopped_clock, self.marks = start, None, {}
+        self.has_ended = False
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
         self.largest = processes.Largest()
+        limit = counters.limits()["memory_bytes"] if counters else None
+        self.room = limit or float("inf")
+        self.last_working = 0
         self.kernel_peak_before = counters.kernel_peak() if counters else None
-        self.kills = self.kills_before = counters.oom_kills() if counters else None
-        self.killed = None
+        self.kills_before = counters.oom_kills() if counters else None
+        self.killed, self.killed_until = None, 0.0
         if counters:
             self.sample(self.started)
 
@@ -92,7 +101,7 @@ class Meter(object):
         working, cache, kernel, swapped, refaults, major_faults = self.counters.sample()
         working = max(0, working - self.own)
         self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
-        self.swapped = max(self.swapped, swapped)
+        self.swapped = most(self.swapped, swapped)
         if self.faults is None:
             self.faults_before = refaults, major_faults
         self.faults = refaults, major_faults
@@ -102,24 +111,28 @@ class Meter(object):
         self.named.take(working)
         self.seen.take(working)
         self.working = max(self.working, working)
-        self.largest.look(now, working)
-        self.look_for_kills()
-        if self.watch:
+        # At the limit the kernel would take us for what we open: it charges that too
+        rise, self.last_working = max(0, working - self.last_working), working
+        has_room = self.room - working - self.own - kernel > ROOM_BYTES + rise
+        if has_room:
+            self.largest.look(now, working)
+        self.look_for_kills(now, has_room)
+        if self.watch and has_room:
             self.look_for_weights(now)
         self.keep(now - self.started, working, cache, swapped)
 
-    def look_for_kills(self):
+    def look_for_kills(self, now, has_room):
         """Who the kernel killed first, and in which phase: the last list still has their names."""
-        kills = self.counters.oom_kills()
-        if self.killed is None and kills != self.kills_before:
+        if self.killed is None and self.counters.oom_kills() != self.kills_before:
             self.killed = processes.Killed(self.largest.found)
+            self.killed_until = now + DYING_SECONDS
             is_behind = self.watch is not None and self.watch.is_behind
             self.named_at_kill = self.named.rows[-1]["name"]
             self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
-        if self.killed is not None:
-            self.killed.look()
             self.watch = None  # what is unmapped now was not let go
-        self.kills = kills
+        # Later, or where the child has ended, others may be gone by themselves
+        if self.killed is not None and has_room and now <= self.killed_until and not self.has_ended:
+            self.killed.look()
 
     def look_for_weights(self, now):
         there = self.watch.look(now)
@@ -130,12 +143,12 @@ class Meter(object):
             self.seen.begin(LOAD, self.clock())
         elif there and phase == INFERENCE:  # another shard: the load was not over
             self.seen.undo()
-        elif not there and phase == LOAD:
-            self.seen.begin(INFERENCE, self.clock())
+        elif not there and phase == LOAD and self.seen.rows[0]["name"] == IMPORT:
+            self.seen.begin(INFERENCE, self.clock())  # of a service that is what it is asked for
 
     def keep(self, seconds, working, cache, swapped):
         tasks = self.counters.processes()
-        self.tasks = max(self.tasks, tasks or 0)
+        self.tasks = most(self.tasks, tasks)
         self.skipped += 1
         if self.skipped < self.every and self.samples and working <= self.samples[-1][1]:
             return
@@ -144,8 +157,9 @@ class Meter(object):
         self.samples.append([round(seconds, 3), working, cache, swapped, tasks, cpu, throttled])
         if len(self.samples) > KEPT_SAMPLES:
             self.every *= 2
-            pairs = zip(self.samples[::2], self.samples[1::2])
-            self.samples = [max(pair, key=lambda sample: sample[1]) for pair in pairs]
+            first, rest = self.samples[:1], self.samples[1:]
+            pairs = zip(rest[::2], rest[1::2])
+            self.samples = first + [max(pair, key=lambda sample: sample[1]) for pair in pairs]
 
     def phase(self, name):
         """The program has named the phase that begins here."""
@@ -155,14 +169,31 @@ class Meter(object):
     def see_phase(self, name):
         """A phase that begins here, as we know ourselves: it stands among the program's own too."""
         self.watch = None
+        self.marks.setdefault(name, self.clock())
         self.begin(name, self.named, self.seen)
 
     def begin(self, name, *phases):
+        if self.stopped_clock:  # while it is ended, no phase of the run begins
+            return
         self.sample_if_measured()
         clock = self.clock()
         for each in phases:
             each.begin(name, clock)
         self.sample_if_measured()
+
+    def end(self, child):
+        """The child has ended, by itself or killed; None where it was us who ended it."""
+        self.has_ended = True
+        self.sample_if_measured()
+        if self.killed is not None and child is not None and child.exit_code == KILLED:
+            self.killed.add(child.name, child.pid)
+
+    def between(self, first, last):
+        """Seconds, CPU seconds and throttled seconds between two phases; None: one never began."""
+        if first not in self.marks or last not in self.marks:
+            return None
+        ends = zip(self.marks[last], self.marks[first])
+        return [difference(later, earlier) for later, earlier in ends]
 
     def sample_if_measured(self):
         if self.counters:
@@ -171,6 +202,10 @@ class Meter(object):
     def stop_clock(self):
         """What comes after is not the run's time; memory goes on being measured."""
         self.stopped_clock = self.stopped_clock or self.clock()
+
+    def refaulted_bytes(self):
+        pages = difference(self.faults[0], self.faults_before[0])
+        return None if pages is None else pages * PAGE_BYTES
 
     def figures(self):
         """The record so far, as JSON holds it."""
@@ -187,7 +222,6 @@ class Meter(object):
             "measured": counters is not None,
         }
         if counters:
-            before = self.samples[0] if self.samples else [0] * 7
             result.update(
                 {
                     "working_bytes": self.working,
@@ -201,16 +235,20 @@ class Meter(object):
                     "kernel_peak_before_bytes": self.kernel_peak_before,
                     "gap_seconds": self.gap,
                     "oom_kills": difference(counters.oom_kills(), self.kills_before),
-                    "refaulted_bytes": (self.faults[0] - self.faults_before[0]) * PAGE_BYTES,
-                    "major_faults": self.faults[1] - self.faults_before[1],
-                    "cpu_seconds": difference(end[1], before[5]),
-                    "throttled_seconds": difference(end[2], before[6]),
+                    "refaulted_bytes": self.refaulted_bytes(),
+                    "major_faults": difference(self.faults[1], self.faults_before[1]),
+                    "cpu_seconds": difference(end[1], self.start_clock[1]),
+                    "throttled_seconds": difference(end[2], self.start_clock[2]),
                 }
             )
             if self.killed is not None:
                 result["killed"] = self.killed.told()
                 result["killed_in"] = self.named_at_kill if self.is_named else self.seen_at_kill
         return result
+
+
+def most(one, other):
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def difference(now, before):

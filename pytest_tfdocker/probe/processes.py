@@ -25,7 +25,7 @@ def others():
     return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()]
 
 
-def largest_processes(count=5):
+def with_memory():
     """[anonymous and shared bytes, name, pid], the largest first."""
     found = []
     for pid in others():
@@ -33,25 +33,34 @@ def largest_processes(count=5):
         if fields is not None:
             size = sum(int(fields.get(key, "0").split()[0]) for key in ("RssAnon", "RssShmem"))
             found.append([size * 1024, fields.get("Name", "?"), pid])
-    return sorted(found, reverse=True)[:count]
+    return sorted(found, reverse=True)
 
 
 class Largest(object):
     """The largest processes of the moment of the peak, looked for as it grows."""
 
+    SHOWN = 5
+
     def __init__(self):
-        self.found, self.working, self.next = [], 0, 0.0
+        self.found, self.total, self.working, self.next = [], 0, 0, 0.0
+        self.is_settled = False
 
     def look(self, now, working):
         # Reading all of /proc costs more than a sample: only when the peak has grown by a twentieth,
-        # and a tenth of the time at most
-        if working <= self.working * 1.05 or now < self.next:
+        # or the last list was of a moment in which much was still to come; a tenth of the time at most
+        has_grown = working > self.working * 1.05
+        is_of_less = not self.is_settled and self.total < 0.95 * working >= 0.9 * self.working
+        if not (has_grown or is_of_less) or now < self.next:
             return
         before = time.thread_time()
-        found = largest_processes()
+        found = with_memory()
+        total = sum(one[0] for one in found)
+        # What is shared or dying may never add up: a list that is no fuller is the last
+        self.is_settled = not has_grown and total < self.total * 1.02
         # A process that the kernel is killing has no memory left, though its group has
-        if sum(one[0] for one in found) >= sum(one[0] for one in self.found):
-            self.found, self.working = found, working
+        if total >= self.total:
+            self.found, self.total = found[: self.SHOWN], total
+            self.working = max(self.working, working)
         self.next = now + 10 * (time.thread_time() - before)
 
     def of_peak(self, peak):
@@ -70,8 +79,14 @@ class Killed(object):
         if not self.gone:
             self.gone = [one for one in self.candidates if is_dying(one[1])]
 
+    def add(self, name, pid):
+        """One of which its parent knows that it was killed."""
+        if pid not in [one[1] for one in self.gone]:
+            self.gone.append((name, pid))
+
     def told(self):
-        alive = [one for one in self.candidates if one not in self.gone]
+        gone = [pid for _, pid in self.gone]
+        alive = [one for one in self.candidates if one[1] not in gone]
         return {"gone": self.gone, "alive": alive}
 
 

@@ -16,6 +16,7 @@ import tfdocker_request as request_module
 
 KILL_AFTER_SECONDS = 2.0
 DYING_SECONDS = 1.0
+READ_SECONDS = 0.02  # where no sample sets the pace
 FORWARDED = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -69,8 +70,9 @@ class Supervisor(object):
         deadline = self.meter.started + spec["timeout_seconds"] if spec["timeout_seconds"] else None
         while self.child.exit_code is None:
             self.step(deadline)
-        if self.counters:
-            self.meter.sample(time.monotonic())
+        # A stream that rested may hold the last phase
+        self.child.pump([stream.fd for stream in self.child.streams], 0.0)
+        self.meter.end(None if self.stopped else self.child)
         record = self.record(spec)
         self.sweep()
         record.update(self.output())
@@ -78,11 +80,14 @@ class Supervisor(object):
 
     def step(self, deadline):
         now = time.monotonic()
-        reads = [0, self.wake] + [stream.fd for stream in self.child.streams]
+        streams, rest = self.child.awaited(now)
+        reads = [0, self.wake] + streams
         asks, sends = self.request.fds() if self.request else ([], [])
         wait = max(0.0, self.meter.next - now) if self.counters else 0.2
         if self.request:
             wait = min(wait, asking.RETRY_SECONDS)
+        if rest is not None:
+            wait = min(wait, rest)
         readable, writable, _ = select.select(reads + asks, sends, [], wait)
         now = time.monotonic()
         if self.counters and now >= self.meter.next:
@@ -91,7 +96,7 @@ class Supervisor(object):
             os.read(self.wake, 4096)
         if 0 in readable:
             self.obey()
-        self.child.pump(readable)
+        self.child.pump(readable, self.meter.next if self.counters else now + READ_SECONDS)
         self.reap()
         if self.request:
             self.request.advance(readable, writable)
@@ -159,7 +164,7 @@ class Supervisor(object):
         until = time.monotonic() + KILL_AFTER_SECONDS
         while self.child.streams and time.monotonic() < until:
             fds = [stream.fd for stream in self.child.streams]
-            self.child.pump(select.select(fds, [], [], 0.1)[0])
+            self.child.pump(select.select(fds, [], [], 0.1)[0], 0.0)
         self.reap()
 
     def record(self, spec):
@@ -168,6 +173,7 @@ class Supervisor(object):
             record["own_bytes"] += self.passed.held_at_start - self.passed.held
         if self.request:
             record["request"] = self.request.told()
+            record["warm_up"] = self.meter.between("warm-up", "request")
             self.request.close()
         record.update(
             {

@@ -50,18 +50,13 @@ def _measured_sizes(evidence: ImageEvidence) -> dict[str, int | None]:
 
 
 def _smokes(report: ImageReport) -> list[str]:
-    runs = {run.name: run for run in report.runs if _ended_well(run)}
+    runs = {run.name: run for run in report.runs if run.ended_well}
     return [
         line
         for smoke in report.image.settings.smoke
         if smoke.name in runs
         for line in _smoke(report, smoke, runs[smoke.name])
     ]
-
-
-def _ended_well(run: Run) -> bool:
-    broken = run.error or run.timed_out or run.oom_killed or run.exit_code or run.request_error
-    return not broken
 
 
 def _smoke(report: ImageReport, smoke: Smoke, run: Run) -> list[str]:

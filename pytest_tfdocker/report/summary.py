@@ -212,14 +212,13 @@ def _by_bytes(distribution: Distribution) -> tuple[int, str]:
 
 
 def _run(run: Run) -> list[str]:
-    if run.peak_bytes is None:
-        return []
     limit = run.limits.memory_bytes
+    peak = "not known" if run.peak_bytes is None else format_memory(run.peak_bytes)
     of = "no memory limit" if limit is None else f"limit {format_memory(limit)}"
     kernel = run.kernel_peak_bytes
     cached = "" if kernel is None else f"; {format_memory(kernel)} with page cache"
     took = format_seconds(run.seconds)
-    return [f"{one_line(run.name, 30)}: peak {format_memory(run.peak_bytes)}, {of}{cached}; {took}"]
+    return [f"{one_line(run.name, 30)}: peak {peak}, {of}{cached}; {took}"]
 
 
 def _throttled(run: Run) -> list[str]:

@@ -297,7 +297,6 @@ def test_warm_up_comes_first_and_counts_for_nothing(server):
     assert (asked.error, asked.phases, server.asked) == (None, ["warm-up", "request"], 23)
     told = asked.told()
     assert (told["answered"], told["count"], len(asked.seconds)) == (23, 20, 20)
-    assert 0 < told["warm_up_seconds"] < 5
 
 
 class Together(Echo):

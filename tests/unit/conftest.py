@@ -196,6 +196,7 @@ def run():
                 Phase(name="load", seconds=2.9, peak_bytes=400 * MIB),
                 Phase(name="inference", seconds=2.0, peak_bytes=390 * MIB),
             ],
+            phases_named=True,
         )
         return msgspec.structs.replace(well, **changes)
 

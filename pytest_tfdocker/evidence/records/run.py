@@ -71,7 +71,7 @@ class Resources(Record, frozen=True, kw_only=True):
 
     seconds: float
     """Since the start."""
-    swapped_bytes: int
+    swapped_bytes: int | None
     tasks: int | None
     """Processes and threads, the supervisor's own among them."""
     cpu_seconds: float | None
@@ -100,6 +100,8 @@ class Requests(Record, frozen=True, kw_only=True):
     answered: int
     """How many of these came as expected."""
     warm_up: int
+    warm_up_seconds: float = 0.0
+    """How long the warm-up took, where it came to its end."""
     concurrency: int
     min_seconds: float | None
     """Of those answered, from the connection to the last byte. None: none was."""
@@ -135,6 +137,8 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     throttled_seconds: float | None = None
     largest_gap_seconds: float | None = None
     phases: list[Phase] = []
+    phases_named: bool = False
+    """Whether the program named them; else they are what was seen of it."""
     samples: list[tuple[float, int, int]] = []
     """Seconds since the start, working bytes, cache bytes."""
     resources: list[Resources] = []
@@ -169,3 +173,9 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     """Where a program ran more than once: the other fields are of all, see `evidence.repeats`."""
     missing_module: str | None = None
     """A file or folder of the repo that the script tried to import, as `files` takes it."""
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it did what it was started for, in time and unkilled."""
+        killed = self.timed_out or self.oom_killed
+        return not (self.error or killed or self.exit_code or self.request_error)

@@ -202,3 +202,15 @@ def test_a_start_that_is_too_short_to_be_told_is_within_its_duration(facts, run)
     assert judge_phases(facts, run(phases=phases()), {"start": 0.5}).text == "8.0 s"
     long = [Phase(name="start", seconds=0.6, peak_bytes=1), *phases()]
     assert judge_phases(facts, run(phases=long), {"start": 0.5}).outcome == "failed"
+
+
+def test_a_budget_of_a_start_holds_nothing_where_phases_were_only_seen(facts, run):
+    seen = run(phases=phases(), phases_named=False)
+    assert judge_phases(facts, seen, {"start": 0.5}).outcome == "failed"
+
+
+def test_phases_that_an_image_without_python_has_not_are_no_failure(facts, run):
+    held = run(phases=[], phases_named=False)
+    verdict = judge_phases(facts, held, {"load": 0.5})
+    assert verdict.outcome == "skipped"
+    assert verdict.headline == "phases are read by the image's Python, and it has none"

@@ -81,6 +81,7 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
     killed = run(
         oom_killed=True,
         exit_code=137,
+        killed_in="load",
         peak_bytes=1024 * MIB,
         kernel_peak_bytes=1024 * MIB,
         phases=CUT_OFF,
@@ -102,14 +103,16 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
 
 
 def test_a_parent_that_waits_for_a_worker_that_was_killed_is_an_oom_kill(facts, run):
-    hung = run(oom_killed=True, timed_out=True, exit_code=143)
+    hung = run(oom_killed=True, timed_out=True, exit_code=143, killed_in="inference")
     verdict = judge(facts, hung, timeout=300)
     assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, stopped after 5 min'
     assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.text
 
 
 def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
-    verdict = judge(facts, run(oom_killed=True), **{"peak-memory": 900 * MIB})
+    verdict = judge(
+        facts, run(oom_killed=True, killed_in="inference"), **{"peak-memory": 900 * MIB}
+    )
     assert verdict.outcome == "failed"
     assert verdict.headline == 'OOM-killed in "inference" at 400 MiB, exit code 0'
     assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.details

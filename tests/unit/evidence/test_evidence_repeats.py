@@ -58,11 +58,26 @@ def test_phases_are_told_by_their_median_and_their_peak(ran):
     third = ran(4.0, phases=[("load", 2.0, 90), ("step", 0.6, 70)])
     found = fold([first, second, third], 1, 2).phases
     assert [(one.name, one.seconds, one.peak_bytes // MIB) for one in found] == [
-        ("download", 0.0, 10),
         ("load", 1.5, 500),
         ("step", 0.4, 70),
         ("step", 0.4, 60),
     ]
+
+
+def test_counted_runs_of_other_phases_are_told_as_a_whole(ran):
+    first = ran(9.0, 100, phases=[("import", 5.0, 60), ("load", 3.0, 90)])
+    seen = ran(2.0, 120, phases=[("import", 1.0, 60), ("load", 1.0, 110)])
+    missed = ran(4.0, 130, phases=[("run", 4.0, 125)])
+    [whole] = fold([first, seen, missed], 1, 2).phases
+    assert (whole.name, whole.seconds, whole.peak_bytes) == ("run", 3.0, 125 * MIB)
+
+
+def test_swap_and_what_was_read_again_are_the_most_of_any(ran):
+    swapped = ran(2.0, 90, swapped_bytes=200, refaulted_bytes=300, major_faults=4, tasks=2)
+    larger = ran(2.0, 100, swapped_bytes=0, refaulted_bytes=0, major_faults=0, tasks=9)
+    found = fold([swapped, larger], 0, 2)
+    assert (found.swapped_bytes, found.refaulted_bytes) == (200, 300)
+    assert (found.major_faults, found.tasks) == (4, 9)
 
 
 @pytest.mark.parametrize(

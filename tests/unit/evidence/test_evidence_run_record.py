@@ -37,7 +37,7 @@ def test_without_counters_the_start_is_no_peak():
     ("seen", "names"),
     [
         (["import"], ["run"]),
-        (["import", "load"], ["import", "load and inference"]),
+        (["import", "load"], ["import", "load, inference"]),
         (["import", "load", "inference"], ["import", "load", "inference"]),
     ],
     ids=["no weights", "weights that stay mapped", "weights that are read"],
@@ -67,7 +67,6 @@ def asked(**changes):
         "warm_up": 0,
         "count": 1,
         "concurrency": 1,
-        "warm_up_seconds": 0.0,
         "seconds": {"min": 1.0, "median": 1.0, "p95": 1.0, "max": 1.0},
     }
     ended = {name: changes.pop(name) for name in ("exit_code", "timed_out") if name in changes}
@@ -88,6 +87,10 @@ GONE = {"done": False, "exit_code": 3}
         (
             {**LATE, "is_ready": False, "listening": [80, 8000, 9000, 9001]},
             "nothing listened on port 5000, but on 80, 8000, 9000",
+        ),
+        (
+            {**LATE, "is_ready": False, "listening": [5000]},
+            "port 5000 is listened on, but not at 127.0.0.1",
         ),
         (
             {**LATE, "is_ready": False, "ready": "/health", "seen": "status 503"},
@@ -121,5 +124,10 @@ def test_a_service_that_broke_the_connection_and_died_is_told_by_its_end():
 @pytest.mark.parametrize(("answered", "counted"), [(0, 0), (2, 0), (3, 1), (7, 5)])
 def test_of_the_answers_those_of_the_warm_up_are_not_counted(answered, counted):
     _, request = asked(answered=answered, warm_up=2, count=5, seconds=None)
-    found = _requests(request)
+    found = _requests(request, 0.5)
     assert (found.answered, found.count, found.median_seconds) == (counted, 5, None)
+
+
+def test_a_kill_while_weights_were_in_use_was_in_the_load():
+    told = named(("import", 1.0, MIB), ("load", 0.1, 9 * MIB), by_the_program=False)
+    assert [one.name for one in _phases(told | {"killed_in": "load"})] == ["import", "load"]

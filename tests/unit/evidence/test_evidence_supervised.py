@@ -1,10 +1,11 @@
 """What the supervisor reports, without the values that were taken from the environment by name."""
 
 import json
+import signal
 
 import pytest
 
-from pytest_tfdocker.evidence.supervised import Mask, _masked, environment
+from pytest_tfdocker.evidence.supervised import Mask, _masked, environment, stop_signal
 
 COOKIE = "<tfdocker ab|"
 
@@ -36,3 +37,19 @@ def test_bare_names_alone_are_masked(monkeypatch):
     full, mask = environment(["HF_TOKEN", "SHORT", "OPEN=open", "UNSET_NAME"], {})
     assert full == ["OPEN=open", "HF_TOKEN=hf_secret", "SHORT=abc"]
     assert mask("open abc hf_secret") == "open abc ***"
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        (None, signal.SIGTERM),
+        ("SIGQUIT", signal.SIGQUIT),
+        ("int", signal.SIGINT),
+        ("9", 9),
+        ("SIGRTMIN+3", signal.SIGRTMIN + 3),
+        ("RTMAX-1", signal.SIGRTMAX - 1),
+        ("odd name", signal.SIGTERM),
+    ],
+)
+def test_the_images_stop_signal_may_be_any(name, number):
+    assert stop_signal(name) == number

@@ -46,3 +46,17 @@ def test_cache_that_comes_and_goes_between_two_samples_is_no_working_memory():
 def test_a_peak_from_before_the_child_is_not_the_childs():
     before = told(kernel_peak_bytes=400 * MIB, kernel_peak_before_bytes=400 * MIB)
     assert working_peak(before) == (100 * MIB, "samples")
+
+
+def test_where_the_kernel_has_killed_its_peak_is_the_limit_and_no_sample_is_nearer():
+    """`dd bs=1G` under 32 MiB, killed 8 ms after a sample: all of the rest was its own."""
+    killed = told(
+        oom_kills=1,
+        working_bytes=20_922_368,
+        cache_bytes=0,
+        kernel_bytes=638_976,
+        outside_rise_bytes=180_224,
+        own_bytes=7_892_992,
+        kernel_peak_bytes=32 * MIB,
+    )
+    assert working_peak(killed) == (32 * MIB - 638_976 - 7_892_992, "kernel")

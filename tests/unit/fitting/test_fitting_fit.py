@@ -36,7 +36,12 @@ class Program:
         )
         told = {"limits": limits, "effective": effective}
         if limit_bytes is not None and limit_bytes < self.needs:
-            killed = {"exit_code": 137, "oom_killed": True, "peak_bytes": limit_bytes}
+            killed = {
+                "exit_code": 137,
+                "oom_killed": True,
+                "killed_in": "inference",
+                "peak_bytes": limit_bytes,
+            }
             return self.make(**told, **killed)
         if limit_bytes is not None and limit_bytes < self.quick_from:
             slow = {"timed_out": True, "exit_code": None, "kernel_peak_bytes": limit_bytes}
@@ -124,7 +129,9 @@ def test_one_of_three_that_fails_raises_the_answer_and_is_told(fitted):
 
 
 def test_the_limit_that_the_check_has_seen_to_kill_is_taken_for_known(fitted, run):
-    killed = run(limits=Limits(memory_bytes=410 * MIB), oom_killed=True, exit_code=137)
+    killed = run(
+        limits=Limits(memory_bytes=410 * MIB), oom_killed=True, killed_in="inference", exit_code=137
+    )
     found, program = fitted(first=killed, needs=415 * MIB)
     assert len(program.asked) == 4
     assert (found.smallest_bytes, found.failing_bytes) == (424 * MIB, 410 * MIB)

@@ -4,10 +4,19 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.checks.peak_memory import how_it_broke
-from pytest_tfdocker.evidence.records import Absent, Effective, Limits, Repeats, Trial
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Effective,
+    Limits,
+    Phase,
+    Repeats,
+    Requests,
+    Trial,
+)
 from pytest_tfdocker.fitting.trial import (
     allowed_seconds,
     not_in_force,
+    phase_budgets,
     stop_seconds,
     trial_of,
 )
@@ -22,7 +31,7 @@ def tried(run):
     """The trial that a run makes, of 8 s without a limit and at most 19 s."""
 
     def make(**changes):
-        return trial_of(run(**changes), LIMIT, unlimited=run(seconds=8.0), allowed=19.0)
+        return trial_of(run(**changes), LIMIT, unlimited=run(seconds=8.0), allowed=19.0, phases={})
 
     return make
 
@@ -51,6 +60,37 @@ def test_a_run_is_stopped_at_what_its_longest_repeat_may_take_and_at_its_timeout
     repeats = Repeats(warm_up=1, count=2, seconds=[20.0, 8.0, 9.0], peak_bytes=[1, 1, 1])
     assert stop_seconds(run(seconds=8.5, repeats=repeats), smoke) == 43.0
     assert stop_seconds(run(seconds=40.0), smoke) == 60.0
+
+
+def test_a_run_is_not_stopped_in_the_warm_up_of_its_requests(run):
+    smoke = Smoke(name="embed", command="x", timeout=Seconds(600))
+    asked = Requests(
+        count=1,
+        answered=1,
+        warm_up=50,
+        warm_up_seconds=20.0,
+        concurrency=1,
+        min_seconds=1.0,
+        median_seconds=1.0,
+        p95_seconds=1.0,
+        max_seconds=1.0,
+    )
+    assert stop_seconds(run(seconds=3.0, requests=asked), smoke) == 49.0
+
+
+def test_a_phase_over_its_budget_is_too_slow_unless_it_always_is(run):
+    smoke = Smoke(name="embed", command="x", phase_duration={"load": Seconds(3.0)})
+    usual = run(seconds=8.0)
+    budgets = phase_budgets(usual, smoke)
+    assert budgets == {"load": 3.0}
+    late = [*usual.phases[:1], Phase(name="load", seconds=6.0, peak_bytes=1), *usual.phases[2:]]
+    slow = run(seconds=11.0, phases=late)
+    tried = trial_of(slow, LIMIT, unlimited=usual, allowed=19.0, phases=budgets)
+    assert (tried.outcome, tried.why) == (
+        "slower",
+        'slower, not killed: 6.0 s, 3.0 s over 3.0 s in "load"',
+    )
+    assert phase_budgets(slow, smoke) == {}
 
 
 def test_a_run_that_ends_well_passes(tried):
@@ -89,7 +129,7 @@ def test_another_failure_is_told(tried):
 
 def test_a_run_of_which_nothing_is_left_to_tell_failed(run):
     absent = Absent(reason="the container ended before the probe reported\nmore")
-    found = trial_of(absent, LIMIT, unlimited=run(), allowed=19.0)
+    found = trial_of(absent, LIMIT, unlimited=run(), allowed=19.0, phases={})
     told = "the container ended before the probe reported more"
     assert (found.outcome, found.why) == ("failed", told)
 

@@ -133,10 +133,15 @@ def test_budgets_have_two_figures_and_are_never_below_the_value(value, text):
     assert parse_size(text) >= value
 
 
-def test_figures_that_are_absent_are_left_out(report, evidence, run):
+def test_figures_that_are_absent_are_left_out(report, evidence):
     absent = Absent(reason="no Python in the image")
     bare = evidence(files=absent, distributions=absent, layers=[])
-    assert render_summary([report(evidence=bare, runs=(run(peak_bytes=None),))])[:-1] == []
+    assert render_summary([report(evidence=bare)])[:-1] == []
+
+
+def test_a_run_without_a_peak_has_its_seconds_all_the_same(report, run):
+    lines = render_figures([report(runs=(run(peak_bytes=None, kernel_peak_bytes=None),))])
+    assert "  embed: peak not known, limit 1.00 GiB; 8.0 s" in lines
 
 
 def test_a_peak_without_a_limit_says_so(report, run):
