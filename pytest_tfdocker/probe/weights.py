@@ -23,7 +23,7 @@ class Watch(object):
         self.named = {}  # path: whether its name is one of weights
         self.sizes = {}
         self.saved, self.last, self.next = SAVED_SECONDS, None, 0.0
-        self.next_sizes, self.followed = 0.0, []
+        self.next_sizes, self.followed = 0.0, {}  # pid: its statm
         self.user = None  # who has had them
         self.is_behind = False  # a process has grown, and there was no time to look
 
@@ -35,31 +35,48 @@ class Watch(object):
         if self.last is not None:
             self.saved = min(SAVED_SECONDS, self.saved + SHARE * (now - self.last))
         self.last = now
+        is_time = now >= self.next
+        if not is_time and not self.have_grown():
+            return None
         before = time.thread_time()  # not the clock's: others may have the processor meanwhile
-        told = self.look_closer(now)
+        told = self.look_closer(now, is_time)
         self.saved -= time.thread_time() - before
         return told
 
-    def look_closer(self, now):
-        if now >= self.next:
-            self.followed = largest(processes.others())
-        sizes = {pid: mapped_bytes(pid) for pid in self.followed}
-        grown = any(
-            abs(size - self.sizes.get(pid, 0)) >= GROWN_BYTES for pid, size in sizes.items()
-        )
-        # What is read, and not mapped, leaves no such sign: it is looked for now and then
-        if not grown and now < self.next:
-            return None
+    def have_grown(self):
+        sizes = ((pid, mapped_bytes(fd)) for pid, fd in self.followed.items())
+        return any(abs(size - self.sizes.get(pid, 0)) >= GROWN_BYTES for pid, size in sizes)
+
+    def look_closer(self, now, is_time):
+        if is_time:  # what is read, and not mapped, is no growth: it is looked for now and then
+            self.next = now + NOW_AND_THEN_SECONDS
+            self.follow(processes.others())
         self.is_behind = self.saved < 0
         if self.is_behind:
-            self.next = max(self.next, now + NOW_AND_THEN_SECONDS)
             return None
-        self.sizes, self.next = sizes, now + NOW_AND_THEN_SECONDS
-        if self.user is not None and not mapped_bytes(self.user):
+        self.next = now + NOW_AND_THEN_SECONDS
+        self.sizes = {pid: mapped_bytes(fd) for pid, fd in self.followed.items()}
+        if self.user is not None and not self.sizes.get(self.user):
             return None  # it ends, or was killed: that is not the end of its loading
-        user = next((pid for pid in sizes if self.uses_weights(pid)), None)
+        user = next((pid for pid in self.sizes if self.uses_weights(pid)), None)
         self.user = user or self.user
         return user is not None
+
+    def follow(self, pids):
+        """Keeps the sizes of the largest open: of a hundred workers some will do."""
+        for fd in self.followed.values():
+            os.close(fd)
+        found = {}
+        for pid in pids:
+            try:
+                found[pid] = os.open("/proc/%d/statm" % pid, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:  # it has ended
+                pass
+        by_size = sorted(found, key=lambda pid: mapped_bytes(found[pid]), reverse=True)
+        for pid in by_size[FOLLOWED:]:
+            if pid != self.user:
+                os.close(found.pop(pid))
+        self.followed = found
 
     def uses_weights(self, pid):
         return any(self.is_weights(path) for path in used_files(pid))
@@ -70,11 +87,6 @@ class Watch(object):
         return self.named[path] and size_of(path) >= AT_LEAST_BYTES
 
 
-def largest(pids):
-    """Those that are looked at: of a hundred workers some will do."""
-    return sorted(pids, key=mapped_bytes, reverse=True)[:FOLLOWED]
-
-
 def size_of(path):
     try:
         return os.stat(path).st_size
@@ -82,10 +94,10 @@ def size_of(path):
         return 0
 
 
-def mapped_bytes(pid):
+def mapped_bytes(fd):
+    """Of a process, by its statm; 0 where it has ended."""
     try:
-        with open("/proc/%d/statm" % pid) as file:
-            return int(file.read().split()[0]) * PAGE_BYTES
+        return int(os.pread(fd, 64, 0).split()[0]) * PAGE_BYTES
     except (OSError, IndexError):
         return 0
 

@@ -42,29 +42,35 @@ SLEEP = (
     ASK
     + """
 time.sleep(0.5)
-before = processor_seconds(1)
-time.sleep(SECONDS)
+shares = []
+for _ in range(SECONDS):
+    before, start = processor_seconds(1), time.monotonic()
+    time.sleep(1)
+    shares.append((processor_seconds(1) - before) / (time.monotonic() - start))
 with open("/proc/cpuinfo") as lines:
     processor = next((line for line in lines if line.startswith("model name")), "")
 print(json.dumps({
     "processor": processor,
-    "pid_1_seconds": processor_seconds(1) - before,
+    "pid_1_share": min(shares),
     "pid_1_bytes": anonymous_bytes(1),
 }))
 """
 )
-"""PID 1 beside a program that does nothing for SECONDS."""
+"""PID 1 beside a program that does nothing for SECONDS, and its share of a core in the best of them:
+what else is on the machine only adds to it."""
 
 CHATTER = (
     ASK
     + """
-before, start = processor_seconds(1), time.monotonic()
-for number in range(10_000 * SECONDS):
-    os.write(1, b"a line of some service's log, written out at once, as most are\\n")
-    if number % 100 == 99:
-        time.sleep(max(0, start + number / 10_000 - time.monotonic()))
-seconds = time.monotonic() - start
-print(json.dumps({"pid_1_seconds": processor_seconds(1) - before, "seconds": seconds}))
+shares = []
+for _ in range(SECONDS):
+    before, start = processor_seconds(1), time.monotonic()
+    for number in range(10_000):
+        os.write(1, b"a line of some service's log, written out at once, as most are\\n")
+        if number % 100 == 99:
+            time.sleep(max(0, start + number / 10_000 - time.monotonic()))
+    shares.append((processor_seconds(1) - before) / (time.monotonic() - start))
+print(json.dumps({"pid_1_share": min(shares)}))
 """
 )
 """10,000 lines a second for SECONDS."""
