@@ -13,9 +13,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
+from pytest_tfdocker.checks.artifacts import Artifacts
 from pytest_tfdocker.checks.check import Facts
 from pytest_tfdocker.checks.direct import bare_url, direct_url, subdirectory
-from pytest_tfdocker.checks.fitting import Fitting
 from pytest_tfdocker.checks.placed import Environment
 from pytest_tfdocker.checks.verdict import Verdict, skipped
 from pytest_tfdocker.checks.wording import unknown
@@ -79,7 +79,7 @@ class Installed:
         )
         self.python = self.environment["python_full_version"] or evidence.interpreter.version
         self.executable = evidence.interpreter.executable
-        self.fitting = Fitting(evidence.interpreter)
+        self.artifacts = Artifacts(evidence.interpreter)
         self._here = Environment(evidence.interpreter.path)
         self.every = evidence.distributions.installed
         self.others = evidence.distributions.others
@@ -111,7 +111,7 @@ class Installed:
         Of several that one file has of a name, those with an artifact for it.
         """
         held = [one for one in self._here.here(requirements) if self.holds(one.marker)]
-        return self.fitting.inside(held)
+        return self.artifacts.inside(held)
 
     def away(self, requirements: Sequence[Requirement]) -> list[Requirement]:
         """Those that were installed into another environment of the image."""

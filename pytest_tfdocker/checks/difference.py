@@ -3,9 +3,9 @@
 import msgspec
 from packaging.version import InvalidVersion, Version
 
+from pytest_tfdocker.checks.artifacts import Misfit
 from pytest_tfdocker.checks.dependency import Kind, exact_version, satisfies
 from pytest_tfdocker.checks.direct import direct_url
-from pytest_tfdocker.checks.fitting import Misfit
 from pytest_tfdocker.evidence.records import Distribution
 from pytest_tfdocker.locks.declared import Requirement
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from pytest_tfdocker.checks.artifacts import Artifacts
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.dependency import (
     OS_INSTALLERS,
@@ -21,7 +22,6 @@ from pytest_tfdocker.checks.dependency import (
 )
 from pytest_tfdocker.checks.direct import direct_url
 from pytest_tfdocker.checks.elsewhere import find_elsewhere
-from pytest_tfdocker.checks.fitting import Fitting
 from pytest_tfdocker.checks.pinned import loose_seeds, why_loose
 from pytest_tfdocker.checks.unfit import mend_unfit, why_unfit
 from pytest_tfdocker.checks.verdict import Verdict, failed, skipped
@@ -65,16 +65,16 @@ def judge(facts: Facts, _parameter: str | None) -> Verdict:
 
 
 def _judged(facts: Facts, installed: Installed, active: list[Requirement]) -> Verdict:
-    pins, bare = _pins(active), _without(active, installed.fitting)
+    pins, bare = _pins(active), _without(active, installed.artifacts)
     if not pins:
         return skipped("no exact pin is declared", *bounded(not_followed(facts.declared)))
     changed = list(_changed(facts, installed, active))
     total = len(names_of(pins))
     details = (
-        *bounded([_row(one, installed.fitting) for one in bare]),
+        *bounded([_row(one, installed.artifacts) for one in bare]),
         *bounded([line for one in changed for line in _changed_rows(one)]),
         *_notes(facts, installed),
-        *_mend(bare, changed, installed.fitting),
+        *_mend(bare, changed, installed.artifacts),
     )
     if bare or changed:
         headline = _headline(bare, changed, total)
@@ -105,7 +105,7 @@ def problems(facts: Facts) -> list[DependencyProblem]:
             source=one.source.file,
             line=one.source.line,
         )
-        for one in _without(active, installed.fitting)
+        for one in _without(active, installed.artifacts)
     ]
     return found + [
         DependencyProblem(
@@ -134,13 +134,13 @@ def _has_no_archive(one: Requirement) -> bool:
     return url.startswith(VCS) or (bool(url) and ("://" not in url or url.startswith("file:")))
 
 
-def _without(active: Sequence[Requirement], fitting: Fitting) -> list[Requirement]:
+def _without(active: Sequence[Requirement], artifacts: Artifacts) -> list[Requirement]:
     """A name that one line has a hash for has one, however many other lines name it.
 
     That of a wheel for another platform is none of what was installed.
     """
     pins = _pins(active)
-    hashed = {one.name for one in pins if any(map(_is_strong, fitting.hashes(one)))}
+    hashed = {one.name for one in pins if any(map(_is_strong, artifacts.hashes(one)))}
     return [one for one in pins if one.name not in hashed]
 
 
@@ -167,7 +167,7 @@ def _other_archives(installed: Installed, active: Sequence[Requirement]) -> Iter
     for requirement in active:
         found = installed.find(requirement) if requirement.url else None
         direct = direct_url(found) if found else None
-        hashes = list(installed.fitting.hashes(requirement))
+        hashes = list(installed.artifacts.hashes(requirement))
         if found is None or direct is None or not hashes:
             continue
         theirs = {f"{name}:{digest}" for name, digest in direct.hashes.items()}
@@ -222,8 +222,8 @@ def _headline(bare: Sequence[Requirement], changed: Sequence[Changed], total: in
     return shorten(f"{', '.join(parts)}: {', '.join(told)}", HEADLINE_WIDTH)
 
 
-def _row(one: Requirement, fitting: Fitting) -> str:
-    misfit, hashes = fitting.misfit(one), list(fitting.hashes(one))
+def _row(one: Requirement, artifacts: Artifacts) -> str:
+    misfit, hashes = artifacts.misfit(one), list(artifacts.hashes(one))
     why = f" (only {printable(hashes[0].partition(':')[0])})" if hashes else ""
     why = f" ({why_unfit(one, misfit)})" if misfit else why
     return f"{printable(one.source.file)}:{one.source.line} {shown(one)}{why}"
@@ -261,10 +261,10 @@ def _notes(facts: Facts, installed: Installed) -> Iterator[str]:
 
 
 def _mend(
-    bare: Sequence[Requirement], changed: Sequence[Changed], fitting: Fitting
+    bare: Sequence[Requirement], changed: Sequence[Changed], artifacts: Artifacts
 ) -> Iterator[str]:
     for one in bare[:1]:
-        misfit = fitting.misfit(one)
+        misfit = artifacts.misfit(one)
         if misfit is not None:
             yield f"mend: {mend_unfit(one, misfit)}"
         elif one.inline:

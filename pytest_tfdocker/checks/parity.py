@@ -113,7 +113,7 @@ def _differences(
     causes = Causes(facts, active, installed)
     return [
         msgspec.structs.replace(
-            _with_cause(one, active, causes), misfit=installed.fitting.misfit(one.requirement)
+            _with_cause(one, active, causes), misfit=installed.artifacts.misfit(one.requirement)
         )
         for one in found
     ]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from pytest_tfdocker.checks.artifacts import Misfit
 from pytest_tfdocker.checks.dependency import Installed, satisfies, shown_distribution
-from pytest_tfdocker.checks.fitting import Misfit
 from pytest_tfdocker.locks.declared import Requirement
 from pytest_tfdocker.text import bounded, printable
 
@@ -32,7 +32,7 @@ def _unfit_notes(active: Sequence[Requirement], installed: Installed) -> Iterato
         found = installed.find(one)
         if found is None or not satisfies(found.version, one.specifier):
             continue
-        misfit = installed.fitting.misfit(one)
+        misfit = installed.artifacts.misfit(one)
         if misfit is not None:
             place = f"{printable(one.source.file)}:{one.source.line}"
             why = why_unfit(one, misfit)

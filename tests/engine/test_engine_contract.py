@@ -29,6 +29,7 @@ from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.store import Store
 from pytest_tfdocker.evidence.threads import collect_threads
+from pytest_tfdocker.evidence.waste import collect_waste
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options
@@ -83,6 +84,10 @@ EVERYTHING = {
     "run.volumes": [f"{VOLUME}:/models"],
 }
 """The second variant, in the words of the page and of `inspect`."""
+ASKED_BY = {"cp": "archive", "save": "get"} | {
+    word: word for word in ("exec", "commit", "export", "push", "prune")
+}
+"""How the endpoints of the CLI's commands end."""
 
 pytestmark = pytest.mark.engine
 
@@ -453,11 +458,16 @@ def test_a_proxy_that_lets_the_page_s_endpoints_through_will_do(judged_image):
         eats = {"command": ["python3", "-c", "x = b'x' * (64 << 20)"], "timeout_seconds": 60}
         limited = session.supervised_as(settings, Run(memory=ByteSize(32 * MIB)))
         assert collect_run(limited, "eats", **eats).oom_killed
+        collect_waste(engine, evidence)
         sweep(engine)
     rows = table("What the engine must be", "endpoints").values()
     page = {one.strip("`") for row in rows for one in re.split(", |; (?:buildx: )?", row)}
-    assert {"POST /containers/ID/attach", "POST /networks/create"} <= asked
+    wanted = {"POST /containers/ID/attach", "POST /networks/create", "GET /images/ID/get"}
+    assert wanted <= asked
     assert asked <= page
+    words = re.search(r"^- (`exec`[^.]*)\.", PAGE.read_text(), re.MULTILINE)[1]
+    never = {ASKED_BY[word.strip("`")] for word in words.split(", ")}
+    assert not never & {one.rpartition("/")[2] for one in asked | page}
 
 
 def test_the_time_limits_are_what_the_page_says():

@@ -221,6 +221,27 @@ def test_other_limits_are_told(table_of):
     assert "the images ran under different limits: durations can't be compared" in table.notes
 
 
+def heads_and_names(text):
+    """Of each table all cells of its head, then the names of its rows: figures apart."""
+    tables = []
+    for block in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
+        lines = (line.strip("|").split("|") for line in block.splitlines())
+        head, _, *rows = [[" ".join(cell.split()) for cell in line] for line in lines]
+        tables.append([*head, *(row[0] for row in rows)])
+    return tables
+
+
+def shown_in(folder):
+    return heads_and_names((folder / "README.md").read_text())
+
+
+def test_the_tables_that_are_shown_have_the_head_and_the_rows_of_one_that_is_printed(table_of):
+    phases = [{"name": n, "seconds": 1, "peak_bytes": 1} for n in ("import", "load", "inference")]
+    printed = table_of(*(an_image(name, a_run(phases=phases)) for name in NAMES)).output
+    assert shown_in(VARIANTS)[:2] == heads_and_names(printed)
+    assert heads_and_names(printed)[0] in shown_in(EXAMPLES.parent)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"images": []}'])
 def test_what_is_no_report_is_one_line(tmp_path, text):
     path = tmp_path / "report.json"
@@ -284,12 +305,6 @@ def judged(make_variants):
     return project, said, images, Table(project.folder / "report.json")
 
 
-def shapes(text):
-    """The tables' lines without figures and padding; seconds, too, may be of other length."""
-    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
-    return [re.sub(r"[\d.]+( [GM]i?B)?|\s+", "#", row).replace("#", "") for row in rows]
-
-
 class TestBuilt:
     pytestmark = built
 
@@ -348,13 +363,9 @@ class TestBuilt:
         assert abs(total["int8-at-load"] - total["fp32"]) < 10**6
 
     def test_readme_shows_such_a_table(self, judged):
-        table = judged[3]
-        said, shown = shapes(table.output), shapes((VARIANTS / "README.md").read_text())
-        assert len(said) == 2 * (1 + len(NAMES))
-        assert len(shown) >= len(said)
-        assert [line.split("|")[1] for line in shown[: len(said)]] == [
-            line.split("|")[1] for line in said
-        ]
+        said = heads_and_names(judged[3].output)
+        # Where the machine is slow, there is a "start" before the phases
+        assert [[one for one in line if one != "start"] for line in said] == shown_in(VARIANTS)[:2]
 
     @pytest.mark.parametrize(
         ("name", "path", "right", "wrong"),

@@ -12,6 +12,7 @@ import pytest_tfdocker
 from pytest_tfdocker import fixtures, plugin
 from pytest_tfdocker.checks.registry import CHECKS
 from pytest_tfdocker.settings.load import Options, load_settings
+from pytest_tfdocker.settings.schema import Run
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
@@ -120,6 +121,15 @@ def test_fixtures_page_names_every_assertion_function():
     text = (ROOT / "docs/fixtures.md").read_text()
     assert not {name for name in pytest_tfdocker.__all__ if f"`{name}(" not in text}
     assert all(f"`{name}`" in text for name in plugin.__all__)
+
+
+def test_fixtures_page_names_every_key_of_a_run():
+    text = (ROOT / "docs/fixtures.md").read_text()
+    section = text.partition("\n## `tfdocker_run`\n")[2].partition("\n## ")[0]
+    further = re.search(r"^\| further ones \| (.*) \|$", section, re.MULTILINE)[1]
+    named = set(re.findall(r"`(\w+)`", further.partition("): ")[2]))
+    of_their_own = {"memory", "cpus", "entrypoint", "command"}
+    assert named == set(Run.__struct_fields__) - of_their_own
 
 
 def test_the_skip_text_is_the_one_that_readme_quotes():

@@ -1,6 +1,7 @@
 """The failing examples in docs/checks are what the checks really say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -17,8 +18,13 @@ from pytest_tfdocker.checks import (
     threads,
 )
 from pytest_tfdocker.checks.build import judge_failed_build
+from pytest_tfdocker.checks.oom_kill import Held
+from pytest_tfdocker.checks.peak_memory import judge_run
 from pytest_tfdocker.evidence.bloat import CAUSES
+from pytest_tfdocker.evidence.held import _why_no_peak
+from pytest_tfdocker.evidence.inventory import NO_PYTHON
 from pytest_tfdocker.evidence.records import (
+    Absent,
     Bloat,
     Download,
     Effective,
@@ -36,6 +42,9 @@ from pytest_tfdocker.evidence.records import (
     WastedFile,
     WastedGroup,
 )
+from pytest_tfdocker.evidence.repeats import fold
+from pytest_tfdocker.evidence.run_record import _request_error
+from pytest_tfdocker.evidence.script_errors import syntax_error
 from pytest_tfdocker.settings.rules import BLOAT
 
 DOCS = Path(__file__).parents[3] / "docs/checks"
@@ -56,11 +65,16 @@ WASTE = Waste(
 )
 
 
-def example(check_id, verdict):
-    """As pytest shows it: the summary's line with the headline, then the details."""
-    assert verdict.outcome == "failed"
-    details = "".join(f"\n  {line}" for line in verdict.details)
-    return f"FAILED Dockerfile::{check_id} - {verdict.headline}{details}"
+def example(check_id, verdict, *, outcome="failed", most=None):
+    """As pytest shows it: the summary's line with the headline, then the details, or the first."""
+    assert verdict.outcome == outcome
+    details = "".join(f"\n  {line}" for line in verdict.details[:most])
+    return f"{outcome.upper()} Dockerfile::{check_id} - {verdict.headline}{details}"
+
+
+def part(verdict, wanted):
+    """Of the details those that have one of these words, as they stand below the headline."""
+    return "\n".join(f"  {line}" for line in verdict.details if any(w in line for w in wanted))
 
 
 def layers(*rows):
@@ -75,7 +89,64 @@ def owner(kind, name, figure, version="", *, layer):
 
 
 @pytest.fixture
-def examples(facts, evidence, declared, run, engine):
+def broken_runs(run):
+    """Those of `peak-memory` that are shown in part: what the headline, or a line of them, says."""
+    blind = Absent(reason=NO_PYTHON)
+    unsampled = run(
+        peak_bytes=None,
+        peak_error=_why_no_peak(SimpleNamespace(python=blind)),
+        kernel_peak_bytes=int(5.6 * MIB),
+        phases=[],
+    )
+    looked_up = run(
+        exit_code=1,
+        stderr="'[Errno -3] Temporary failure in name resolution' thrown while requesting HEAD "
+        "https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json\n",
+    )
+    read_again = run(refaulted_bytes=1792 * MIB, major_faults=12_003)
+    said_no = run(
+        exit_code=None, request_error="request 17 of 200: status 500, not 200: POST /embed"
+    )
+    waited = {"timed_out": True, "exit_code": None, "stopped": True}
+    asked = {"port": 8000, "listening": [5000], "ready": None, "seen": None, "is_ready": False}
+    deaf = run(
+        timed_out=True,
+        exit_code=None,
+        request_error=_request_error(waited, {**asked, "done": False, "error": None}),
+    )
+    no_python = syntax_error(
+        '  File "smoke.py", line 3\n    if\n      ^\nSyntaxError: invalid syntax\n',
+        "smoke.py",
+        "3.11.2",
+    )
+    lacking = run(
+        exit_code=1,
+        phases=[],
+        stderr="Traceback (most recent call last):\nModuleNotFoundError: No module named 'helpers'",
+        missing_module="tests/helpers.py",
+    )
+    in_load = run(exit_code=1, stderr="no weights\n", phases=run().phases[:2])
+    rows = [
+        ("load", said_no, 0),
+        ("service", deaf, 0),
+        ("embed", run(error=no_python), 0),
+        ("embed", lacking, 1),
+        ("embed", fold([run(), in_load], 0, 3), 1),
+    ]
+    held = Held(timeout_seconds=300)
+    return [
+        example("peak-memory[serve]", judge_run(unsampled, 300 * MIB), outcome="error"),
+        part(judge_run(looked_up), ["it asked", "HF_HUB_OFFLINE"]),
+        part(judge_run(read_again), ["warning"]),
+        "\n".join(
+            example(f"peak-memory[{name}]", judge_run(found, held=held), most=most)
+            for name, found, most in rows
+        ),
+    ]
+
+
+@pytest.fixture
+def examples(facts, evidence, declared, run, engine, broken_runs):
     """One or more examples a document."""
     bloated = layers(
         ("python:3.11", 1010, None),
@@ -297,6 +368,7 @@ def examples(facts, evidence, declared, run, engine):
         "peak-memory": [
             example("peak-memory[embed]", smoked(peak_memory, run())),
             example("peak-memory[embed]", smoked(peak_memory, oom)),
+            *broken_runs,
         ],
         "duration": [
             example("duration[embed]", smoked(duration, run(throttled_seconds=2.1))),

@@ -18,6 +18,8 @@ from pytest_tfdocker.evidence.records import (
     GpuFramework,
     Import,
     Imports,
+    Repeats,
+    Requests,
     Threads,
     Trial,
 )
@@ -88,6 +90,20 @@ def missing(shape, value, where=""):
     return lacking + [p for key in kept for p in missing(shape[key], value[key], f"{where}.{key}")]
 
 
+def undocumented(shape, value, where=""):
+    """Paths of a report that the schema lacks."""
+    if isinstance(shape, list) and isinstance(value, list):
+        return [path for one in value for path in undocumented(shape[0], one, f"{where}[]")]
+    if not isinstance(shape, dict) or value is None:
+        return []
+    found = [f"{where}.{key}" for key in value if key not in shape]
+    return found + [
+        path
+        for key in shape.keys() & value.keys()
+        for path in undocumented(shape[key], value[key], f"{where}.{key}")
+    ]
+
+
 @pytest.fixture
 def whole(image, evidence, declared, run):
     """A report in which every part is there."""
@@ -116,7 +132,22 @@ def whole(image, evidence, declared, run):
             cpus=16, cores=8, frameworks=[FrameworkThreads(name="torch", version="2", threads=8)]
         ),
         download=Download(bytes=412 * 10**6, source="manifest"),
-        runs=(run(samples=[(0.0, 1, 2), (0.02, 3, 4)]),),
+        runs=(
+            run(
+                samples=[(0.0, 1, 2), (0.02, 3, 4)],
+                requests=Requests(
+                    count=2,
+                    answered=2,
+                    warm_up=1,
+                    concurrency=1,
+                    min_seconds=0.1,
+                    median_seconds=0.1,
+                    p95_seconds=0.2,
+                    max_seconds=0.2,
+                ),
+                repeats=Repeats(warm_up=0, count=2, seconds=[8.0, 9.0], peak_bytes=[1, 2]),
+            ),
+        ),
         fits={"embed": FIT},
         checks=(CheckResult(id="build", outcome="passed", message="12.3 s", measured=12.3),),
     )
@@ -143,6 +174,10 @@ def test_every_promised_key_is_there(whole):
     assert missing(schema(), report) == []
     assert report["schema"] == 1
     assert report["tool"] == {"name": "pytest-tfdocker", "version": "0.1.0"}
+
+
+def test_every_key_is_promised(whole):
+    assert undocumented(schema(), json.loads(render([whole], "0.1.0"))) == []
 
 
 def test_a_missing_key_would_be_found(whole):

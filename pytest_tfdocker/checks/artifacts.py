@@ -27,7 +27,7 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     """The machine, "x86_64", where no wheel is for Linux on it at all; else ""."""
 
 
-class Fitting:
+class Artifacts:
     """What one interpreter takes of wheels; what can't be told fits."""
 
     def __init__(self, interpreter: Interpreter) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from pytest_tfdocker.checks import hashes, parity, pinned
-from pytest_tfdocker.checks.fitting import Fitting
+from pytest_tfdocker.checks.artifacts import Artifacts
 from pytest_tfdocker.evidence.records import Interpreter, Verification, Verified
 from pytest_tfdocker.locks.declared import Artifact, Declared, Requirement, Source
 from pytest_tfdocker.locks.discover import read_files
@@ -43,7 +43,7 @@ def interpreter(**facts):
 
 
 def fits(name, **facts):
-    return Fitting(interpreter(**facts)).fits(Artifact(name))
+    return Artifacts(interpreter(**facts)).fits(Artifact(name))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,8 @@ def test_of_what_is_not_known_nothing_is_ruled_out(tags, facts, unknown):
 def test_any_name_is_answered(text):
     assert fits(f"{text}.whl") in {True, False}
     one = requirement("a", "1", url=f"https://h/{text}.whl")
-    assert Fitting(interpreter()).misfit(one) is None or not fits(f"{text}.whl".rpartition("/")[2])
+    misfit = Artifacts(interpreter()).misfit(one)
+    assert misfit is None or not fits(f"{text}.whl".rpartition("/")[2])
 
 
 DATA = Path(__file__).parents[2] / "data/declared"
@@ -211,8 +212,9 @@ ARM = {"platform_machine": "aarch64", "soabi": "cpython-311-aarch64-linux-gnu"}
 def test_of_files_that_tools_have_written(file, facts, expected):
     if "pylock" in file:
         pytest.importorskip("packaging.pylock", reason="of packaging 26")
-    path, fitting = DATA / file, Fitting(interpreter(**facts))
-    found = {one.name: fitting.misfit(one) for one in read_files([path], path.parent).requirements}
+    path, artifacts = DATA / file, Artifacts(interpreter(**facts))
+    requirements = read_files([path], path.parent).requirements
+    found = {one.name: artifacts.misfit(one) for one in requirements}
     assert {name: one.tags for name, one in found.items() if one} == expected
 
 
