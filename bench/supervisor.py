@@ -63,7 +63,7 @@ def compare(rounds: int) -> list[tuple[str, float, str, float]]:
     asleep = json.loads(slept.stdout)
     return [
         *targets,
-        ("own share of a core", asleep["pid_1_seconds"] / SLEEP_SECONDS, "under 0.02", 0.02),
+        ("own share of a core", asleep["pid_1_share"], "under 0.02", 0.02),
         ("own anonymous memory, MiB", asleep["pid_1_bytes"] / MIB, "under 8", 8.0),
     ]
 
@@ -89,7 +89,8 @@ def shown(title: str, bare: list[Told], ours: list[Told]) -> list[tuple[str, flo
         range_ = f"({min(seconds):.2f} to {max(seconds):.2f})"
         peak = statistics.median(one.kernel_peak_bytes for one in runs) / MIB
         print(f"{name:38}{statistics.median(seconds):8.2f} s  {range_:20} {peak:6.1f} MiB")
-    time = statistics.median(one.seconds for one in ours)
+    # The least: what else is on the machine only adds to it
+    time = min(one.seconds for one in ours)
     # It is counted out of what we tell, as its own bytes are here
     peak = statistics.median(one.kernel_peak_bytes - one.pid_1_bytes for one in ours)
     share = statistics.median(one.pid_1_seconds / one.seconds for one in ours)
@@ -97,7 +98,7 @@ def shown(title: str, bare: list[Told], ours: list[Told]) -> list[tuple[str, flo
     return [
         (
             f"supervised / docker run, time, {title}",
-            time / statistics.median(one.seconds for one in bare),
+            time / min(one.seconds for one in bare),
             "under 1.02",
             1.02,
         ),

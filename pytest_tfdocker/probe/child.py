@@ -57,12 +57,13 @@ class Stream(object):
 
     def find_phases(self, data):
         data = self.line + data
-        lines = data.split(b"\n")
-        self.line = lines.pop()[:LINE_BYTES]
-        if PHASE in data:
-            for line in lines:
-                if line.startswith(PHASE):
-                    self.on_phase(line[len(PHASE) :].decode("utf-8", "replace").strip()[:80])
+        end = data.rfind(b"\n") + 1
+        self.line = data[end : end + LINE_BYTES]
+        if PHASE not in data:
+            return
+        for line in data[:end].split(b"\n"):
+            if line.startswith(PHASE):
+                self.on_phase(line[len(PHASE) :].decode("utf-8", "replace").strip()[:80])
 
     def close(self):
         os.close(self.fd)
@@ -110,10 +111,9 @@ class Child(object):
                 pass
 
     def awaited(self, now):
-        """The streams to wait for, and how long the others rest at least."""
-        resting = [stream.rests_until - now for stream in self.streams if stream.rests_until > now]
-        awaited = [stream.fd for stream in self.streams if stream.rests_until <= now]
-        return awaited, min(resting, default=None)
+        """The streams to wait for, and those that rest."""
+        resting = [stream for stream in self.streams if stream.rests_until > now]
+        return [stream.fd for stream in self.streams if stream.rests_until <= now], resting
 
     def pump(self, fds, next_time):
         for stream in [s for s in self.streams if s.fd in fds]:

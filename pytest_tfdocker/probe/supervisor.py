@@ -80,14 +80,14 @@ class Supervisor(object):
 
     def step(self, deadline):
         now = time.monotonic()
-        streams, rest = self.child.awaited(now)
+        streams, resting = self.child.awaited(now)
         reads = [0, self.wake] + streams
         asks, sends = self.request.fds() if self.request else ([], [])
         wait = max(0.0, self.meter.next - now) if self.counters else 0.2
         if self.request:
             wait = min(wait, asking.RETRY_SECONDS)
-        if rest is not None:
-            wait = min(wait, rest)
+        if resting:
+            wait = min(wait, min(stream.rests_until for stream in resting) - now)
         readable, writable, _ = select.select(reads + asks, sends, [], wait)
         now = time.monotonic()
         if self.counters and now >= self.meter.next:
@@ -96,7 +96,8 @@ class Supervisor(object):
             os.read(self.wake, 4096)
         if 0 in readable:
             self.obey()
-        self.child.pump(readable, self.meter.next if self.counters else now + READ_SECONDS)
+        due = [stream.fd for stream in resting if stream.rests_until <= now]
+        self.child.pump(readable + due, self.meter.next if self.counters else now + READ_SECONDS)
         self.reap()
         if self.request:
             self.request.advance(readable, writable)

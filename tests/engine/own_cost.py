@@ -56,8 +56,8 @@ print(json.dumps({
 }))
 """
 )
-"""PID 1 beside a program that does nothing for SECONDS, and its share of a core in the best of them:
-what else is on the machine only adds to it."""
+"""PID 1 beside a program that does nothing for SECONDS, and its share of a core in the best of
+them: what else is on the machine only adds to it."""
 
 CHATTER = (
     ASK
