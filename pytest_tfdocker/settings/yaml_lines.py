@@ -58,9 +58,9 @@ _MERGES = {"!reset", "!override"}
 class Document:
     """One document: its values, and the line of every key, of lists' items too."""
 
-    def __init__(self, data: object, lines: Lines, line: int) -> None:
-        """`line`: where it begins."""
-        self.data, self.lines, self.line = data, lines, line
+    def __init__(self, data: object, lines: Lines, line: int, *, merges: bool) -> None:
+        """`line`: where it begins; `merges`: whether it has Compose's tags for that."""
+        self.data, self.lines, self.line, self.merges = data, lines, line, merges
 
 
 def read_documents(
@@ -68,7 +68,7 @@ def read_documents(
 ) -> list[Document]:
     """Every document of a file; raises SettingsError with file and line.
 
-    `merges`: let Compose's tags for several files pass.
+    `merges`: let Compose's tags for merging pass.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -92,6 +92,7 @@ class _Reader:
         self._left = _MOST_NODES
         self._checked: set[int] = set()
         self._merges = _MERGES if merges else set()
+        self._has_merges = False
 
     def read(self) -> list[Document]:
         documents: list[Document] = []
@@ -99,9 +100,9 @@ class _Reader:
             node = self._loader.get_node()
             if node is None:
                 break
-            self._lines = {}
-            data = self._value(node, ())
-            documents.append(Document(data, self._lines, node.start_mark.line + 1))
+            self._lines, self._has_merges = {}, False
+            data, line = self._value(node, ()), node.start_mark.line + 1
+            documents.append(Document(data, self._lines, line, merges=self._has_merges))
         return documents
 
     def _value(self, node: yaml.Node, keys: Keys) -> object:
@@ -109,6 +110,7 @@ class _Reader:
         if self._left < 0:
             raise _error("too many values", node)
         merges = node.tag in self._merges
+        self._has_merges |= merges
         if isinstance(node, yaml.ScalarNode) and (merges or node.tag in _SCALARS):
             return node.value if merges else self._scalar(node)
         if isinstance(node, yaml.MappingNode) and (merges or node.tag in _TABLES):
