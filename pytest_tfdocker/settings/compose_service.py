@@ -33,7 +33,8 @@ class Service(Taking):
         raw = self.find(keys)
         value = None if raw is None else self.cast(keys, raw, cast)
         if value is not None:
-            self.set(keys, target, value)
+            items = [(*keys, at) for at in range(len(raw))] if isinstance(raw, list) else []
+            self.set(keys, target, value, items)
 
     def find(self, keys: Keys) -> Any:
         """The value as it stands in the file; None where there is none."""

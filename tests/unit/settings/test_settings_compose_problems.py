@@ -51,8 +51,8 @@ GIB = 2**30
         ("cpus: 0.001", "cpus: 0.001 is below the engine's minimum, 0.01"),
         ("tmpfs: tmp", "tmpfs: 'tmp' is no absolute path in the container"),
         (
-            "tmpfs: ['/tmp:size=64Q']",
-            "tmpfs: size: expected a number such as 64m, with k, m or g, found '64Q'",
+            "tmpfs: ['/tmp', '/tmp:size=64Q']",
+            "tmpfs[1]: size: expected a number such as 64m, with k, m or g, found '64Q'",
         ),
         ("tmpfs: /tmp:mode=9", "tmpfs: mode: expected permissions such as 1777, found '9'"),
         ("working_dir: app", "working_dir: 'app' is no absolute path in the container"),
@@ -64,6 +64,10 @@ GIB = 2**30
         (
             "volumes: [{type: tmpfs, target: /x, tmpfs: {mode: 9999}}]",
             "volumes[0]: expected permissions such as 0700, found 9999",
+        ),
+        (
+            "volumes: [{type: tmpfs, target: /a}, {type: tmpfs, target: b}]",
+            "volumes[1]: 'b' is no absolute path in the container",
         ),
         ("volumes: [{type: tmpfs}]", "volumes[0]: expected text, found nothing"),
         ("gpus: 1", "gpus: expected a list or 'all'"),
@@ -86,6 +90,21 @@ GIB = 2**30
 )
 def test_what_compose_would_refuse_is_refused_with_file_and_line(refused, line, problem):
     assert refused(line) == [f"compose.yaml:4: services.app.{problem}"]
+
+
+def test_each_item_of_a_list_has_a_place_of_its_own(refused):
+    assert refused(
+        "volumes:",
+        "  - {type: tmpfs, target: /a}",
+        "  - type: tmpfs",
+        "    target: b",
+        "tmpfs:",
+        "  - /c",
+        "  - d",
+    ) == [
+        "compose.yaml:10: services.app.tmpfs[1]: 'd' is no absolute path in the container",
+        "compose.yaml:6: services.app.volumes[1]: 'b' is no absolute path in the container",
+    ]
 
 
 def test_two_limits_that_differ_are_refused(refused, service):

@@ -142,6 +142,25 @@ def test_a_size_of_a_volume_that_is_none_is_refused(refused_by_kubernetes):
     ]
 
 
+def test_a_path_that_is_none_is_told_where_it_is_mounted(refused_by_kubernetes):
+    assert refused_by_kubernetes(
+        "volumeMounts:",
+        "  - {name: a, mountPath: /a}",
+        "  - name: b",
+        "    mountPath: b",
+        pod=["volumes: [{name: a}, {name: b}]"],
+    ) == [
+        f"app.yaml:12: {IN_CONTAINER}.volumeMounts[1].mountPath: "
+        "'b' is no absolute path in the container"
+    ]
+
+
+def test_a_variable_that_has_no_name_is_told_where_it_stands(refused_by_kubernetes):
+    assert refused_by_kubernetes("env:", "  - {name: A}", "  - {name: '=B', value: c}") == [
+        f"app.yaml:11: {IN_CONTAINER}.env[1].name: expected 'NAME=value' or 'NAME'"
+    ]
+
+
 def test_all_mistakes_are_told_at_once(refused_by_kubernetes):
     assert refused_by_kubernetes(
         "resources: {limits: {memory: x, cpu: z}}", "env: [{}]", toml=f"{ASKED}python = 3\n"
