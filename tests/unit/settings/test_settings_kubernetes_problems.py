@@ -239,8 +239,8 @@ PODS = "kind: Pod\nspec: {containers: [{name: web}, {name: proxy}], initContaine
         (
             PODS,
             f'{ASKED}compose = "app.yaml"',
-            "tfdocker.toml:1: kubernetes: stands beside 'compose', and one file says how "
-            "production runs it: name one",
+            "tfdocker.toml:1: kubernetes: stands beside 'compose' (tfdocker.toml:2), and one file "
+            "says how production runs it: name one",
         ),
         (PODS, f'{ASKED}service = "a"', "tfdocker.toml:2: service: is of no use without 'compose'"),
     ],
@@ -254,6 +254,33 @@ def test_an_image_names_its_own_manifest(problems, tmp_path):
     assert problems({OWN: toml}) == [
         f"tfdocker.toml:2: images.a.kubernetes: no file 'nope.yaml' in {tmp_path}",
         "tfdocker.toml:4: images.b.kubernetes: expected text, found 3: write '3'",
+    ]
+
+
+@pytest.mark.parametrize("above", ["", 'kubernetes = "app.yaml"', 'compose = "compose.yaml"'])
+def test_both_files_in_the_table_of_one_image_are_refused(problems, above):
+    toml = f'{above}\n[images.a]\ncompose = "compose.yaml"\nkubernetes = "app.yaml"\n'
+    assert problems({MANIFEST: "kind: Pod", OWN: toml}) == [
+        "tfdocker.toml:4: images.a.kubernetes: stands beside 'compose' (tfdocker.toml:3), and one "
+        "file says how production runs it: name one"
+    ]
+
+
+def test_both_files_at_the_top_are_refused_though_an_image_has_its_own(problems):
+    toml = (
+        'compose = "compose.yaml"\nkubernetes = "app.yaml"\n[images.a]\nkubernetes = "own.yaml"\n'
+    )
+    pod = "kind: Pod\nspec: {containers: [{name: a}]}"
+    assert problems({"own.yaml": pod, OWN: toml}) == [
+        "tfdocker.toml:2: kubernetes: stands beside 'compose' (tfdocker.toml:1), and one file says "
+        "how production runs it: name one"
+    ]
+
+
+def test_a_service_beside_a_manifest_of_an_image_is_of_no_use(problems):
+    toml = f'{ASKED}[images.a]\nservice = "app"\n'
+    assert problems({MANIFEST: PODS, OWN: toml}) == [
+        "tfdocker.toml:3: images.a.service: is of no use without 'compose'"
     ]
 
 
