@@ -50,21 +50,12 @@ def texts(value: Any) -> list[str]:
     return [text(item) for item in value] if isinstance(value, list) else [text(value)]
 
 
-def pairs(value: Any) -> list[tuple[str, str | None]]:
-    """A table, or a list of "NAME=value"; None where only the name stands."""
-    if isinstance(value, dict):
-        return [(key, None if item is None else text(item)) for key, item in value.items()]
-    if not isinstance(value, list):
-        raise ValueError("expected a table or a list of 'NAME=value'")  # noqa: TRY004
-    split = [text(item).partition("=") for item in value]
-    if not all(name for name, _, _ in split):
+def pair(value: Any) -> tuple[str, str | None]:
+    """Of "NAME=value"; None where only the name stands."""
+    name, equals, item = text(value).partition("=")
+    if not name:
         raise ValueError("expected 'NAME=value' or 'NAME'")
-    return [(name, item if equals else None) for name, equals, item in split]
-
-
-def assignments(value: Any) -> list[str]:
-    """Variables as `run.env` takes them; a bare name is taken from the environment at the start."""
-    return [name if item is None else f"{name}={item}" for name, item in pairs(value)]
+    return name, item if equals else None
 
 
 def limit(value: Any) -> ByteSize | None:

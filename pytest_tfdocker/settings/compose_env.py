@@ -13,20 +13,24 @@ from pytest_tfdocker.settings.toml_lines import Path as Keys
 def read_environment(service: Service) -> None:
     """Take both over as `run.env`; what may be a secret as a bare name, its value apart."""
     found: dict[str, str | None] = {}
+    places: dict[str, Keys] = {}
     for keys, path, required in _files(service):
         values = _read(service, keys, path, required=required)
         found |= dict.fromkeys(values)
+        places |= dict.fromkeys(values, keys)
         service.secrets |= values
     keys = ("environment",)
     raw = _kept_bare(service.find(keys), service.variables)
-    for name, value in service.cast(keys, raw, casts.pairs) or () if raw is not None else ():
-        found[name] = value
+    for inner, name, value in service.pairs(keys, raw) if raw is not None else ():
+        found[name], places[name] = value, inner
         service.secrets.pop(name, None)
         if value is None and name in service.variables and name not in service.environ:
             service.secrets[name] = service.variables[name]
     if found:
         env = [name if value is None else f"{name}={value}" for name, value in found.items()]
-        service.set(keys if raw is not None else ("env_file",), "run.env", env)
+        service.set(
+            keys if raw is not None else ("env_file",), "run.env", env, [places[n] for n in found]
+        )
 
 
 def _read(service: Service, keys: Keys, path: str, *, required: bool) -> dict[str, str]:

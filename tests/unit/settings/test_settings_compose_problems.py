@@ -28,7 +28,11 @@ GIB = 2**30
         ("command: [a, ~]", "command: expected text, found nothing"),
         ('command: "a \'b"', "command: can't be split into words: no closing quotation"),
         ("environment: A=1", "environment: expected a table or a list of 'NAME=value'"),
-        ("environment: ['=1']", "environment: expected 'NAME=value' or 'NAME'"),
+        ("environment: ['=1']", "environment[0]: expected 'NAME=value' or 'NAME'"),
+        ("environment: {=A: 1}", "environment.=A: expected 'NAME=value' or 'NAME'"),
+        ("environment: {A: 1, B: [c]}", "environment.B: expected text, found a list"),
+        ("environment: {A: 1, B: '${C:?no}'}", "environment.B: C isn't set: no"),
+        ("environment: [A=1, 'B=${C']", "environment[1]: '${' isn't closed in '${C'"),
         (
             "memswap_limit: 1g",
             "memswap_limit: must be at least the memory limit, which must be set",
@@ -90,6 +94,26 @@ GIB = 2**30
 )
 def test_what_compose_would_refuse_is_refused_with_file_and_line(refused, line, problem):
     assert refused(line) == [f"compose.yaml:4: services.app.{problem}"]
+
+
+def test_each_variable_has_a_line_of_its_own(refused):
+    assert refused("environment:", "  A: {}", "  B: b", "  C: '${D:?}'") == [
+        "compose.yaml:5: services.app.environment.A: expected text, found a table",
+        "compose.yaml:7: services.app.environment.C: D isn't set: it is required",
+    ]
+    assert refused("env_file: []", "environment:", "  - A", "  - [b]", "  - '=c'") == [
+        "compose.yaml:7: services.app.environment[1]: expected text, found a list",
+        "compose.yaml:8: services.app.environment[2]: expected 'NAME=value' or 'NAME'",
+    ]
+
+
+def test_each_argument_of_the_build_has_a_line_of_its_own(problems):
+    text = "services:\n  app:\n    build:\n      args:\n        A: [b]\n        C: '$'\n"
+    assert problems({COMPOSE: text, OWN: ASKED}) == [
+        "compose.yaml:5: services.app.build.args.A: expected text, found a list",
+        "compose.yaml:6: services.app.build.args.C: can't read '$'; write ${NAME} or "
+        "${NAME:-default}, and $$ for a dollar sign",
+    ]
 
 
 def test_each_item_of_a_list_has_a_place_of_its_own(refused):
