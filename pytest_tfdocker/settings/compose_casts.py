@@ -10,7 +10,7 @@ import shlex
 from typing import Any
 
 from pytest_tfdocker.settings.schema import ByteSize
-from pytest_tfdocker.settings.units import parse_compose_size
+from pytest_tfdocker.settings.units import parse_compose_size, shown_value
 
 _TRUE = {"true", "yes", "on", "y", "1"}
 _FALSE = {"false", "no", "off", "n", "0"}
@@ -31,7 +31,7 @@ def boolean(value: Any) -> bool:
     """True or false, "yes" and "on" too."""
     word = text(value).lower()
     if word not in _TRUE | _FALSE:
-        raise ValueError(f"expected true or false, found {value!r}")
+        raise ValueError(f"expected true or false, found {shown_value(value)}")
     return word in _TRUE
 
 
@@ -70,7 +70,7 @@ def cpus(value: Any) -> float | None:
     except ValueError:
         number = -1
     if number < 0 or not math.isfinite(number):
-        raise ValueError(f"expected a number of CPUs such as '0.5', found {value!r}")
+        raise ValueError(f"expected a number of CPUs such as '0.5', found {shown_value(value)}")
     return number or None
 
 
@@ -81,7 +81,7 @@ def pids(value: Any) -> int | None:
     except ValueError:
         number = -2
     if number < -1:
-        raise ValueError(f"expected a whole number, found {value!r}")
+        raise ValueError(f"expected a whole number, found {shown_value(value)}")
     return number if number > 0 else None
 
 
@@ -106,4 +106,4 @@ def mode(value: Any) -> str:
         return f"{value:04o}"
     if isinstance(value, str) and re.fullmatch(r"[0-7]{3,4}", value):
         return value
-    raise ValueError(f"expected permissions such as 0700, found {value!r}")
+    raise ValueError(f"expected permissions such as 0700, found {shown_value(value)}")

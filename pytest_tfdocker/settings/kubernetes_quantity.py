@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.units import shown_value
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
@@ -30,17 +31,19 @@ def parse_quantity(value: Any, example: str) -> Decimal:
     text = "" if isinstance(value, bool | list | dict) or value is None else str(value)
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected a quantity such as {example}, found {value!r}{_hint(text)}")
+        raise ValueError(
+            f"expected a quantity such as {example}, found {shown_value(value)}{_hint(text)}"
+        )
     unit = match["unit"]
     if unit in _UNITS:
         factor = _UNITS[unit]
     elif abs(int(unit[1:][:20])) > _MOST_EXPONENT:
-        raise ValueError(f"{value!r} is more than Kubernetes can count")
+        raise ValueError(f"{shown_value(value)} is more than Kubernetes can count")
     else:
         factor = Decimal(10) ** int(unit[1:])
     number = Decimal(match["number"]) * factor
     if number < 0:
-        raise ValueError(f"{value!r} is negative")
+        raise ValueError(f"{shown_value(value)} is negative")
     return number
 
 
@@ -48,14 +51,12 @@ def memory_bytes(value: Any) -> ByteSize | None:
     """Bytes; what is less than one counts as one, as Kubernetes has it."""
     number = parse_quantity(value, "512Mi or 4Gi")
     if number > _MOST_BYTES:
-        raise ValueError(f"{value!r} is more than an engine can count")
+        raise ValueError(f"{shown_value(value)} is more than an engine can count")
     if str(value).endswith("m") and number:
         amount = f"{number.normalize():f} B"
         whole = str(value).removesuffix("m")
-        text = (
-            f"{value!r} is {amount}: m is a thousandth in Kubernetes; write {whole}Mi or {whole}M"
-        )
-        raise ValueError(text)
+        meant = f"m is a thousandth in Kubernetes; write {whole}Mi or {whole}M"
+        raise ValueError(f"{shown_value(value)} is {amount}: {meant}")
     return ByteSize(ceil(number)) if number else None
 
 
@@ -69,7 +70,7 @@ def count(value: Any) -> int:
     """A whole number, as that of devices."""
     number = parse_quantity(value, "1")
     if number != int(number):
-        raise ValueError(f"expected a whole number, found {value!r}")
+        raise ValueError(f"expected a whole number, found {shown_value(value)}")
     return int(number)
 
 

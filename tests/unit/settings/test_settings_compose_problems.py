@@ -215,7 +215,19 @@ def test_aliases_that_multiply_are_refused(problems):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (problem,) = problems({COMPOSE: "\n".join(lines), OWN: ASKED})
-    assert problem.endswith("not valid YAML: too many values")
+    assert problem == "compose.yaml:1: more than 100,000 values in one document: split the file"
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_that_python_can_not_write_is_cut(refused, number):
+    (problem,) = refused(f"expose: [{number}]")
+    assert problem == f"compose.yaml:4: not valid YAML: can't read '{number[:36]}..."
+
+
+def test_a_long_value_is_cut(refused):
+    assert refused(f"pids_limit: {'9' * 4000}x") == [
+        f"compose.yaml:4: services.app.pids_limit: expected a whole number, found '{'9' * 36}..."
+    ]
 
 
 def test_an_image_names_its_own_compose_file(problems, tmp_path):

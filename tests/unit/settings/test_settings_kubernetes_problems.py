@@ -116,6 +116,12 @@ def test_limits_that_are_none_are_refused(refused_by_kubernetes, limits, problem
             "args: [--port, 5000]",
             'args[1]: expected text, found 5000: write "5000", in quotes',
         ),
+        (
+            f"args: [{'9' * 4000}]",
+            f"args[0]: expected text, found {'9' * 37}...: write it in quotes",
+        ),
+        ("command: [null]", 'command[0]: expected text, found null: write "null", in quotes'),
+        ("args: [~]", 'args[0]: expected text, found null: write "null", in quotes'),
         ("workingDir: srv", "workingDir: 'srv' is no absolute path in the container"),
         ("volumeMounts: [{name: a}]", "volumeMounts[0]: 'mountPath' is missing"),
         (
@@ -247,6 +253,46 @@ PODS = "kind: Pod\nspec: {containers: [{name: web}, {name: proxy}], initContaine
 )
 def test_a_manifest_that_does_not_serve_is_named(problems, tmp_path, text, toml, problem):
     assert problems({MANIFEST: text, OWN: toml}) == [problem.format(root=tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("containers", "toml", "problem"),
+    [
+        ("[{name: a}, {name: a}]", ASKED, "containers[1]: two containers of the pod are named 'a'"),
+        (
+            "[{name: b}, {name: a}, {name: a}]",
+            'kubernetes = "app.yaml#a"',
+            "containers[2]: two containers of the pod are named 'a'",
+        ),
+        (
+            "[{name: a}], initContainers: [{name: a}]",
+            'kubernetes = "app.yaml#a"',
+            "initContainers[0]: two containers of the pod are named 'a'",
+        ),
+        ("[{}, {image: a}]", ASKED, "containers[1]: two containers of the pod have no name"),
+    ],
+)
+def test_two_containers_of_one_name_in_a_pod_are_refused(problems, containers, toml, problem):
+    text = f"kind: Pod\nspec: {{containers: {containers}}}"
+    assert problems({MANIFEST: text, OWN: toml}) == [f"app.yaml:2: spec.{problem}"]
+
+
+def test_two_workloads_of_one_name_can_not_be_told_apart(problems):
+    pod = "kind: Pod\nmetadata: {name: a, namespace: NAME}\nspec: {containers: [{name: app}]}"
+    text = "\n---\n".join(pod.replace("NAME", name) for name in ("one", "two"))
+    assert problems({MANIFEST: text, OWN: ASKED}) == [
+        "tfdocker.toml:1: kubernetes: 'app.yaml' has two containers 'Pod/a/app'; "
+        "put one into a file of its own"
+    ]
+
+
+def test_values_are_counted_a_document(load, problems):
+    config = "kind: ConfigMap\nx: [" + "1," * 60_000 + "]\n---\n"
+    pod = "kind: Pod\nspec: {containers: [{name: a}]}"
+    assert load({MANIFEST: config * 2 + pod, OWN: ASKED}).images
+    assert problems({MANIFEST: f"{pod}\n---\nx: [{'1,' * 100_001}]"}) == [
+        "app.yaml:4: more than 100,000 values in one document: split the file"
+    ]
 
 
 def test_an_image_names_its_own_manifest(problems, tmp_path):
