@@ -10,6 +10,7 @@ import shlex
 from typing import Any
 
 from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.smoke_rules import MOST_PORT
 from pytest_tfdocker.settings.units import parse_compose_size, shown_value
 
 _TRUE = {"true", "yes", "on", "y", "1"}
@@ -95,7 +96,7 @@ def first_port(value: Any) -> int | None:
             target, protocol = item.get("target"), item.get("protocol", "tcp")
             item = f"{target}/{protocol}"  # noqa: PLW2901
         found = re.fullmatch(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]+)?(?:/tcp)?", str(item))
-        if found and 0 < int(found[1]) <= 65535:  # noqa: PLR2004
+        if found and 0 < int(found[1]) <= MOST_PORT:
             return int(found[1])
     return None
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from pytest_tfdocker.settings.engine_rules import LEAST_CPUS
 from pytest_tfdocker.settings.schema import ByteSize
-from pytest_tfdocker.settings.units import shown_value
+from pytest_tfdocker.settings.units import MOST_BYTES, shown_value
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
@@ -21,9 +22,6 @@ _UNITS = {
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
 }
 _MOST_EXPONENT = 30
-_MOST_BYTES = 2**63 - 1
-_LEAST_CPUS = 0.01
-"""The kubelet's least quota is 1 ms of 100: a smaller limit is raised to it."""
 
 
 def parse_quantity(value: Any, example: str) -> Decimal:
@@ -50,7 +48,7 @@ def parse_quantity(value: Any, example: str) -> Decimal:
 def memory_bytes(value: Any) -> ByteSize | None:
     """Bytes; what is less than one counts as one, as Kubernetes has it."""
     number = parse_quantity(value, "512Mi or 4Gi")
-    if number > _MOST_BYTES:
+    if number > MOST_BYTES:
         raise ValueError(f"{shown_value(value)} is more than an engine can count")
     if str(value).endswith("m") and number:
         amount = f"{number.normalize():f} B"
@@ -61,9 +59,9 @@ def memory_bytes(value: Any) -> ByteSize | None:
 
 
 def cpus(value: Any) -> float | None:
-    """A number of CPUs: "500m" is half of one."""
+    """A number of CPUs: "500m" is half of one. The kubelet raises what is below the least quota."""
     number = float(parse_quantity(value, "500m or 2"))
-    return max(number, _LEAST_CPUS) if number else None
+    return max(number, LEAST_CPUS) if number else None
 
 
 def count(value: Any) -> int:

@@ -16,7 +16,7 @@ _SECONDS = {"ms": Decimal("0.001"), "s": 1, "min": 60, "h": 3600}
 
 _QUANTITY = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?|-?\.[0-9]+)\s*([^\W\d_]*)\s*")
 _SHARE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
-_MOST_BYTES = 2**63 - 1  # the engine's API holds int64
+MOST_BYTES = 2**63 - 1  # the engine's API holds int64
 _MOST_SECONDS = 10**9  # well below threading.TIMEOUT_MAX
 
 
@@ -31,7 +31,7 @@ def parse_size(value: Any) -> ByteSize:
     if unit in {*"kKmMgGtTpP"}:
         raise ValueError(_both_readings(f"{number:f}", unit))
     size_bytes = number * _factor(value, unit, _BYTES, "B, kB, MB, GB, KiB, MiB or GiB")
-    if size_bytes > _MOST_BYTES:
+    if size_bytes > MOST_BYTES:
         raise ValueError(f"{shown_value(value)} is more than an engine can count")
     return ByteSize(size_bytes)
 
@@ -74,7 +74,7 @@ def parse_compose_size(value: Any) -> ByteSize:
         raise ValueError(f"expected a byte value such as 4G or 512m, found {shown_value(value)}")
     power = " kmgtp".index(match[2].lower() or " ")
     size_bytes = Decimal(match[1]) * 1024**power
-    if size_bytes > _MOST_BYTES:
+    if size_bytes > MOST_BYTES:
         raise ValueError(f"{shown_value(value)} is more than an engine can count")
     return ByteSize(size_bytes)
 
