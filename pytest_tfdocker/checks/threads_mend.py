@@ -42,8 +42,13 @@ def mending(image: Image, frameworks: list[FrameworkThreads], threads: int) -> l
 
 
 def _elsewhere(image: Image) -> str:
-    compose = image.settings.compose
-    return f"`environment:` in {compose}" if compose else "run.env in the settings"
+    compose, kubernetes = image.settings.compose, image.settings.kubernetes
+    if kubernetes:
+        return f"`env:` in {kubernetes.partition('#')[0]}"
+    if compose:
+        names = [compose] if isinstance(compose, str) else compose
+        return f"`environment:` in {' or '.join(names)}"
+    return "run.env in the settings"
 
 
 def in_code(frameworks: list[FrameworkThreads], threads: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Containers of one image under the supervisor: smokes, imports, limits, all by one PID 1."""
 
-import json
 import os
 import re
 import signal
@@ -19,6 +18,7 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
+from pytest_tfdocker.evidence.mask import Mask
 from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
 from pytest_tfdocker.evidence.records import (
@@ -47,32 +47,6 @@ ENGINE_GONE = (
     "the engine went away during the run: nothing is known of it\n"
     "the container ends with the connection; see the engine's own log, and run this again"
 )
-
-
-class Mask:
-    """Values taken from the environment by name, which are never printed nor stored."""
-
-    def __init__(self, values: list[str]) -> None:
-        """Values under four characters would mask half of the text, and are no secret."""
-        secret = [value for value in values if len(value) > 3]  # noqa: PLR2004
-        within_json = [json.dumps(value)[1:-1] for value in secret]
-        self._values = sorted({*secret, *within_json}, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        """The text with every such value as ***."""
-        for value in self._values:
-            text = text.replace(value, "***")
-        return text
-
-    def throughout(self, told: Any) -> Any:
-        """A report of the probe with every text in it masked."""
-        if isinstance(told, str):
-            return self(told)
-        if isinstance(told, list):
-            return [self.throughout(one) for one in told]
-        if isinstance(told, dict):
-            return {key: self.throughout(value) for key, value in told.items()}
-        return told
 
 
 def environment(env: list[str], secrets: Mapping[str, str]) -> tuple[list[str], Mask]:

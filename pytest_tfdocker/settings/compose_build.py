@@ -50,13 +50,13 @@ def _read_context(service: Service, build: Any, root: Path) -> None:
 def _read_args(service: Service) -> None:
     keys = ("build", "args")
     arguments = service.find(keys)
-    for name, value in service.cast(keys, arguments, casts.pairs) or () if arguments else ():
+    for inner, name, value in service.pairs(keys, arguments) if arguments else ():
         found = service.variables.get(name) if value is None else value
         if found is None:
             service.note(keys, f"{name} isn't set and is left out")
         else:
             service.values.setdefault("build", {}).setdefault("args", {})[name] = found
-            service.origins[f"build.args.{name}"] = service.place((*keys, name))
+            service.origins[f"build.args.{name}"] = service.place(inner)
 
 
 def _read_platforms(service: Service) -> None:

@@ -10,7 +10,8 @@ import shlex
 from typing import Any
 
 from pytest_tfdocker.settings.schema import ByteSize
-from pytest_tfdocker.settings.units import parse_compose_size
+from pytest_tfdocker.settings.smoke_rules import MOST_PORT
+from pytest_tfdocker.settings.units import parse_compose_size, shown_value
 
 _TRUE = {"true", "yes", "on", "y", "1"}
 _FALSE = {"false", "no", "off", "n", "0"}
@@ -31,7 +32,7 @@ def boolean(value: Any) -> bool:
     """True or false, "yes" and "on" too."""
     word = text(value).lower()
     if word not in _TRUE | _FALSE:
-        raise ValueError(f"expected true or false, found {value!r}")
+        raise ValueError(f"expected true or false, found {shown_value(value)}")
     return word in _TRUE
 
 
@@ -50,21 +51,12 @@ def texts(value: Any) -> list[str]:
     return [text(item) for item in value] if isinstance(value, list) else [text(value)]
 
 
-def pairs(value: Any) -> list[tuple[str, str | None]]:
-    """A table, or a list of "NAME=value"; None where only the name stands."""
-    if isinstance(value, dict):
-        return [(key, None if item is None else text(item)) for key, item in value.items()]
-    if not isinstance(value, list):
-        raise ValueError("expected a table or a list of 'NAME=value'")  # noqa: TRY004
-    split = [text(item).partition("=") for item in value]
-    if not all(name for name, _, _ in split):
+def pair(value: Any) -> tuple[str, str | None]:
+    """Of "NAME=value"; None where only the name stands."""
+    name, equals, item = text(value).partition("=")
+    if not name:
         raise ValueError("expected 'NAME=value' or 'NAME'")
-    return [(name, item if equals else None) for name, equals, item in split]
-
-
-def assignments(value: Any) -> list[str]:
-    """Variables as `run.env` takes them; a bare name is taken from the environment at the start."""
-    return [name if item is None else f"{name}={item}" for name, item in pairs(value)]
+    return name, item if equals else None
 
 
 def limit(value: Any) -> ByteSize | None:
@@ -79,7 +71,7 @@ def cpus(value: Any) -> float | None:
     except ValueError:
         number = -1
     if number < 0 or not math.isfinite(number):
-        raise ValueError(f"expected a number of CPUs such as '0.5', found {value!r}")
+        raise ValueError(f"expected a number of CPUs such as '0.5', found {shown_value(value)}")
     return number or None
 
 
@@ -90,7 +82,7 @@ def pids(value: Any) -> int | None:
     except ValueError:
         number = -2
     if number < -1:
-        raise ValueError(f"expected a whole number, found {value!r}")
+        raise ValueError(f"expected a whole number, found {shown_value(value)}")
     return number if number > 0 else None
 
 
@@ -104,7 +96,7 @@ def first_port(value: Any) -> int | None:
             target, protocol = item.get("target"), item.get("protocol", "tcp")
             item = f"{target}/{protocol}"  # noqa: PLW2901
         found = re.fullmatch(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]+)?(?:/tcp)?", str(item))
-        if found and 0 < int(found[1]) <= 65535:  # noqa: PLR2004
+        if found and 0 < int(found[1]) <= MOST_PORT:
             return int(found[1])
     return None
 
@@ -115,4 +107,4 @@ def mode(value: Any) -> str:
         return f"{value:04o}"
     if isinstance(value, str) and re.fullmatch(r"[0-7]{3,4}", value):
         return value
-    raise ValueError(f"expected permissions such as 0700, found {value!r}")
+    raise ValueError(f"expected permissions such as 0700, found {shown_value(value)}")

@@ -1,4 +1,4 @@
-"""Several Compose files, `extends` and `include`: put together by `docker compose config`.
+"""Several Compose files, `extends`, `include`, tags for merging: `docker compose config` does it.
 
 It reads files and asks no engine. Variables stay as they are written, so that a secret that is
 handed through by its name stays a name.
@@ -26,7 +26,8 @@ _MOST_SOURCES = 100
 _CONFIG = ("--profile", "*", "config", "--no-interpolate", "--format", "json")
 _MISSING = (
     "needs the docker CLI with its compose plugin (package docker-compose or "
-    "docker-compose-plugin), which isn't here; without it name one file without extends and include"
+    "docker-compose-plugin), which isn't here; without it name one file without extends, include, "
+    "!reset and !override"
 )
 
 
@@ -167,6 +168,6 @@ def _beside(file: ComposeFile, name: Any, root: Path) -> ComposeFile | None:
     if not is_file(path):
         return None
     try:
-        return read_file(path, os.path.relpath(path, root), merges=True)
+        return read_file(path, os.path.relpath(path, root), part=True)
     except SettingsError:
         return None

@@ -7,37 +7,52 @@ from typing import Any
 from pytest_tfdocker.settings import compose_casts as casts
 from pytest_tfdocker.settings.compose_service import Service
 from pytest_tfdocker.settings.dotenv import read_dotenv
+from pytest_tfdocker.settings.toml_lines import Path as Keys
 
 
 def read_environment(service: Service) -> None:
     """Take both over as `run.env`; what may be a secret as a bare name, its value apart."""
     found: dict[str, str | None] = {}
+    places: dict[str, Keys] = {}
     for keys, path, required in _files(service):
-        values = read_dotenv(service.file.folder / path, service.variables)
-        if values is None and required:
-            text = f"no file {path!r}: what it sets isn't set; name it in run.env"
-            service.note(keys, text)
-        found |= dict.fromkeys(values or {})
-        service.secrets |= values or {}
+        values = _read(service, keys, path, required=required)
+        found |= dict.fromkeys(values)
+        places |= dict.fromkeys(values, keys)
+        service.secrets |= values
     keys = ("environment",)
     raw = _kept_bare(service.find(keys), service.variables)
-    for name, value in service.cast(keys, raw, casts.pairs) or () if raw is not None else ():
-        found[name] = value
+    for inner, name, value in service.pairs(keys, raw) if raw is not None else ():
+        found[name], places[name] = value, inner
         service.secrets.pop(name, None)
         if value is None and name in service.variables and name not in service.environ:
             service.secrets[name] = service.variables[name]
     if found:
         env = [name if value is None else f"{name}={value}" for name, value in found.items()]
-        service.set(keys if raw is not None else ("env_file",), "run.env", env)
+        service.set(
+            keys if raw is not None else ("env_file",), "run.env", env, [places[n] for n in found]
+        )
 
 
-def _files(service: Service) -> list[tuple[tuple[str | int, ...], str, bool]]:
+def _read(service: Service, keys: Keys, path: str, *, required: bool) -> dict[str, str]:
+    """What a file sets: nothing, and a note, where it can't be read."""
+    try:
+        return read_dotenv(service.file.folder / path, service.variables)
+    except FileNotFoundError:
+        why = f"no file {path!r}" if required else ""
+    except OSError as error:
+        why = f"{path!r} can't be read ({error.strerror})"
+    if why:
+        service.note(keys, f"{why}: what it sets isn't set; name it in run.env")
+    return {}
+
+
+def _files(service: Service) -> list[tuple[Keys, str, bool]]:
     """Key, path and whether it must be there, of each file of `env_file`; the last one wins."""
     raw = service.find(("env_file",))
     listed = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    found: list[tuple[tuple[str | int, ...], str, bool]] = []
+    found: list[tuple[Keys, str, bool]] = []
     for at, item in enumerate(listed):
-        keys = ("env_file", at) if isinstance(raw, list) else ("env_file",)
+        keys: Keys = ("env_file", at) if isinstance(raw, list) else ("env_file",)
         table = item if isinstance(item, dict) else {"path": item}
         path = service.cast(keys, table.get("path"), casts.text)
         required = service.cast(keys, table.get("required", True), casts.boolean)

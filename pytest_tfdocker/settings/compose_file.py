@@ -19,6 +19,8 @@ class ComposeFile(msgspec.Struct, frozen=True, kw_only=True):
     """As the settings name it."""
     data: dict[str, Any]
     lines: Lines
+    merges: bool = False
+    """Whether it has Compose's tags for merging, !reset and !override."""
 
     @property
     def services(self) -> dict[str, Any]:
@@ -46,17 +48,26 @@ class ComposeFile(msgspec.Struct, frozen=True, kw_only=True):
         return f"{shown(file.path)}:{line_of(file.lines, keys) or 1}: {dotted(keys)}"
 
 
-def read_file(path: Path, name: str, *, merges: bool = False) -> ComposeFile:
+def read_file(path: Path, name: str, *, part: bool = False) -> ComposeFile:
     """The file's data and lines; raises SettingsError with file and line.
 
-    `merges`: it is one of several, which may lack services and have Compose's tags for merging.
+    `part`: it is one of several, which may lack services, as one that includes others may.
     """
-    documents = read_documents(path, Loader12, merges=merges)
+    documents = read_documents(path, Loader12, merges=True)
     if len(documents) > 1:
         place = f"{shown(path)}:{documents[1].line}"
         text = "a second document; make it a file of its own, and name both in 'compose'"
         raise SettingsError([f"{place}: {text}"])
     data = documents[0].data if documents else None
-    if not isinstance(data, dict) or not (merges or isinstance(data.get("services"), dict)):
+    if not isinstance(data, dict) or not (part or _has_services(data)):
         raise SettingsError([f"{shown(path)}: not a Compose file: it has no table 'services'"])
-    return ComposeFile(path=path, name=name, data=data, lines=documents[0].lines)
+    document = documents[0]
+    return ComposeFile(
+        path=path, name=name, data=data, lines=document.lines, merges=document.merges
+    )
+
+
+def _has_services(data: dict[str, Any]) -> bool:
+    """Whether it has some, of its own or of a file that it includes."""
+    services = data.get("services")
+    return isinstance(services, dict) or (services is None and bool(data.get("include")))

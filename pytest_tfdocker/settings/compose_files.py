@@ -21,7 +21,7 @@ def read_files(
     """
     shown = " and ".join(map(repr, names))
     several = len(names) > 1
-    files = [read_file(root / name, name, merges=several) for name in names]
+    files = [read_file(root / name, name, part=several) for name in names]
     file = files[0]
     if several or _needs_compose(file, service):
         file = resolve(files, environ)
@@ -36,7 +36,9 @@ def left_out(file: ComposeFile) -> list[str]:
 
 
 def _needs_compose(file: ComposeFile, service: str | None) -> bool:
-    """Whether what the service is stands elsewhere, too."""
+    """Whether what the service is stands elsewhere, too, or is Compose's to tell."""
+    if file.merges:
+        return True
     if file.data.get("include") and (service is None or service not in file.services):
         return True
     meant = [service] if service is not None else list(file.services)

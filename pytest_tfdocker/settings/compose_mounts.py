@@ -19,7 +19,7 @@ def read_mounts(service: Service) -> None:
         if isinstance(volume, dict) and volume.get("type") == "tmpfs":
             item = service.cast(keys, volume, _tmpfs)
             if item is not None:
-                service.add(keys, "run.tmpfs", [item])
+                service.add(keys, "run.tmpfs", item)
         else:
             service.note(keys, f"{_shown(volume)} is not mounted; {INSTEAD['volumes']}")
 

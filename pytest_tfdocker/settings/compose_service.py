@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_tfdocker.settings import compose_casts as casts
 from pytest_tfdocker.settings.compose_file import ComposeFile
 from pytest_tfdocker.settings.interpolate import expand_compose
 from pytest_tfdocker.settings.taking import Taking
@@ -33,7 +34,8 @@ class Service(Taking):
         raw = self.find(keys)
         value = None if raw is None else self.cast(keys, raw, cast)
         if value is not None:
-            self.set(keys, target, value)
+            items = [(*keys, at) for at in range(len(raw))] if isinstance(raw, list) else []
+            self.set(keys, target, value, items)
 
     def find(self, keys: Keys) -> Any:
         """The value as it stands in the file; None where there is none."""
@@ -49,6 +51,24 @@ class Service(Taking):
         except ValueError as error:
             self.problem(keys, str(error))
             return None
+
+    def pairs(self, keys: Keys, raw: Any) -> list[tuple[Keys, str, str | None]]:
+        """Key, name and value of a table, or of a list of "NAME=value"; None: the name alone.
+
+        What is wrong with one of them is told at its own key.
+        """
+        found: list[tuple[Keys, str, str | None]] = []
+        if isinstance(raw, dict):
+            for name, item in raw.items():
+                value = None if item is None else self.cast((*keys, name), item, casts.text)
+                found.append(((*keys, name), name, value))
+        elif isinstance(raw, list):
+            for at, item in enumerate(raw):
+                pair = self.cast((*keys, at), item, casts.pair)
+                found += [((*keys, at), *pair)] if pair else []
+        else:
+            self.problem(keys, "expected a table or a list of 'NAME=value'")
+        return found
 
     def _interpolated(self, raw: Any, keys: Keys) -> Any:
         if isinstance(raw, dict):

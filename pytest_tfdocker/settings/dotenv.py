@@ -1,5 +1,6 @@
 """Files of NAME=value, as Compose has them: the `.env` beside a file, and those of `env_file`."""
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +16,17 @@ _LINE = re.compile(
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str] | None:
-    """Name → value; a bare name has that of the environment. None where there is no such file.
+def read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Name → value; a bare name has that of the environment. Raises OSError, as reading does.
 
     Quoted values may have several lines; but for single quotes `${NAME}` is replaced, by what the
     environment says before what the file has said.
     """
     try:
-        text = path.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
-    except OSError:
-        return None
+        data = path.read_bytes()
+    except ValueError as error:  # a null byte in the name
+        raise OSError(errno.EINVAL, str(error)) from None
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     found: dict[str, str] = {}
     for match in _LINE.finditer(text):
         name = match["name"]
@@ -37,7 +39,10 @@ def read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str] | None
 
 def read_variables(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables for interpolation: the environment's over those of the `.env` in a folder."""
-    return {**(read_dotenv(folder / ".env", environ) or {}), **environ}
+    try:
+        return {**read_dotenv(folder / ".env", environ), **environ}
+    except OSError:
+        return {**environ}
 
 
 def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ def _read_port(container: Container) -> None:
     listed = container.found.container.get("ports")
     for at, item in enumerate(listed if isinstance(listed, list) else []):
         port = item.get("containerPort") if isinstance(item, dict) else None
-        is_port = isinstance(port, int) and 0 < port <= MOST_PORT
+        is_port = isinstance(port, int) and not isinstance(port, bool) and 0 < port <= MOST_PORT
         if is_port and item.get("protocol", "TCP") == "TCP":
             container.set(container.at("ports", at), "run.port", port)
             return

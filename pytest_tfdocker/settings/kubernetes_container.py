@@ -8,11 +8,13 @@ from pytest_tfdocker.settings.kubernetes_file import Found
 from pytest_tfdocker.settings.kubernetes_keys import AS_HERE
 from pytest_tfdocker.settings.taking import Taking
 from pytest_tfdocker.settings.toml_lines import Path as Keys
+from pytest_tfdocker.settings.units import shown_value
 from pytest_tfdocker.settings.yaml_lines import dotted
 
 T = TypeVar("T")
 _LIKENESS, _MOST_MORE = 0.8, 2
 """How alike a typo is to what was meant. A field of a newer Kubernetes is none."""
+_MOST_SHOWN = 37
 
 
 class Container(Taking):
@@ -106,21 +108,24 @@ def text(value: Any) -> str:
     if isinstance(value, dict | list):
         found = "a table" if isinstance(value, dict) else "a list"
         raise ValueError(f"expected text, found {found}")  # noqa: TRY004 (told as a problem)
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    shown = "null" if value is None else str(value)
+    shown = shown.lower() if isinstance(value, bool) else shown
+    if len(shown) > _MOST_SHOWN:
+        raise ValueError(f"expected text, found {shown[:_MOST_SHOWN]}...: write it in quotes")
     raise ValueError(f'expected text, found {shown}: write "{shown}", in quotes')
 
 
 def boolean(value: Any) -> bool:
     """True or false. Raises ValueError."""
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, found {value!r}")  # noqa: TRY004
+        raise ValueError(f"expected true or false, found {shown_value(value)}")  # noqa: TRY004
     return value
 
 
 def whole(value: Any) -> int:
     """A number of a user or a group. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-        raise ValueError(f"expected a whole number, found {value!r}")
+        raise ValueError(f"expected a whole number, found {shown_value(value)}")
     return value
 
 

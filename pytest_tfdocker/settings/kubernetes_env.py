@@ -19,9 +19,11 @@ def read_environment(container: Container) -> None:
     What comes from elsewhere is noted, and so is each text that would hold it.
     """
     found: dict[str, str | None] = {}
+    places: dict[str, Keys] = {}
     keys = container.at("env")
     for inner, item in container.items(keys, container.found.container):
         name = container.value((*inner, "name"), item, text)
+        places[name or ""] = (*inner, "name")
         if not name:
             container.problem(inner, "'name' is missing")
         elif name in container.given:
@@ -31,13 +33,13 @@ def read_environment(container: Container) -> None:
         else:
             value = container.value((*inner, "value"), item, text)
             found[name] = _expanded(container, (*inner, "value"), value or "", found)
-    known = [
-        f"{name}={value}"
+    known = {
+        name: f"{name}={value}"
         for name, value in found.items()
         if value is not None and name not in container.given
-    ]
+    }
     if known:
-        container.set(keys, "run.env", known)
+        container.set(keys, "run.env", [*known.values()], [places[name] for name in known])
     for inner, item in container.items(container.at("envFrom"), container.found.container):
         container.note(inner, f"{_source(item)} is not read; name what it sets in run.env")
     for field, target in (("command", "run.entrypoint"), ("args", "run.command")):

@@ -10,7 +10,7 @@ from pytest_tfdocker.settings.reading import suggest
 from pytest_tfdocker.settings.source import SettingsError, WrongKeyError, shown
 from pytest_tfdocker.settings.toml_lines import Path as Keys
 from pytest_tfdocker.settings.toml_lines import line_of
-from pytest_tfdocker.settings.yaml_lines import Document, Lines, Loader11, read_documents
+from pytest_tfdocker.settings.yaml_lines import Document, Lines, Loader11, dotted, read_documents
 
 _PODS: tuple[tuple[str, ...], ...] = (
     ("spec",),  # Pod
@@ -78,6 +78,7 @@ def choose_container(path: Path, name: str, wanted: str | None) -> Found:
         candidates = [one for one in every if _is_called(one, wanted.split("/"))]
     if len(candidates) == 1:
         return candidates[0]
+    _refuse_twins(candidates)
     raise WrongKeyError("kubernetes", _which(name, wanted, candidates, every))
 
 
@@ -152,6 +153,18 @@ def _is_called(found: Found, words: list[str]) -> bool:
     return [*found.workload, found.container_name][-len(words) :] == words
 
 
+def _refuse_twins(candidates: list[Found]) -> None:
+    """Two containers of one pod that have one name, which no other words would tell apart."""
+    seen: set[tuple[int, Keys, str]] = set()
+    for one in candidates:
+        key = (id(one.lines), one.pod_keys, one.container_name)
+        if key in seen:
+            named = f"are named {one.container_name!r}" if one.container_name else "have no name"
+            place = f"{one.shown_place(one.keys)}: {dotted(one.keys)}"
+            raise SettingsError([f"{place}: two containers of the pod {named}"])
+        seen.add(key)
+
+
 def _which(name: str, wanted: str | None, candidates: list[Found], every: list[Found]) -> str:
     named = [one.container_name for one in every]
     if wanted is not None and not candidates:
@@ -161,6 +174,9 @@ def _which(name: str, wanted: str | None, candidates: list[Found], every: list[F
         return f"{name!r} has initContainers alone; name one, {name}#{named[0]}"
     unique = len({one.container_name for one in candidates}) == len(candidates)
     full = ["/".join([*one.workload, one.container_name]) for one in candidates]
+    twin = next((one for one in full if full.count(one) > 1), None)
+    if twin is not None:
+        return f"{name!r} has two containers {twin!r}; put one into a file of its own"
     listed = [one.container_name for one in candidates] if unique else full
     several = "several containers" if wanted is None else f"several containers {wanted!r}"
     return f"{name!r} has {several}; write {name}#CONTAINER, of {', '.join(listed)}"

@@ -8,7 +8,9 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from pytest_tfdocker.settings.engine_rules import LEAST_CPUS
 from pytest_tfdocker.settings.schema import ByteSize
+from pytest_tfdocker.settings.units import MOST_BYTES, shown_value
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
@@ -20,9 +22,6 @@ _UNITS = {
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
 }
 _MOST_EXPONENT = 30
-_MOST_BYTES = 2**63 - 1
-_LEAST_CPUS = 0.01
-"""The kubelet's least quota is 1 ms of 100: a smaller limit is raised to it."""
 
 
 def parse_quantity(value: Any, example: str) -> Decimal:
@@ -30,46 +29,46 @@ def parse_quantity(value: Any, example: str) -> Decimal:
     text = "" if isinstance(value, bool | list | dict) or value is None else str(value)
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected a quantity such as {example}, found {value!r}{_hint(text)}")
+        raise ValueError(
+            f"expected a quantity such as {example}, found {shown_value(value)}{_hint(text)}"
+        )
     unit = match["unit"]
     if unit in _UNITS:
         factor = _UNITS[unit]
     elif abs(int(unit[1:][:20])) > _MOST_EXPONENT:
-        raise ValueError(f"{value!r} is more than Kubernetes can count")
+        raise ValueError(f"{shown_value(value)} is more than Kubernetes can count")
     else:
         factor = Decimal(10) ** int(unit[1:])
     number = Decimal(match["number"]) * factor
     if number < 0:
-        raise ValueError(f"{value!r} is negative")
+        raise ValueError(f"{shown_value(value)} is negative")
     return number
 
 
 def memory_bytes(value: Any) -> ByteSize | None:
     """Bytes; what is less than one counts as one, as Kubernetes has it."""
     number = parse_quantity(value, "512Mi or 4Gi")
-    if number > _MOST_BYTES:
-        raise ValueError(f"{value!r} is more than an engine can count")
+    if number > MOST_BYTES:
+        raise ValueError(f"{shown_value(value)} is more than an engine can count")
     if str(value).endswith("m") and number:
         amount = f"{number.normalize():f} B"
         whole = str(value).removesuffix("m")
-        text = (
-            f"{value!r} is {amount}: m is a thousandth in Kubernetes; write {whole}Mi or {whole}M"
-        )
-        raise ValueError(text)
+        meant = f"m is a thousandth in Kubernetes; write {whole}Mi or {whole}M"
+        raise ValueError(f"{shown_value(value)} is {amount}: {meant}")
     return ByteSize(ceil(number)) if number else None
 
 
 def cpus(value: Any) -> float | None:
-    """A number of CPUs: "500m" is half of one."""
+    """A number of CPUs: "500m" is half of one. The kubelet raises what is below the least quota."""
     number = float(parse_quantity(value, "500m or 2"))
-    return max(number, _LEAST_CPUS) if number else None
+    return max(number, LEAST_CPUS) if number else None
 
 
 def count(value: Any) -> int:
     """A whole number, as that of devices."""
     number = parse_quantity(value, "1")
     if number != int(number):
-        raise ValueError(f"expected a whole number, found {value!r}")
+        raise ValueError(f"expected a whole number, found {shown_value(value)}")
     return int(number)
 
 

@@ -63,7 +63,8 @@ def _read(
         return
     options = ["exec", *([f"size={size}"] if size is not None else [])]
     options += ["ro"] if container.value((*keys, "readOnly"), mount, boolean) else []
-    container.add(keys_of_dir, "run.tmpfs", [f"{path}:{','.join(options)}"])
+    entry = f"{path}:{','.join(options)}"
+    container.add(keys_of_dir, "run.tmpfs", entry, at=(*keys, "mountPath"))
 
 
 def _pod_limit(container: Container) -> ByteSize | None:

@@ -6,6 +6,9 @@ import msgspec
 
 from pytest_tfdocker.settings.reading import Values
 
+_INSTEAD = {"kubernetes": ("compose", "service"), "compose": ("kubernetes",)}
+"""One file says how production runs an image: its own key goes before what it would inherit."""
+
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """Typed values, and where each of them stands."""
@@ -20,6 +23,16 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """Mistakes in another file than the settings file."""
     secrets: dict[str, str] = {}
     """Values of variables that `run.env` has by their bare names."""
+
+
+def inherited(top: Layer, own: Layer) -> Layer:
+    """What an image has of the tables at the top, without what its own keys stand instead of."""
+    gone = {name for key, names in _INSTEAD.items() if key in own.values for name in names}
+    return msgspec.structs.replace(
+        top,
+        values={key: value for key, value in top.values.items() if key not in gone},
+        origins={key: place for key, place in top.origins.items() if key not in gone},
+    )
 
 
 def merged(lower: Values, upper: Values) -> Values:

@@ -8,7 +8,7 @@ import msgspec
 
 from pytest_tfdocker.settings import given, rules
 from pytest_tfdocker.settings.given import ONLY, Options
-from pytest_tfdocker.settings.layers import Layer, joined, leaf_keys, merged
+from pytest_tfdocker.settings.layers import Layer, inherited, joined, leaf_keys, merged
 from pytest_tfdocker.settings.production import read_production
 from pytest_tfdocker.settings.reading import Reader, build
 from pytest_tfdocker.settings.schema import Image, ImageSettings, Secrets, Settings
@@ -67,9 +67,9 @@ def _layer(reader: Reader, raw: Any, path: tuple[str, ...]) -> Layer:
 
 def _whole(reader: Reader, environ: Mapping[str, str], layers: tuple[Layer, Layer]) -> Layer:
     """All that is set for one image: production's file, the tables at the top, its own over it."""
-    top, own = layers
+    top, own = inherited(*layers), layers[1]
     values = merged(top.values, own.values)
-    beneath = read_production(reader, environ, values, layers)
+    beneath = read_production(reader, environ, values, (top, own))
     whole = merged(beneath.values, values)
     if "env" in values.get("run", {}):
         for name in {str(item) for item in values["run"]["env"]} & environ.keys():

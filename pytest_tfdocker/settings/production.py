@@ -20,8 +20,10 @@ def read_production(
 ) -> Layer:
     """What the file that they name sets, beneath the settings; its mistakes are the layer's."""
     root = reader.source.root
+    if "kubernetes" in values and "compose" in values:
+        return Layer()  # which is told where the tables are read
     try:
-        _check_keys(values)
+        _check_service(values)
         if "kubernetes" in values:
             return _kubernetes(values["kubernetes"], root, values.get("run", {}).get("env", []))
         if "compose" in values:
@@ -34,10 +36,7 @@ def read_production(
     return Layer()
 
 
-def _check_keys(values: Values) -> None:
-    if "kubernetes" in values and "compose" in values:
-        text = "stands beside 'compose', and one file says how production runs it: name one"
-        raise WrongKeyError("kubernetes", text)
+def _check_service(values: Values) -> None:
     if "service" in values and "compose" not in values:
         raise WrongKeyError("service", "is of no use without 'compose'")
 

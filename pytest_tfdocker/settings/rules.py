@@ -45,6 +45,7 @@ Problems = Iterator[tuple[Path, str]]
 def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
     """Note what is wrong with the values of one layer: the tables at the top, or an image's."""
     problems = [
+        *_production_problems(reader, values, path),
         *run_problems(values.get("run", {})),
         *_files_problems(reader, values.get("dependencies", {})),
         *_imports_problems(values.get("imports", {})),
@@ -70,6 +71,13 @@ def check_levels(reader: Reader, values: Values, smokes: set[str], path: Path = 
         if name in {"peak-memory", "duration"} and parameter and smoke not in smokes:
             near = suggest(smoke, smokes)
             reader.problem((*path, "checks", check), f"no smoke is named {smoke!r}{near}")
+
+
+def _production_problems(reader: Reader, values: Values, path: Path) -> Problems:
+    if "kubernetes" in values and "compose" in values:
+        beside = f"'compose' ({reader.source.place((*path, 'compose'))})"
+        text = f"stands beside {beside}, and one file says how production runs it: name one"
+        yield ("kubernetes",), text
 
 
 def _bloat_problems(size: Values) -> Problems:

@@ -65,10 +65,16 @@ def _exists(path: Path) -> bool:
 
 def repeat_problems(smoke: Values) -> Problems:
     """Of `warm-up` and `repeat`, which count requests where the smoke is one."""
-    most = MOST_REQUESTS if "request" in smoke else MOST_RUNS
-    for key, least in (("warm-up", 0), ("repeat", 1)):
-        if not least <= smoke.get(key, least) <= most:
-            yield (key,), f"must be between {least} and {most}"
+    is_request = "request" in smoke
+    most = MOST_REQUESTS if is_request else MOST_RUNS
+    warm_up, repeat = smoke.get("warm-up", 0), smoke.get("repeat", 1)
+    if not 0 <= warm_up <= most:
+        yield ("warm-up",), f"must be between 0 and {most}"
+    if not 1 <= repeat <= most:
+        yield ("repeat",), f"must be between 1 and {most}"
+    elif is_request and 0 <= warm_up <= most < warm_up + repeat:
+        key = "repeat" if "repeat" in smoke else "warm-up"
+        yield (key,), f"warm-up and repeat are {warm_up + repeat} requests, at most {most} in all"
 
 
 def request_problems(request: Values) -> Problems:

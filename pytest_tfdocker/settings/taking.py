@@ -1,5 +1,6 @@
 """What is taken over from another file, key by key, each with the place where it stands."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_tfdocker.settings.layers import Layer
@@ -21,6 +22,7 @@ class Taking:
         self.secrets: dict[str, str] = {}
         """Values of variables that `run.env` has by their bare names."""
         self._taken: dict[str, Keys] = {}
+        self._items: dict[str, list[Keys]] = {}
 
     def place(self, keys: Keys) -> str:
         """Where a key stands, as the settings name the file: "compose.yaml:9"."""
@@ -30,8 +32,11 @@ class Taking:
         """What a problem starts with, "sub/compose.yaml:9: services.app.cpus"."""
         raise NotImplementedError
 
-    def set(self, keys: Keys, target: str, value: Any) -> None:
-        """Keep the value for a setting; two spellings of one that differ are refused."""
+    def set(self, keys: Keys, target: str, value: Any, items: Sequence[Keys] = ()) -> None:
+        """Keep the value for a setting; two spellings of one that differ are refused.
+
+        `items`: where each item of a list stands; without them all stand at `keys`.
+        """
         *tables, key = target.split(".")
         here = self.values
         for table in tables:
@@ -40,13 +45,16 @@ class Taking:
             self.problem(keys, f"differs from {self.origins[target]}, which sets the same")
         self.origins.setdefault(target, self.place(keys))
         self._taken.setdefault(target, keys)
+        if isinstance(value, list):
+            self._items.setdefault(target, list(items) or [keys] * len(value))
 
-    def add(self, keys: Keys, target: str, items: list[str]) -> None:
-        """Add to the list of a setting."""
+    def add(self, keys: Keys, target: str, item: str, at: Keys = ()) -> None:
+        """Add to the list of a setting; `at`: where the item's own words stand, if elsewhere."""
         table, key = target.split(".")
-        self.values.setdefault(table, {}).setdefault(key, []).extend(items)
+        self.values.setdefault(table, {}).setdefault(key, []).append(item)
         self.origins.setdefault(target, self.place(keys))
         self._taken.setdefault(target, keys)
+        self._items.setdefault(target, []).append(at or keys)
 
     def note(self, keys: Keys, text: str) -> None:
         """Say of a key what became of it."""
@@ -62,8 +70,10 @@ class Taking:
 
     def layer(self) -> Layer:
         """All of it. Raises SettingsError with every mistake, those of the values included."""
-        for (table, key, *_), text in run_problems(self.values.get("run", {})):
-            self.problem(self._taken[f"{table}.{key}"], text)
+        for (table, key, *inner), text in run_problems(self.values.get("run", {})):
+            target = f"{table}.{key}"
+            found = self._items[target][int(inner[0])] if inner else self._taken[target]
+            self.problem(found, text)
         if self.problems:
             raise SettingsError(self.problems)
         return Layer(

@@ -16,7 +16,7 @@ _SECONDS = {"ms": Decimal("0.001"), "s": 1, "min": 60, "h": 3600}
 
 _QUANTITY = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?|-?\.[0-9]+)\s*([^\W\d_]*)\s*")
 _SHARE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
-_MOST_BYTES = 2**63 - 1  # the engine's API holds int64
+MOST_BYTES = 2**63 - 1  # the engine's API holds int64
 _MOST_SECONDS = 10**9  # well below threading.TIMEOUT_MAX
 
 
@@ -31,8 +31,8 @@ def parse_size(value: Any) -> ByteSize:
     if unit in {*"kKmMgGtTpP"}:
         raise ValueError(_both_readings(f"{number:f}", unit))
     size_bytes = number * _factor(value, unit, _BYTES, "B, kB, MB, GB, KiB, MiB or GiB")
-    if size_bytes > _MOST_BYTES:
-        raise ValueError(f"{_shown(value)} is more than an engine can count")
+    if size_bytes > MOST_BYTES:
+        raise ValueError(f"{shown_value(value)} is more than an engine can count")
     return ByteSize(size_bytes)
 
 
@@ -45,10 +45,10 @@ def parse_seconds(value: Any) -> Seconds:
     if not unit:
         raise ValueError(f"a time needs a unit: write '{_cut(number)} s' or '{_cut(number)} min'")
     if unit == "m":
-        raise ValueError(f"{_shown(value)} has the unit 'm': write '{_cut(number)} min'")
+        raise ValueError(f"{shown_value(value)} has the unit 'm': write '{_cut(number)} min'")
     seconds = number * _factor(value, unit, _SECONDS, "ms, s, min or h")
     if seconds > _MOST_SECONDS:
-        raise ValueError(f"{_shown(value)} is more than {_MOST_SECONDS} s")
+        raise ValueError(f"{shown_value(value)} is more than {_MOST_SECONDS} s")
     return Seconds(seconds)
 
 
@@ -56,9 +56,9 @@ def parse_share(text: str) -> Decimal:
     """The number of "30 %". Raises ValueError, saying what to write instead."""
     match = _SHARE.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected a share such as '30 %', found {_shown(text)}")
+        raise ValueError(f"expected a share such as '30 %', found {shown_value(text)}")
     if Decimal(match[1]) >= 100:  # noqa: PLR2004 (per cent)
-        raise ValueError(f"{_shown(text)} leaves nothing: write less than 100 %")
+        raise ValueError(f"{shown_value(text)} leaves nothing: write less than 100 %")
     return Decimal(match[1])
 
 
@@ -71,11 +71,11 @@ def parse_compose_size(value: Any) -> ByteSize:
         r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?([kmgtp]?)i?b?", str(value), re.IGNORECASE
     )
     if match is None or isinstance(value, bool):
-        raise ValueError(f"expected a byte value such as 4G or 512m, found {_shown(value)}")
+        raise ValueError(f"expected a byte value such as 4G or 512m, found {shown_value(value)}")
     power = " kmgtp".index(match[2].lower() or " ")
     size_bytes = Decimal(match[1]) * 1024**power
-    if size_bytes > _MOST_BYTES:
-        raise ValueError(f"{_shown(value)} is more than an engine can count")
+    if size_bytes > MOST_BYTES:
+        raise ValueError(f"{shown_value(value)} is more than an engine can count")
     return ByteSize(size_bytes)
 
 
@@ -84,9 +84,9 @@ def _quantity(value: Any, what: str, example: str) -> tuple[Decimal, str]:
     text = str(value) if numeric or isinstance(value, str) else ""
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected {what} such as {example}, found {_shown(value)}")
+        raise ValueError(f"expected {what} such as {example}, found {shown_value(value)}")
     if match[1].startswith("-"):
-        raise ValueError(f"{_shown(value)} is negative")
+        raise ValueError(f"{shown_value(value)} is negative")
     return Decimal(match[1]), match[2]
 
 
@@ -114,14 +114,15 @@ def _factor(value: Any, unit: str, units: dict[str, Any], known: str) -> Any:
     # The case tells: Mb is a megabit, and Compose's gb is a GiB.
     alike = [name for name in units if name.lower() == unit.lower() and name != "KB"]
     hint = f"did you mean '{alike[0]}'?" if alike else f"write {known}"
-    raise ValueError(f"{_shown(value)} has an unknown unit {unit!r}; {hint}")
+    raise ValueError(f"{shown_value(value)} has an unknown unit {unit!r}; {hint}")
 
 
 def _cut(number: Decimal) -> str:
     return f"{number:f}"[:20]
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """The value by its repr, cut to what a line bears."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 (a line's worth)
 

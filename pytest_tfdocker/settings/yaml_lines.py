@@ -7,8 +7,10 @@ import yaml
 
 from pytest_tfdocker.settings.source import SettingsError, shown
 from pytest_tfdocker.settings.toml_lines import Path as Keys
+from pytest_tfdocker.settings.units import shown_value
 
 _MOST_NODES = 100_000  # aliases of aliases multiply: a hundred bytes can ask for gigabytes
+_TOO_MANY = f"more than {_MOST_NODES:,} values in one document: split the file"
 
 Lines = dict[Keys, int]
 
@@ -58,9 +60,9 @@ _MERGES = {"!reset", "!override"}
 class Document:
     """One document: its values, and the line of every key, of lists' items too."""
 
-    def __init__(self, data: object, lines: Lines, line: int) -> None:
-        """`line`: where it begins."""
-        self.data, self.lines, self.line = data, lines, line
+    def __init__(self, data: object, lines: Lines, line: int, *, merges: bool) -> None:
+        """`line`: where it begins; `merges`: whether it has Compose's tags for that."""
+        self.data, self.lines, self.line, self.merges = data, lines, line, merges
 
 
 def read_documents(
@@ -68,7 +70,7 @@ def read_documents(
 ) -> list[Document]:
     """Every document of a file; raises SettingsError with file and line.
 
-    `merges`: let Compose's tags for several files pass.
+    `merges`: let Compose's tags for merging pass.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -89,9 +91,10 @@ class _Reader:
     def __init__(self, loader: yaml.SafeLoader, *, merges: bool) -> None:
         self._loader = loader
         self._lines: Lines = {}
-        self._left = _MOST_NODES
+        self._left = 0
         self._checked: set[int] = set()
         self._merges = _MERGES if merges else set()
+        self._has_merges = False
 
     def read(self) -> list[Document]:
         documents: list[Document] = []
@@ -99,16 +102,18 @@ class _Reader:
             node = self._loader.get_node()
             if node is None:
                 break
-            self._lines = {}
-            data = self._value(node, ())
-            documents.append(Document(data, self._lines, node.start_mark.line + 1))
+            self._lines, self._has_merges, self._left = {}, False, _MOST_NODES
+            self._start = node.start_mark
+            data, line = self._value(node, ()), self._start.line + 1
+            documents.append(Document(data, self._lines, line, merges=self._has_merges))
         return documents
 
     def _value(self, node: yaml.Node, keys: Keys) -> object:
         self._left -= 1
         if self._left < 0:
-            raise _error("too many values", node)
+            raise _TooManyError(problem=_TOO_MANY, problem_mark=self._start)
         merges = node.tag in self._merges
+        self._has_merges |= merges
         if isinstance(node, yaml.ScalarNode) and (merges or node.tag in _SCALARS):
             return node.value if merges else self._scalar(node)
         if isinstance(node, yaml.MappingNode) and (merges or node.tag in _TABLES):
@@ -119,9 +124,12 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode) -> object:
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
+            if isinstance(value, int):
+                str(value)  # which Python refuses to write from 4,300 digits on, and 0x can give
         except (ValueError, LookupError):
-            raise _error(f"can't read {node.value!r}", node) from None
+            raise _error(f"can't read {shown_value(node.value)}", node) from None
+        return value
 
     def _item(self, node: yaml.Node, keys: Keys) -> object:
         self._lines[keys] = node.start_mark.line + 1
@@ -151,6 +159,10 @@ class _Reader:
             seen.add(key_node.value)
 
 
+class _TooManyError(yaml.MarkedYAMLError):
+    """A document that is valid and larger than we read."""
+
+
 def _error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
@@ -159,7 +171,8 @@ def _syntax(error: yaml.YAMLError, path: Path) -> str:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = f"{shown(path)}:{mark.line + 1}" if mark else shown(path)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{place}: not valid YAML: {reason}"
+    wrong = "" if isinstance(error, _TooManyError) else "not valid YAML: "
+    return f"{place}: {wrong}{reason}"
 
 
 def dotted(keys: Keys) -> str:

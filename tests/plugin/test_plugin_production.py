@@ -79,8 +79,8 @@ def test_several_compose_files_are_put_together_with_no_engine(project, workers)
         ),
         (
             'kubernetes = "app.yaml"\ncompose = "compose.yaml"\n',
-            "tfdocker.toml:1: kubernetes: stands beside 'compose', and one file says how "
-            "production runs it: name one",
+            "tfdocker.toml:1: kubernetes: stands beside 'compose' (tfdocker.toml:2), and one "
+            "file says how production runs it: name one",
         ),
         (
             'compose = "compose.yaml"\nservice = "web"\n',

@@ -140,11 +140,22 @@ def test_imports_go_one_way_between_the_rooms(room):
     assert back == []
 
 
-def test_the_order_is_the_one_that_contributing_states():
+@pytest.fixture
+def contributing():
     page = Path(__file__).parents[2] / "CONTRIBUTING.md"
     if not page.is_file():
         pytest.skip("no CONTRIBUTING.md beside these tests")
-    stated = re.search(r"^    (settings, locks → .*)$", page.read_text("utf-8"), re.MULTILINE)
+    return page.read_text("utf-8")
+
+
+def test_of_the_settings_the_module_that_contributing_names_starts_a_program(contributing):
+    (row,) = re.findall(r"^\| `settings/` \|.*$", contributing, re.MULTILINE)
+    starting = [one for one in of_room("settings") if "subprocess" in IMPORTS[one]]
+    assert starting == [f"{NAME}.settings.{name}" for name in re.findall(r"`(\w+)\.py`", row)]
+
+
+def test_the_order_is_the_one_that_contributing_states(contributing):
+    stated = re.search(r"^    (settings, locks → .*)$", contributing, re.MULTILINE)
     rooms = re.split(r", | → ", stated[1])
     assert sorted(rooms, key=RANKS.__getitem__) == rooms
 

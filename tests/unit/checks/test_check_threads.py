@@ -111,6 +111,25 @@ def test_a_variable_of_the_settings_is_changed_there_since_it_wins_over_the_imag
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"compose": "compose.yaml"}, "`environment:` in compose.yaml"),
+        ({"compose": ["compose.yaml"]}, "`environment:` in compose.yaml"),
+        (
+            {"compose": ["compose.yaml", "compose.prod.yaml"]},
+            "`environment:` in compose.yaml or compose.prod.yaml",
+        ),
+        ({"kubernetes": "deploy/app.yaml"}, "`env:` in deploy/app.yaml"),
+        ({"kubernetes": "deploy/app.yaml#Deployment/web/app"}, "`env:` in deploy/app.yaml"),
+        ({}, "run.env in the settings"),
+    ],
+)
+def test_the_file_that_says_how_production_runs_it_is_named(judge, settings, place):
+    verdict = judge(seen(of(OF_NUMPY, 8)), **settings)
+    assert verdict.details[-1] == f"in the Dockerfile: ENV OMP_NUM_THREADS=2; or {place}"
+
+
 def test_throttling_is_told_of_the_look_and_of_the_smokes_that_have_run(judge, run):
     ran = (run(throttled_seconds=4.0), run(name="quiet", throttled_seconds=0.79))
     verdict = judge(seen(of(OF_TORCH, 16, throttled_seconds=2.1)), runs=ran)

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from pytest_tfdocker.evidence.supervised import Mask, _masked, environment, stop_signal
+from pytest_tfdocker.evidence.mask import Mask
+from pytest_tfdocker.evidence.supervised import _masked, environment, stop_signal
 
 COOKIE = "<tfdocker ab|"
 
@@ -29,6 +30,51 @@ def test_a_secret_is_masked_in_answers_and_in_output():
 
 def test_a_program_that_is_no_probe_of_ours_gives_no_answer():
     assert _masked(record(), Mask([]), None)["answer"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "masked"),
+    [
+        ("info", "info: information about infos", "***: information about infos"),
+        ("hush", "hush hush,hush_hush=hush", "*** ***,***_***=***"),
+        ("hush", "https://user:hush@host/hush?t=hush", "https://user:***@host/***?t=***"),
+        ("hush", "hushx xhush 1hush hush1 éhush", "hushx xhush 1hush hush1 éhush"),
+        ("hush", r"a\nhush a\x3ahush a\u003ahush", r"a\n*** a\x3a*** a\u003a***"),
+        ("hush", "a%3Ahush%40b", "a%3A***%40b"),
+        ("hush", "\x1b[1;31mhush\x1b[0mhush", "\x1b[1;31m***\x1b[0m***"),
+        ("-us-", "x-us-y", "x***y"),
+        ('a"bc', r'{"key": "a\"bc"}', '{"key": "***"}'),
+        ("sevenxx", "sevenxx sevenxxx", "*** sevenxxx"),
+        ("eightxxx", "Bearer_Xeightxxxx", "Bearer_X***x"),
+        ("abc", "abc", "abc"),
+    ],
+)
+def test_long_values_are_masked_anywhere_and_short_ones_as_words(value, text, masked):
+    assert Mask([value])(text) == masked
+
+
+def test_of_two_values_the_longer_one_is_masked_first():
+    assert Mask(["hush", "hush-hush"])("hush-hush, hush") == "***, ***"
+
+
+def test_names_of_phases_and_of_processes_stay(meter_record):
+    mask = Mask(["load", "python3", "inference", "worker-of-mine"])
+    told = _masked(meter_record, mask, None)
+    assert told == {**meter_record, "answer": None, "stdout": "phase ***, *** by ***\n"}
+    assert mask.throughout(meter_record)["phases"] == meter_record["phases"]
+
+
+@pytest.fixture
+def meter_record():
+    """What of a child's record is text."""
+    return {
+        "name": "load",
+        "phases": [{"name": "load", "seconds": 1.0}, {"name": "inference", "seconds": 2.0}],
+        "processes": [[1 << 20, "python3", 7], [1 << 20, "worker-of-mine", 8]],
+        "killed": {"gone": [["python3", 7]], "alive": [["worker-of-mine", 8]]},
+        "killed_in": "inference",
+        "stdout": "phase load, inference by python3\n",
+    }
 
 
 def test_bare_names_alone_are_masked(monkeypatch):

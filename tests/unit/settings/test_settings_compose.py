@@ -199,6 +199,28 @@ services:
     assert image.origins["run.env"] == "compose.yaml:5"
 
 
+@pytest.mark.parametrize(
+    ("env_file", "note"),
+    [
+        ("no.env", "no file 'no.env'"),
+        ("{path: no.env, required: false}", None),
+        ('"a\\0b"', "'a\\x00b' can't be read (embedded null byte)"),
+        ("folder", "'folder' can't be read (Is a directory)"),
+        ("{path: folder, required: false}", "'folder' can't be read (Is a directory)"),
+        ("here.env/no", "'here.env/no' can't be read (Not a directory)"),
+    ],
+)
+def test_a_file_of_variables_that_can_not_be_read_is_noted_with_the_reason(
+    service, tmp_path, env_file, note
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "here.env").touch()
+    image = service(f"env_file: {env_file}", "environment: {A: b}")
+    tail = "what it sets isn't set; name it in run.env"
+    noted = [] if note is None else [f"compose.yaml:4: services.app.env_file: {note}: {tail}"]
+    assert (image.notes, image.settings.run.env) == (noted, ["A=b"])
+
+
 def test_variables_of_the_settings_are_added_to_those_of_the_service(service):
     toml = f"{ASKED}run.env = ['B=own', 'TOKEN']"
     image = service("environment: {A: 1, B: 2, TOKEN: x}", toml=toml)

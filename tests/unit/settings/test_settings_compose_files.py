@@ -34,7 +34,8 @@ services:
 """
 NEEDS = (
     "needs the docker CLI with its compose plugin (package docker-compose or "
-    "docker-compose-plugin), which isn't here; without it name one file without extends and include"
+    "docker-compose-plugin), which isn't here; without it name one file without extends, include, "
+    "!reset and !override"
 )
 
 
@@ -119,6 +120,25 @@ def test_a_service_may_stand_in_a_file_that_is_included(load, environ):
     assert image.origins["run.memory"] == "more/app.yaml:4"
 
 
+def test_a_file_may_hold_nothing_but_what_it_includes(load, environ):
+    files = {
+        "compose.yaml": "include: [more/app.yaml]\n",
+        "more/app.yaml": "services:\n  app:\n    build: .\n    mem_limit: 1g\n",
+        OWN: 'compose = "compose.yaml"',
+    }
+    (image,) = load(files, environ=environ).images
+    assert (image.settings.run.memory, image.settings.context) == (GIB, "more")
+    assert image.origins["run.memory"] == "more/app.yaml:4"
+
+
+def test_tags_for_merging_mean_in_one_file_what_compose_says(load, environ):
+    text = BASE.replace("tmpfs: /tmp", "tmpfs: !override [/run]").replace("cpus: ", "cpus: !reset ")
+    (image,) = load({"compose.yaml": text, OWN: ONE}, environ={**environ, "TOKEN": "x"}).images
+    run = image.settings.run
+    assert (run.memory, run.cpus, run.tmpfs) == (4 * GIB, None, ["/run"])
+    assert image.origins["run.tmpfs"] == "compose.yaml:6"
+
+
 def test_a_folder_that_a_variable_gives_may_be_anywhere(load, environ, tmp_path):
     text = "services: {app: {build: '${SRC}'}}"
     files = {"compose.yaml": text, "prod.yaml": "services: {app: {cpus: 1}}", OWN: SEVERAL}
@@ -148,6 +168,8 @@ def test_what_compose_refuses_is_told_in_its_words(problems, environ):
         (BASE, SEVERAL),
         ("services: {app: {extends: {service: base}}, base: {build: .}}", ONE),
         ("include: [more.yaml]\nservices: {}", ONE),
+        ("include: [more.yaml]", ONE),
+        ("services: {app: {build: ., user: !reset '1'}}", ONE),
     ],
 )
 def test_without_compose_it_is_said_once_what_is_missing(problems, tmp_path, text, toml):

@@ -28,7 +28,11 @@ GIB = 2**30
         ("command: [a, ~]", "command: expected text, found nothing"),
         ('command: "a \'b"', "command: can't be split into words: no closing quotation"),
         ("environment: A=1", "environment: expected a table or a list of 'NAME=value'"),
-        ("environment: ['=1']", "environment: expected 'NAME=value' or 'NAME'"),
+        ("environment: ['=1']", "environment[0]: expected 'NAME=value' or 'NAME'"),
+        ("environment: {=A: 1}", "environment.=A: expected 'NAME=value' or 'NAME'"),
+        ("environment: {A: 1, B: [c]}", "environment.B: expected text, found a list"),
+        ("environment: {A: 1, B: '${C:?no}'}", "environment.B: C isn't set: no"),
+        ("environment: [A=1, 'B=${C']", "environment[1]: '${' isn't closed in '${C'"),
         (
             "memswap_limit: 1g",
             "memswap_limit: must be at least the memory limit, which must be set",
@@ -51,8 +55,8 @@ GIB = 2**30
         ("cpus: 0.001", "cpus: 0.001 is below the engine's minimum, 0.01"),
         ("tmpfs: tmp", "tmpfs: 'tmp' is no absolute path in the container"),
         (
-            "tmpfs: ['/tmp:size=64Q']",
-            "tmpfs: size: expected a number such as 64m, with k, m or g, found '64Q'",
+            "tmpfs: ['/tmp', '/tmp:size=64Q']",
+            "tmpfs[1]: size: expected a number such as 64m, with k, m or g, found '64Q'",
         ),
         ("tmpfs: /tmp:mode=9", "tmpfs: mode: expected permissions such as 1777, found '9'"),
         ("working_dir: app", "working_dir: 'app' is no absolute path in the container"),
@@ -64,6 +68,10 @@ GIB = 2**30
         (
             "volumes: [{type: tmpfs, target: /x, tmpfs: {mode: 9999}}]",
             "volumes[0]: expected permissions such as 0700, found 9999",
+        ),
+        (
+            "volumes: [{type: tmpfs, target: /a}, {type: tmpfs, target: b}]",
+            "volumes[1]: 'b' is no absolute path in the container",
         ),
         ("volumes: [{type: tmpfs}]", "volumes[0]: expected text, found nothing"),
         ("gpus: 1", "gpus: expected a list or 'all'"),
@@ -86,6 +94,41 @@ GIB = 2**30
 )
 def test_what_compose_would_refuse_is_refused_with_file_and_line(refused, line, problem):
     assert refused(line) == [f"compose.yaml:4: services.app.{problem}"]
+
+
+def test_each_variable_has_a_line_of_its_own(refused):
+    assert refused("environment:", "  A: {}", "  B: b", "  C: '${D:?}'") == [
+        "compose.yaml:5: services.app.environment.A: expected text, found a table",
+        "compose.yaml:7: services.app.environment.C: D isn't set: it is required",
+    ]
+    assert refused("env_file: []", "environment:", "  - A", "  - [b]", "  - '=c'") == [
+        "compose.yaml:7: services.app.environment[1]: expected text, found a list",
+        "compose.yaml:8: services.app.environment[2]: expected 'NAME=value' or 'NAME'",
+    ]
+
+
+def test_each_argument_of_the_build_has_a_line_of_its_own(problems):
+    text = "services:\n  app:\n    build:\n      args:\n        A: [b]\n        C: '$'\n"
+    assert problems({COMPOSE: text, OWN: ASKED}) == [
+        "compose.yaml:5: services.app.build.args.A: expected text, found a list",
+        "compose.yaml:6: services.app.build.args.C: can't read '$'; write ${NAME} or "
+        "${NAME:-default}, and $$ for a dollar sign",
+    ]
+
+
+def test_each_item_of_a_list_has_a_place_of_its_own(refused):
+    assert refused(
+        "volumes:",
+        "  - {type: tmpfs, target: /a}",
+        "  - type: tmpfs",
+        "    target: b",
+        "tmpfs:",
+        "  - /c",
+        "  - d",
+    ) == [
+        "compose.yaml:10: services.app.tmpfs[1]: 'd' is no absolute path in the container",
+        "compose.yaml:6: services.app.volumes[1]: 'b' is no absolute path in the container",
+    ]
 
 
 def test_two_limits_that_differ_are_refused(refused, service):
@@ -144,7 +187,14 @@ def test_mistakes_of_both_files_are_told_at_once(refused):
             "compose.yaml:3: not valid YAML: expected the node content, but found '<stream end>'",
         ),
         ("a: 1\na: 2", "", "compose.yaml:2: not valid YAML: two keys are named 'a'"),
-        ("a: !reset b", "", "compose.yaml:1: not valid YAML: can't read the tag '!reset'"),
+        ("a: !rest b", "", "compose.yaml:1: not valid YAML: can't read the tag '!rest'"),
+        ("a: !reset b", "", "compose.yaml: not a Compose file: it has no table 'services'"),
+        ("include: []", "", "compose.yaml: not a Compose file: it has no table 'services'"),
+        (
+            "include: [a.yaml]\nservices: 3",
+            "",
+            "compose.yaml: not a Compose file: it has no table 'services'",
+        ),
         ("[a]: b", "", "compose.yaml:1: not valid YAML: a key must be text"),
         ("a: !!int b", "", "compose.yaml:1: not valid YAML: can't read 'b'"),
         ("a: &a [*a]", "", "compose.yaml: nested too deeply"),
@@ -165,7 +215,19 @@ def test_aliases_that_multiply_are_refused(problems):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (problem,) = problems({COMPOSE: "\n".join(lines), OWN: ASKED})
-    assert problem.endswith("not valid YAML: too many values")
+    assert problem == "compose.yaml:1: more than 100,000 values in one document: split the file"
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_that_python_can_not_write_is_cut(refused, number):
+    (problem,) = refused(f"expose: [{number}]")
+    assert problem == f"compose.yaml:4: not valid YAML: can't read '{number[:36]}..."
+
+
+def test_a_long_value_is_cut(refused):
+    assert refused(f"pids_limit: {'9' * 4000}x") == [
+        f"compose.yaml:4: services.app.pids_limit: expected a whole number, found '{'9' * 36}..."
+    ]
 
 
 def test_an_image_names_its_own_compose_file(problems, tmp_path):

@@ -1,15 +1,20 @@
 """docs/settings.md says what is so."""
 
+import inspect
 import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from pytest_tfdocker import plugin
+from pytest_tfdocker.settings import given
 from pytest_tfdocker.settings.schema import ImageSettings, Request, Smoke, Table
 
 PAGE = (Path(__file__).parents[3] / "docs/settings.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+OPTIONS = [f"--{name.replace('_', '-')}" for name in plugin.OPTIONS]
+VARIABLES = sorted(set(re.findall(r'"(TFDOCKER_[A-Z]+)"', inspect.getsource(given))))
 COMPOSE, MANIFEST = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -50,7 +55,15 @@ def test_each_key_is_on_the_page(key):
     assert re.search(rf"`[\[\w.]*\b{re.escape(key)}\]*`", PAGE)
 
 
-@pytest.mark.parametrize("name", ["IMAGE", "JSON", "KEEP"])
-def test_each_variable_and_option_is_on_the_page(name):
-    assert f"`TFDOCKER_{name}" in PAGE
-    assert f"`--tfdocker-{name.lower()}" in PAGE
+def section(title):
+    return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_variables_are_found_in_the_code():
+    assert {"TFDOCKER_IMAGE", "TFDOCKER_JSON", "TFDOCKER_WASTE"} <= set(VARIABLES)
+
+
+@pytest.mark.parametrize("title", ["What wins", "Command line and environment"])
+@pytest.mark.parametrize("name", [*OPTIONS, *VARIABLES])
+def test_each_option_and_variable_is_on_the_page(name, title):
+    assert re.search(rf"`{name}(?![\w-])", section(title))

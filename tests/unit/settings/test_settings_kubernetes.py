@@ -340,6 +340,7 @@ def test_a_variable_that_has_a_limit_is_computed(container, field, value):
         ("[{containerPort: 5000}]", 5000),
         ("[{containerPort: 53, protocol: UDP}, {containerPort: 80, protocol: TCP}]", 80),
         ("[{containerPort: http}]", None),
+        ("[{containerPort: true}, {containerPort: 80}]", 80),
         ("[{containerPort: 70000}]", None),
         ("[]", None),
         ("3", None),

@@ -116,6 +116,12 @@ def test_limits_that_are_none_are_refused(refused_by_kubernetes, limits, problem
             "args: [--port, 5000]",
             'args[1]: expected text, found 5000: write "5000", in quotes',
         ),
+        (
+            f"args: [{'9' * 4000}]",
+            f"args[0]: expected text, found {'9' * 37}...: write it in quotes",
+        ),
+        ("command: [null]", 'command[0]: expected text, found null: write "null", in quotes'),
+        ("args: [~]", 'args[0]: expected text, found null: write "null", in quotes'),
         ("workingDir: srv", "workingDir: 'srv' is no absolute path in the container"),
         ("volumeMounts: [{name: a}]", "volumeMounts[0]: 'mountPath' is missing"),
         (
@@ -139,6 +145,25 @@ def test_a_size_of_a_volume_that_is_none_is_refused(refused_by_kubernetes):
         + quantity("'64MB'", "; write 64Mi or 64M"),
         f"app.yaml:9: {IN_CONTAINER}.volumeMounts[1]: "
         "no volume is named 'tpm'; did you mean 'tmp'?",
+    ]
+
+
+def test_a_path_that_is_none_is_told_where_it_is_mounted(refused_by_kubernetes):
+    assert refused_by_kubernetes(
+        "volumeMounts:",
+        "  - {name: a, mountPath: /a}",
+        "  - name: b",
+        "    mountPath: b",
+        pod=["volumes: [{name: a}, {name: b}]"],
+    ) == [
+        f"app.yaml:12: {IN_CONTAINER}.volumeMounts[1].mountPath: "
+        "'b' is no absolute path in the container"
+    ]
+
+
+def test_a_variable_that_has_no_name_is_told_where_it_stands(refused_by_kubernetes):
+    assert refused_by_kubernetes("env:", "  - {name: A}", "  - {name: '=B', value: c}") == [
+        f"app.yaml:11: {IN_CONTAINER}.env[1].name: expected 'NAME=value' or 'NAME'"
     ]
 
 
@@ -220,8 +245,8 @@ PODS = "kind: Pod\nspec: {containers: [{name: web}, {name: proxy}], initContaine
         (
             PODS,
             f'{ASKED}compose = "app.yaml"',
-            "tfdocker.toml:1: kubernetes: stands beside 'compose', and one file says how "
-            "production runs it: name one",
+            "tfdocker.toml:1: kubernetes: stands beside 'compose' (tfdocker.toml:2), and one file "
+            "says how production runs it: name one",
         ),
         (PODS, f'{ASKED}service = "a"', "tfdocker.toml:2: service: is of no use without 'compose'"),
     ],
@@ -230,11 +255,78 @@ def test_a_manifest_that_does_not_serve_is_named(problems, tmp_path, text, toml,
     assert problems({MANIFEST: text, OWN: toml}) == [problem.format(root=tmp_path)]
 
 
+@pytest.mark.parametrize(
+    ("containers", "toml", "problem"),
+    [
+        ("[{name: a}, {name: a}]", ASKED, "containers[1]: two containers of the pod are named 'a'"),
+        (
+            "[{name: b}, {name: a}, {name: a}]",
+            'kubernetes = "app.yaml#a"',
+            "containers[2]: two containers of the pod are named 'a'",
+        ),
+        (
+            "[{name: a}], initContainers: [{name: a}]",
+            'kubernetes = "app.yaml#a"',
+            "initContainers[0]: two containers of the pod are named 'a'",
+        ),
+        ("[{}, {image: a}]", ASKED, "containers[1]: two containers of the pod have no name"),
+    ],
+)
+def test_two_containers_of_one_name_in_a_pod_are_refused(problems, containers, toml, problem):
+    text = f"kind: Pod\nspec: {{containers: {containers}}}"
+    assert problems({MANIFEST: text, OWN: toml}) == [f"app.yaml:2: spec.{problem}"]
+
+
+def test_two_workloads_of_one_name_can_not_be_told_apart(problems):
+    pod = "kind: Pod\nmetadata: {name: a, namespace: NAME}\nspec: {containers: [{name: app}]}"
+    text = "\n---\n".join(pod.replace("NAME", name) for name in ("one", "two"))
+    assert problems({MANIFEST: text, OWN: ASKED}) == [
+        "tfdocker.toml:1: kubernetes: 'app.yaml' has two containers 'Pod/a/app'; "
+        "put one into a file of its own"
+    ]
+
+
+def test_values_are_counted_a_document(load, problems):
+    config = "kind: ConfigMap\nx: [" + "1," * 60_000 + "]\n---\n"
+    pod = "kind: Pod\nspec: {containers: [{name: a}]}"
+    assert load({MANIFEST: config * 2 + pod, OWN: ASKED}).images
+    assert problems({MANIFEST: f"{pod}\n---\nx: [{'1,' * 100_001}]"}) == [
+        "app.yaml:4: more than 100,000 values in one document: split the file"
+    ]
+
+
 def test_an_image_names_its_own_manifest(problems, tmp_path):
     toml = '[images.a]\nkubernetes = "nope.yaml"\n[images.b]\nkubernetes = 3\n'
     assert problems({OWN: toml}) == [
         f"tfdocker.toml:2: images.a.kubernetes: no file 'nope.yaml' in {tmp_path}",
         "tfdocker.toml:4: images.b.kubernetes: expected text, found 3: write '3'",
+    ]
+
+
+@pytest.mark.parametrize("above", ["", 'kubernetes = "app.yaml"', 'compose = "compose.yaml"'])
+def test_both_files_in_the_table_of_one_image_are_refused(problems, above):
+    toml = f'{above}\n[images.a]\ncompose = "compose.yaml"\nkubernetes = "app.yaml"\n'
+    assert problems({MANIFEST: "kind: Pod", OWN: toml}) == [
+        "tfdocker.toml:4: images.a.kubernetes: stands beside 'compose' (tfdocker.toml:3), and one "
+        "file says how production runs it: name one"
+    ]
+
+
+def test_both_files_at_the_top_are_refused_though_an_image_has_its_own(problems):
+    toml = (
+        'compose = "compose.yaml"\nkubernetes = "app.yaml"\n[images.a]\nkubernetes = "own.yaml"\n'
+    )
+    pod = "kind: Pod\nspec: {containers: [{name: a}]}"
+    assert problems({"own.yaml": pod, OWN: toml}) == [
+        "tfdocker.toml:2: kubernetes: stands beside 'compose' (tfdocker.toml:1), and one file says "
+        "how production runs it: name one"
+    ]
+
+
+def test_a_service_beside_a_manifest_of_an_image_is_of_no_use(problems):
+    toml = f'{ASKED}[images.a]\nservice = "app"\n'
+    assert problems({MANIFEST: PODS, OWN: toml}) == [
+        "tfdocker.toml:3: images.a.service: is of no use without 'compose'"
     ]
 
 

@@ -152,6 +152,33 @@ def test_images_inherit_the_tables_above_and_override(load):
     assert train.origins["run.env"] == "tfdocker.toml:4"
 
 
+@pytest.mark.parametrize(
+    ("top", "own", "memory"),
+    [
+        ('kubernetes = "app.yaml"', 'compose = "compose.yaml"', 2**30),
+        ('compose = "compose.yaml"', 'kubernetes = "app.yaml"', 2**31),
+        ('compose = "compose.yaml"\nservice = "app"', 'kubernetes = "app.yaml"', 2**31),
+        ('service = "app"', 'kubernetes = "app.yaml"', 2**31),
+        ('service = "app"', 'compose = "compose.yaml"', 2**30),
+        ('kubernetes = "no.yaml"', 'compose = "compose.yaml"\nservice = "app"', 2**30),
+        ('compose = "no.yaml"\nservice = "app"', 'compose = "compose.yaml"', 2**30),
+    ],
+)
+def test_a_file_of_an_image_stands_instead_of_an_inherited_one(load, top, own, memory):
+    files = {
+        "compose.yaml": "services: {app: {build: ., mem_limit: 1g}}",
+        "app.yaml": "kind: Pod\nspec: {containers: [{resources: {limits: {memory: 2Gi}}}]}",
+        "tfdocker.toml": f"{top}\n[images.a]\n{own}\n",
+    }
+    (image,) = load(files).images
+    asked = image.settings
+    assert asked.run.memory == memory
+    assert (asked.compose is None) is (asked.kubernetes is not None) is (memory == 2**31)
+    assert "kubernetes" in image.origins or "compose" in image.origins
+    assert not {"kubernetes", "compose"} <= image.origins.keys()
+    assert asked.kubernetes is None or "service" not in image.origins
+
+
 def test_a_level_may_name_the_smoke_of_one_image(load):
     text = """
         checks = { "duration[embed]" = "warn" }

@@ -110,6 +110,29 @@ def test_requests_may_be_repeated_more_often_than_programs(load):
     assert request(load, "", "repeat = 100001") == "repeat: must be between 1 and 100000"
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("repeat = 60000\nwarm-up = 40001", "repeat"),
+        ("repeat = 100000\nwarm-up = 1", "repeat"),
+        ("warm-up = 100000", "warm-up"),
+    ],
+)
+def test_requests_are_counted_with_those_of_the_warm_up(load, line, key):
+    assert request(load, "", line) == (
+        f"{key}: warm-up and repeat are 100001 requests, at most 100000 in all"
+    )
+
+
+@pytest.mark.parametrize("line", ["repeat = 60000\nwarm-up = 40000", "warm-up = 99999"])
+def test_as_many_requests_in_all_as_may_be_are_taken(load, line):
+    assert request(load, "", line).name == "s"
+
+
+def test_runs_of_a_program_are_counted_without_the_warm_up(load):
+    assert found(load, "warm-up = 100\nrepeat = 100").name == "s"
+
+
 def test_a_request_needs_its_path_alone(load):
     asked = request(load, "").request
     assert (asked.port, asked.ready, asked.concurrency, asked.expect) == (None, None, 1, {})
