@@ -32,7 +32,7 @@ class _Told:
         """Raises OSError where it was not there; of memory.stat a shell reads nothing."""
         if path not in files and not path.endswith("/memory.stat"):
             raise FileNotFoundError(path)
-        self._data = f"\n{files.get(path, '')}\n".encode()
+        self._data = files.get(path, "").encode()
 
     def read(self) -> bytes:
         """The whole text, as the probe's own has it."""

@@ -93,21 +93,27 @@ class Kept(object):
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self):
-        """The whole text, after a line feed: so that each key has one before it."""
-        return b"\n" + os.pread(self.fd, 16384, 0)
+        return os.pread(self.fd, 16384, 0)
 
 
-def value_of(data, key):
-    """Of a line "key value"; None where there is none."""
-    at = data.find(b"\n" + key + b" ")
-    if at < 0:
-        return None
-    at += len(key) + 2
-    return int(data[at : data.find(b"\n", at)])
+class Fields(object):
+    """Some values of a counter file of lines "key value".
 
+    They are read by their places, which the kernel never changes: a sample is to take little.
+    """
 
-def stat_of(data, keys):
-    return {key: value_of(data, key) or 0 for key in keys}
+    def __init__(self, file, *keys):
+        self.file, self.keys = file, keys
+        self.places, self.words = [None] * len(keys), 0
+
+    def read(self):
+        """A number for each key, None where there is none."""
+        words = self.file.read().split() if self.file else ()
+        if len(words) != self.words:
+            names = words[::2]
+            self.places = [names.index(k) * 2 + 1 if k in names else None for k in self.keys]
+            self.words = len(words)
+        return [None if at is None else int(words[at]) for at in self.places]
 
 
 def kept(folder, name):
@@ -118,60 +124,54 @@ def kept(folder, name):
         return None
 
 
-def told(file, key):
-    """One value of a counter file of lines "key value", None where it isn't there."""
-    return value_of(file.read(), key) if file else None
-
-
 class Counters(object):
     """What both versions have: the same questions, asked of files of other names."""
 
     def oom_kills(self):
-        return told(self.events, b"oom_kill")
+        return self.events.read()[0]
 
     def processes(self):
         return int(self.pids_current.read()) if self.pids_current else None
 
-    def page_faults(self, data):
-        """Pages of files that were evicted and read again, and faults that had to read.
 
-        None for what the kernel doesn't count.
-        """
-        again = [value_of(data, key) for key in self.refaults]
-        known = [value for value in again if value is not None]
-        return sum(known) if known else None, value_of(data, self.major_faults)
+def known(*values):
+    """The first that the kernel counts; None where it counts none."""
+    return next((value for value in values if value is not None), None)
 
 
 class Version1(Counters):
     version = "1"
-    # Kernels before 5.9 count refaults of files alone, without the suffix
-    refaults = (b"total_workingset_refault_file", b"total_workingset_refault")
-    major_faults = b"total_pgmajfault"
-    keys = (b"total_rss", b"total_shmem", b"total_cache")
 
     def __init__(self, where):
         self.memory = where["memory"]
         self.cpu, self.cpuacct = where.get("cpu"), where.get("cpuacct")
         self.pids = where.get("pids")
-        self.stat = Kept(self.memory + "/memory.stat")
+        self.stat = Fields(
+            Kept(self.memory + "/memory.stat"),
+            b"total_rss",
+            b"total_shmem",
+            b"total_cache",
+            b"total_swap",
+            b"total_pgmajfault",
+            b"total_workingset_refault_file",
+            b"total_workingset_refault",  # before Linux 5.9, and of files alone too
+        )
         self.kernel = kept(self.memory, "memory.kmem.usage_in_bytes")
-        self.events = kept(self.memory, "memory.oom_control")
+        self.events = Fields(kept(self.memory, "memory.oom_control"), b"oom_kill")
         self.pids_current = kept(self.pids, "pids.current")
         self.usage = kept(self.cpuacct, "cpuacct.usage")
-        self.cpu_stat = kept(self.cpu, "cpu.stat")
+        self.cpu_stat = Fields(kept(self.cpu, "cpu.stat"), b"throttled_time")
 
     def sample(self):
         """Working, cache, kernel and swapped bytes; file pages read again; major faults.
 
         Kernel memory is an upper bound: v1 does not split it.
         """
-        data = self.stat.read()
-        values = stat_of(data, self.keys)
+        rss, shmem, cache, swapped, major, *refaults = self.stat.read()
+        shmem = shmem or 0
         kernel = int(self.kernel.read()) if self.kernel else 0
-        shmem = values[b"total_shmem"]
-        cache = max(0, values[b"total_cache"] - shmem)
-        working, swapped = values[b"total_rss"] + shmem, value_of(data, b"total_swap")
-        return (working, cache, kernel, swapped) + self.page_faults(data)
+        outside = max(0, (cache or 0) - shmem)
+        return (rss or 0) + shmem, outside, kernel, swapped, known(*refaults), major
 
     def kernel_peak(self):
         return number(read(self.memory, "memory.max_usage_in_bytes"))
@@ -201,44 +201,41 @@ class Version1(Counters):
         return int(self.usage.read()) / 1e9 if self.usage else None
 
     def throttled_seconds(self):
-        time = told(self.cpu_stat, b"throttled_time")
+        [time] = self.cpu_stat.read()
         return None if time is None else time / 1e9
 
 
 class Version2(Counters):
     version = "2"
-    refaults = (b"workingset_refault_file", b"workingset_refault")
-    major_faults = b"pgmajfault"
-    keys = (
-        b"anon",
-        b"shmem",
-        b"file",
-        b"kernel",
-        b"slab",
-        b"kernel_stack",
-        b"pagetables",
-        b"percpu",
-        b"sock",
-        b"vmalloc",
-    )
+    kernel_kinds = (b"slab", b"kernel_stack", b"pagetables", b"percpu", b"vmalloc")
 
     def __init__(self, folder):
         self.folder = folder
-        self.stat = Kept(folder + "/memory.stat")
+        self.stat = Fields(
+            Kept(folder + "/memory.stat"),
+            b"anon",
+            b"shmem",
+            b"file",
+            b"sock",
+            b"pgmajfault",
+            b"workingset_refault_file",
+            b"workingset_refault",
+            b"kernel",
+            *self.kernel_kinds,
+        )
         self.swapped = kept(folder, "memory.swap.current")
-        self.events = kept(folder, "memory.events")
+        self.events = Fields(kept(folder, "memory.events"), b"oom_kill")
         self.pids_current = kept(folder, "pids.current")
-        self.cpu_stat = kept(folder, "cpu.stat")
+        self.cpu_stat = Fields(kept(folder, "cpu.stat"), b"usage_usec", b"throttled_usec")
 
     def sample(self):
         """Working, cache, kernel and swapped bytes; file pages read again; major faults."""
-        data = self.stat.read()
-        values = stat_of(data, self.keys)
-        shmem = values[b"shmem"]
-        kernel = values[b"kernel"] or sum(values[key] for key in self.keys[4:8] + self.keys[9:])
-        working, cache = values[b"anon"] + shmem, max(0, values[b"file"] - shmem)
+        values = self.stat.read()
+        anon, shmem, file, sock = [value or 0 for value in values[:4]]
+        major, refaults = values[4], known(*values[5:7])
+        kernel = values[7] or sum(value or 0 for value in values[8:])  # Linux 5.18 has the sum
         swapped = int(self.swapped.read()) if self.swapped else None
-        return (working, cache, kernel + values[b"sock"], swapped) + self.page_faults(data)
+        return anon + shmem, max(0, file - shmem), kernel + sock, swapped, refaults, major
 
     def kernel_peak(self):
         return number(read(self.folder, "memory.peak"))
@@ -266,9 +263,9 @@ class Version2(Counters):
         return None if quota == "max" else int(quota) / int(period)
 
     def cpu_seconds(self):
-        used = told(self.cpu_stat, b"usage_usec")
+        used = self.cpu_stat.read()[0]
         return None if used is None else used / 1e6
 
     def throttled_seconds(self):
-        time = told(self.cpu_stat, b"throttled_usec")
+        time = self.cpu_stat.read()[1]
         return None if time is None else time / 1e6

@@ -93,12 +93,15 @@ class Supervisor(object):
         if self.counters and now >= self.meter.next:
             self.meter.sample(now)
         if self.wake in readable:
+            # A signal, SIGCHLD too: taken first, so that the next one wakes us again
             os.read(self.wake, 4096)
+            self.reap()
         if 0 in readable:
             self.obey()
         due = [stream.fd for stream in resting if stream.rests_until <= now]
-        self.child.pump(readable + due, self.meter.next if self.counters else now + READ_SECONDS)
-        self.reap()
+        if readable or due:
+            next_time = self.meter.next if self.counters else now + READ_SECONDS
+            self.child.pump(readable + due, next_time)
         if self.request:
             self.request.advance(readable, writable)
             self.meter.until_own = 0  # its answers take memory of ours
