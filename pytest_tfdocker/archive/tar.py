@@ -2,9 +2,10 @@
 
 import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Self, cast
+from functools import partial
+from typing import IO, Any, Self, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.forward import Forward
@@ -38,11 +39,36 @@ class Entry(tarfile.TarInfo):
     """
 
     @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        """As tarfile has it: of the errors of a header it passes on that of the end alone."""
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.HeaderError as error:
+            if str(error) == "end of file header":
+                raise
+            raise _BrokenHeaderError(str(error)) from None
+
+    @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """As tarfile has it."""
+        return cls._checked(buf, encoding, errors, super().frombuf)
+
+    @classmethod
+    def _frombuf(
+        cls, buf: bytes | bytearray, encoding: str, errors: str, *, dircheck: bool = True
+    ) -> Self:
+        """What Python 3.14 and the last releases before it read headers by; others don't ask."""
+        other = partial(super()._frombuf, dircheck=dircheck)  # type: ignore[misc]
+        return cls._checked(buf, encoding, errors, other)
+
+    @classmethod
+    def _checked(
+        cls, buf: bytes | bytearray, encoding: str, errors: str, other: Callable[..., Any]
+    ) -> Self:
+        """`other`: how tarfile itself reads a header."""
         if not buf:
             raise _BrokenHeaderError("it lacks its end")
-        found = cls._plain(buf, encoding, errors) or cls._other(buf, encoding, errors)
+        found = cls._plain(buf, encoding, errors) or cast("Self", other(buf, encoding, errors))
         if found.type in SPECIAL and found.size > SPECIAL_BYTES:
             raise _BrokenHeaderError(f"a header of {found.size:,} bytes")
         return found.sound()
@@ -65,15 +91,6 @@ class Entry(tarfile.TarInfo):
         if found.type == tarfile.DIRTYPE:
             found.name = found.name.rstrip("/")
         return found
-
-    @classmethod
-    def _other(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if str(error) == "end of file header":
-                raise
-            raise _BrokenHeaderError(str(error)) from None
 
     def sound(self) -> Self:
         """Itself. Raises an error where its size is none: it would lead back in the tar."""
