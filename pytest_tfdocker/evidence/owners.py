@@ -18,6 +18,7 @@ WEIGHTS = re.compile(
 )
 WEIGHTS_BYTES = 1 << 20
 """Smaller files of these names are seldom weights."""
+MOST_WEIGHTS = 1000
 OS_INSTALLERS = ("dpkg", "apk", "rpm")
 SHARED = ("usr", "opt", "var", "home", "root", "srv", "mnt", "data")
 """Folders that say little of what is in them."""
@@ -207,3 +208,14 @@ def _folder(path: str) -> str:
     if not more:
         return f"/{first}"
     return f"/{first}/{more[0]}/" if len(more) > 1 and first in SHARED else f"/{first}/"
+
+
+def paths_of_weights(listing: Listing) -> list[str]:
+    """Whoever owns them, the largest first."""
+    rows = [
+        row
+        for row, size in enumerate(listing.sizes)
+        if size >= WEIGHTS_BYTES and WEIGHTS.search(listing.paths[row])
+    ]
+    rows.sort(key=lambda row: listing.sizes[row], reverse=True)
+    return [listing.paths[row] for row in rows[:MOST_WEIGHTS]]

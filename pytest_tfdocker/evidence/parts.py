@@ -8,7 +8,12 @@ import msgspec
 
 from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.owners import add_up, find_owners, unlisted_bytes
+from pytest_tfdocker.evidence.owners import (
+    add_up,
+    find_owners,
+    paths_of_weights,
+    unlisted_bytes,
+)
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -57,6 +62,7 @@ def inventory_of(
         unread_packages=rpm.problem,
         unlisted_bytes=0 if rpm.problem else unlisted_bytes(listing, owners),
         uncompared=find_uncompared(scene, uncompared),
+        weights=encodable(paths_of_weights(listing)),
     )
     told = encodable(found["interpreter"])
     if "error" in told:

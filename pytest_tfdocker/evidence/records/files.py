@@ -88,6 +88,8 @@ class Files(Record, tag="files", frozen=True, kw_only=True):
     """Nobody's, in folders of the OS, of an image in which nothing lists the packages' files."""
     uncompared: list[Uncompared] = []
     """Why large files of the same size may have the same content, and nobody knows."""
+    weights: list[str] = []
+    """Paths of files of weights of 1 MiB and more, the largest first; at most 1000."""
 
 
 class WastedFile(Record, frozen=True, kw_only=True):
