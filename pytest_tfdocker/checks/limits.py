@@ -8,6 +8,7 @@ from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
 from pytest_tfdocker.checks.wording import origin, unknown
 from pytest_tfdocker.evidence.records import Effective, ImageConfig
+from pytest_tfdocker.evidence.records.run import SWAP_ROUNDING_BYTES
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_memory, format_short
@@ -99,25 +100,27 @@ def _memory(image: Image, asked: int | None, effective: Effective) -> Limit | No
 
 
 def _swap(image: Image, asked: int | None, effective: Effective, *, implied: bool) -> Limit | None:
-    if asked is None and not (implied and effective.swap_known):
+    if asked is None and not (implied and (effective.swap_known or effective.machine_swap_bytes)):
         return None
     wanted, found = asked or 0, effective.swap_bytes
     none_there = effective.swappable_bytes == wanted == 0
+    is_left_on = bool(effective.machine_swap_bytes) and wanted == 0
     place = "off by default" if asked is None else origin(image, "run.swap")
     return Limit(
         name="swap",
         asked=f"{format_memory(wanted)} ({place})",
         found=_swap_text(effective),
-        # Two limits make it, memory and memory + swap, and each is rounded down.
-        holds=(none_there or (found is not None and abs(found - wanted) < 2 * PAGE_BYTES))
+        holds=(none_there or (found is not None and abs(found - wanted) < SWAP_ROUNDING_BYTES))
         if effective.swap_known
-        else None,
+        else (False if is_left_on else None),
     )
 
 
 def _swap_text(effective: Effective) -> str:
     if not effective.swap_known:
-        return "the kernel accounts none"
+        machine = effective.machine_swap_bytes
+        there = f"not accounted, {format_memory(machine)} there" if machine else ""
+        return there or "the kernel accounts none"
     if effective.swap_bytes is None:
         return "unlimited" if effective.swappable_bytes != 0 else "none on this machine"
     return format_memory(effective.swap_bytes) if effective.swap_bytes else "off"
@@ -202,6 +205,12 @@ def _why_not(names: list[str], effective: Effective) -> list[str]:
             "rootless engines without cgroup delegation and kernels without the controller take a "
             "limit and drop it: see `docker info`",
         ]
+    if "swap" in names and "memory" not in names:
+        lines.append(
+            "what does not fit is swapped out here and OOM-killed where swap is off: `swapoff -a` "
+            "on the engine's machine, or the kernel parameter swapaccount=1 for cgroup v1; "
+            "run.swap where production has swap"
+        )
     if "user" in names:
         lines.append(
             "Kubernetes starts no such container (runAsNonRoot): write a number other than 0 in "

@@ -14,6 +14,7 @@ from pytest_tfdocker.checks.run_story import (
     last_phase,
     last_words,
     limit_line,
+    may_be_swapped,
     output_lines,
     peak_phase,
     phases_line,
@@ -145,6 +146,9 @@ def _judge_peak(run: Run, budget_bytes: int | None, held: Held) -> Verdict:
         figure = f"{format_memory(run.peak_bytes)}, with neither budget nor limit"
         return skipped(figure, *details, measured=run.peak_bytes)
     if run.peak_bytes <= budget:
+        if may_be_swapped(run):
+            figure = f"≥ {format_memory(run.peak_bytes)}: what did not fit could be swapped out"
+            return error(figure, *details, "mend: turn swap off, see the check `limits`")
         return weigh(run.peak_bytes, budget, format_memory, *details)
     over = weigh(run.peak_bytes, budget, format_memory, *largest_line(run), *details)
     headline = shorten(f"{over.headline} {peak_phase(run)}".rstrip(), HEADLINE_WIDTH)

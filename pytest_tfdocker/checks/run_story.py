@@ -15,6 +15,9 @@ from pytest_tfdocker.text import bounded, last_lines, one_line
 
 SIGNAL_BASE = 128
 """A shell's way, and the probe's, to carry a signal in an exit code."""
+FULL = 0.95
+OTHERS_BYTES = 16 << 20
+"""What else stands within the limit: the supervisor, and some of the kernel's own memory."""
 
 
 def exit_words(run: Run) -> str:
@@ -145,6 +148,17 @@ def swapped_line(run: Run) -> list[str]:
     if not run.swapped_bytes:
         return []
     return [f"swapped out: up to {format_memory(run.swapped_bytes)}, not in the peak"]
+
+
+def may_be_swapped(run: Run) -> bool:
+    """Whether the limit was full, and what did not fit went where nobody counts it as the peak."""
+    limit, effective = run.limits.memory_bytes, run.effective
+    if limit is None or run.peak_bytes is None or not isinstance(effective, Effective):
+        return False
+    # Where it is counted, it is known whether any was
+    was_none = effective.swap_known and run.swapped_bytes == 0
+    is_full = run.peak_bytes + OTHERS_BYTES >= FULL * limit
+    return is_full and not was_none and effective.swaps_more_than(run.limits.swap_bytes or 0)
 
 
 def throttled_words(throttled_seconds: float | None, seconds: float) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from pytest_tfdocker.checks.duration import judge_seconds
-from pytest_tfdocker.checks.limits import PAGE_BYTES
 from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.evidence.records import Absent, Effective, Run, Trial
@@ -84,7 +83,6 @@ def not_in_force(run: Run, limit_bytes: int) -> str | None:
     found = effective.memory_bytes
     if found is None or found > limit_bytes:
         return "the engine does not hold memory limits, see the check `limits`"
-    swappable, asked = effective.swappable_bytes, run.limits.swap_bytes or 0
-    if swappable is None or swappable >= asked + 2 * PAGE_BYTES:
+    if effective.swaps_more_than(run.limits.swap_bytes or 0):
         return "the engine does not hold swap limits: what does not fit would be swapped out"
     return None

@@ -2,6 +2,9 @@
 
 from pytest_tfdocker.evidence.records.common import Absent, Record
 
+SWAP_ROUNDING_BYTES = 2 * 65_536
+"""Two limits make it, memory and memory + swap, and each is rounded down to pages."""
+
 
 class Limits(Record, frozen=True, kw_only=True):
     """What a container was asked to be held to."""
@@ -38,6 +41,11 @@ class Effective(Record, tag="effective", frozen=True, kw_only=True):
     def swappable_bytes(self) -> int | None:
         """How much can be swapped out: without a limit, all that the machine has. None: no end."""
         return self.machine_swap_bytes if self.swap_bytes is None else self.swap_bytes
+
+    def swaps_more_than(self, asked_bytes: int) -> bool:
+        """Whether more than that can be swapped out, or nobody knows how much."""
+        swappable = self.swappable_bytes
+        return swappable is None or swappable >= asked_bytes + SWAP_ROUNDING_BYTES
 
 
 class Started(Record, frozen=True, kw_only=True):

@@ -104,6 +104,11 @@ def broken_runs(run):
         "https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json\n",
     )
     read_again = run(refaulted_bytes=1792 * MIB, major_faults=12_003)
+    swapping = msgspec.structs.replace(run().effective, swap_bytes=None)
+    swapped = judge_run(
+        run(peak_bytes=1012 * MIB, swapped_bytes=412 * MIB, effective=swapping),
+        held=Held(limit_origin="compose.yaml:9"),
+    )
     said_no = run(
         exit_code=None, request_error="request 17 of 200: status 500, not 200: POST /embed"
     )
@@ -138,6 +143,9 @@ def broken_runs(run):
         example("peak-memory[serve]", judge_run(unsampled, 300 * MIB), outcome="error"),
         part(judge_run(looked_up), ["it asked", "HF_HUB_OFFLINE"]),
         part(judge_run(read_again), ["warning"]),
+        example("peak-memory[embed]", swapped, outcome="error", most=0)
+        + "\n"
+        + part(swapped, ["limit 1.00", "swapped out", "mend"]),
         "\n".join(
             example(f"peak-memory[{name}]", judge_run(found, held=held), most=most)
             for name, found, most in rows

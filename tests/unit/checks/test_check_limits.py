@@ -170,8 +170,20 @@ def test_a_controller_that_cannot_be_read_skips(facts, name):
     )
 
 
+def test_swap_that_the_kernel_does_not_account_is_on_where_the_machine_has_some(facts):
+    blind = effective(swap_known=False, swap_bytes=None, machine_swap_bytes=2 * GIB)
+    verdict = CHECK.judge(facts({"run": {"memory": 4 * GIB}}, effective=blind), None)
+    assert (verdict.outcome, verdict.headline) == (
+        "failed",
+        "swap not accounted, 2.00 GiB there, 0 B asked for",
+    )
+    assert "swapoff -a" in verdict.text
+    asked = facts({"run": {"memory": 4 * GIB, "swap": GIB}}, effective=blind)
+    assert CHECK.judge(asked, None).outcome == "skipped"
+
+
 def test_swap_that_the_kernel_does_not_account_skips_only_where_it_is_asked_for(facts):
-    blind = effective(swap_known=False, swap_bytes=None)
+    blind = effective(swap_known=False, swap_bytes=None, machine_swap_bytes=0)
     implied = facts({"run": {"memory": 4 * GIB}}, effective=blind)
     assert CHECK.judge(implied, None).text == "memory 4.00 GiB"
     asked = facts({"run": {"memory": 4 * GIB, "swap": GIB}}, effective=blind)

@@ -294,6 +294,34 @@ def test_how_limit_and_swap_stand_is_told(run, changes, told):
     assert line == f"limit 1.00 GiB, {told}; page cache not counted"
 
 
+@pytest.mark.parametrize(
+    ("changes", "peak_mib", "swapped", "outcome"),
+    [
+        ({"swap_bytes": None, "machine_swap_bytes": 8 << 30}, 1010, 50 * MIB, "error"),
+        ({"swap_bytes": None, "machine_swap_bytes": 8 << 30}, 1010, 0, "passed"),
+        ({"swap_bytes": None, "machine_swap_bytes": 8 << 30}, 900, 50 * MIB, "passed"),
+        ({"swap_bytes": None, "machine_swap_bytes": 0}, 1010, None, "passed"),
+        (
+            {"swap_known": False, "swap_bytes": None, "machine_swap_bytes": 1 << 30},
+            1010,
+            None,
+            "error",
+        ),
+        ({"swap_known": False, "swap_bytes": None}, 1010, None, "error"),
+        ({"swap_bytes": 0}, 1010, None, "passed"),
+    ],
+)
+def test_a_full_limit_that_may_have_been_swapped_has_no_peak(
+    run, changes, peak_mib, swapped, outcome
+):
+    effective = msgspec.structs.replace(run().effective, **changes)
+    found = run(effective=effective, peak_bytes=peak_mib * MIB, swapped_bytes=swapped)
+    verdict = judge_run(found)
+    assert verdict.outcome == outcome, verdict
+    if outcome == "error":
+        assert verdict.headline == "≥ 1010 MiB: what did not fit could be swapped out"
+
+
 def test_an_oom_kill_without_counters_has_the_limits_figure(run):
     absent = Absent(reason="no Python in the image")
     blind = run(oom_killed=True, exit_code=None, peak_bytes=None, phases=[], effective=absent)
