@@ -286,6 +286,7 @@ def test_two_workloads_of_one_name_can_not_be_told_apart(problems):
     ]
 
 
+@pytest.mark.slow
 def test_values_are_counted_a_document(load, problems):
     config = "kind: ConfigMap\nx: [" + "1," * 60_000 + "]\n---\n"
     pod = "kind: Pod\nspec: {containers: [{name: a}]}"
