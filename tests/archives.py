@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def tar(*entries: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT)
     return made.getvalue()
 
 
-PACKED = {"plain": bytes, "gzip": gzip.compress, "zstd": zstd.compress}
+PACKED = {"plain": bytes, "gzip": partial(gzip.compress, compresslevel=1), "zstd": zstd.compress}
 
 
 def digest(blob: bytes) -> str:

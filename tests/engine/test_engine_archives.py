@@ -133,7 +133,7 @@ def blob(files, descriptor):
     return files[f"blobs/{descriptor['digest'].replace(':', '/')}"]
 
 
-FORMS = ("docker save", "folder", "gzip -9", "layers by gzip", "layers by zstd")
+FORMS = ("docker save", "folder", "gzip -1", "layers by gzip", "layers by zstd")
 
 
 def form_of(saved, form, folder):
@@ -145,8 +145,8 @@ def form_of(saved, form, folder):
             archive.extractall(folder / "layout", filter="data")
         return f"oci:{folder / 'layout'}"
     path = folder / "image.tar"
-    if form == "gzip -9":
-        path.write_bytes(gzip.compress(saved.read_bytes(), 9))
+    if form == "gzip -1":
+        path.write_bytes(gzip.compress(saved.read_bytes(), 1))
         return f"tar:{path}"
     files = packed_again(saved, form.rpartition(" ")[2])
     if form == "layers by zstd":

@@ -30,7 +30,7 @@ FILL_MEMORY = "x=aaaaaaaa; while :; do x=$x$x; done"
 BUSYBOX = "RUN apt-get update && apt-get install -y --no-install-recommends busybox-static"
 SHELLS = [
     pytest.param("dash", id="dash"),
-    pytest.param("bash", id="bash"),
+    pytest.param("bash", id="bash", marks=pytest.mark.slow),
     pytest.param("busybox", id="busybox", marks=pytest.mark.slow),
 ]
 

@@ -70,8 +70,17 @@ def differences(comparison):
     }
 
 
+each_way = pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param([], id="alone"),
+        pytest.param(["-n", "2"], id="workers", marks=pytest.mark.slow),
+    ],
+)
+
+
 @pytest.mark.usefixtures("two_stages")
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["", "xdist"])
+@each_way
 def test_the_runtime_is_held_against_its_builder(judged, workers):
     tests = """
 @pytest.mark.parametrize("tfdocker_image", ["runtime"], indirect=True)
@@ -111,7 +120,7 @@ def test_images_of_one_run_are_compared_with_the_first_without_a_test_of_it(judg
     assert "  30 MB smaller than builder" in said.output.splitlines()
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["", "xdist"])
+@each_way
 def test_a_tag_is_named_with_what_it_has_and_lacks(judged, small_image, before, workers):
     tests = f"""
 def test_now(tfdocker_image):

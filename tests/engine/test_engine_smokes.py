@@ -215,13 +215,13 @@ def test_services_that_do_not_answer_as_they_should(judge):
     said = judge(
         {
             "never": service("never", timeout="4 s"),
-            "elsewhere": service("elsewhere", timeout="8 s"),
-            "unready": service("unready", request=", ready = '/healthz'", timeout="8 s"),
+            "elsewhere": service("elsewhere", timeout="5 s"),
+            "unready": service("unready", request=", ready = '/healthz'", timeout="5 s"),
             "dies": service("dies", "repeat = 5"),
             "ends": service("ends"),
             "answers-500": service("answers 500"),
             "third": service("third", "repeat = 5"),
-            "hangs": service("hangs", "repeat = 5", timeout="8 s"),
+            "hangs": service("hangs", "repeat = 5", timeout="5 s"),
             "other": service("answers", request=", expect = { '$.vectors' = { length = 3 } }"),
             "missing": service("answers", request=", expect = { '$.labels[0]' = 'a' }"),
         },

@@ -86,6 +86,7 @@ def test_a_lowered_memory_budget_of_one_smoke_fails_that_one(project, image):
     assert " over 200 MiB" in judged.headlines["peak-memory[embed]"]
 
 
+@pytest.mark.slow
 def test_a_lowered_time_budget_of_one_smoke_fails_that_one(project, image):
     project.edit("pyproject.toml", r'(?s)(name = "service".*?duration = )"60 s"', r'\1"500 ms"')
     judged = project.judge(f"--tfdocker-image={image}", "Dockerfile")
@@ -144,6 +145,7 @@ def test_more_threads_than_cpus_fail_until_the_variable_says_so(project, image):
     assert judged.outcomes["threads"] == "passed"
 
 
+@pytest.mark.slow
 def test_a_phase_over_its_budget_fails_with_its_own_cpu_time(project, image):
     budgets = 'phase-duration = { load = "1 ms", inference = "59 s" }'
     project.edit("pyproject.toml", r'(?s)(name = "embed".*?duration = "60 s")', rf"\1\n{budgets}")
