@@ -65,7 +65,7 @@ def collect_run(
     argv = _argv(supervised, interpreter, command, script, path)
     crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
     if not argv or crowded:
-        return Absent(reason=crowded or NOTHING_TO_START)
+        return Absent(reason=crowded or NOTHING_TO_START, limit_too_small=bool(crowded))
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     runs = warm_up + repeat
     if request is not None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from pytest_tfdocker.evidence.smoke import _named, with_env
-from pytest_tfdocker.settings.schema import Run
+from pytest_tfdocker.evidence.passed_files import PassedFile, PassedFiles
+from pytest_tfdocker.evidence.smoke import NOTHING_TO_START, _named, collect_run, with_env
+from pytest_tfdocker.evidence.supervised import Supervised
+from pytest_tfdocker.settings.schema import ByteSize, Run
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,19 @@ def test_what_a_run_that_ended_otherwise_has_printed_is_not_taken_for_its_end(ru
 def test_a_program_that_the_script_has_started_is_not_the_script(run):
     said = NO_PYTHON.format("/app/bad.py")
     assert _named(run(exit_code=1, stderr=said), "smoke.py", "3.11.2").error is None
+
+
+@pytest.mark.parametrize(
+    ("command", "size", "reason", "is_too_small"),
+    [
+        (["x"], 8 << 20, "files: 8.0 MiB to pass in, under a limit of 20 MiB", True),
+        ([], 1, NOTHING_TO_START, False),
+    ],
+)
+def test_a_limit_without_room_for_the_files_is_too_small(
+    evidence, command, size, reason, is_too_small
+):
+    supervised = Supervised(None, evidence(), Run(memory=ByteSize(20 << 20)), run_id="test")
+    passed = PassedFiles([PassedFile("a", b"x" * size)])
+    found = collect_run(supervised, "test", timeout_seconds=1, command=command, passed=passed)
+    assert (found.reason.splitlines()[0], found.limit_too_small) == (reason, is_too_small)
