@@ -1,7 +1,9 @@
-"""What a run looked up and could not reach: the host and the model, by its own last words."""
+"""What a run looked up and could not reach, the host and the model; and if it ended by that."""
 
 import re
+from collections.abc import Sequence
 
+from pytest_tfdocker.checks.endings import Ending
 from pytest_tfdocker.evidence.records import Run
 from pytest_tfdocker.text import one_line
 
@@ -26,17 +28,42 @@ _HELP = ("/docs", "/models", "/install", "/settings")
 HUB = "huggingface.co"
 
 
-def look_up_lines(run: Run) -> list[str]:
-    """What was asked for in vain, and what mends it; none where nothing says so."""
+def with_look_ups(
+    run: Run, ending: Ending, meaning: list[str], otherwise: Sequence[str] = ()
+) -> list[str]:
+    """What a run's end means: by its last error, by what it asked for in vain, or by neither.
+
+    `meaning`: of its last error, `otherwise`: where that has none. A look-up that the run did not
+    end by is only told beside it.
+    """
     text = f"{run.stdout}\n{run.stderr}"
-    if not _NO_NETWORK.search(text):
-        return []
-    host, what = _asked_for(text)
+    host, what = _asked_at(ending.text, text) if _NO_NETWORK.search(text) else (None, "")
     if host is None:
-        return []
-    is_hub = host == HUB or host.endswith(f".{HUB}")
+        return [*(meaning or otherwise)]
     thing = f"{host} for {one_line(what, 80)}" if what else host
-    told = f"it asked {thing}, which this container's network does not reach"
+    told = f"asked {thing}, which this container's network does not reach"
+    if not _is_of_it(ending.text):
+        return [*(meaning or otherwise), f"before that it {told}"]
+    lines = _mend(host, f"it {told}")
+    return lines if _is_of_it(ending.last) else [*meaning, *lines]
+
+
+def _is_of_it(text: str) -> bool:
+    """Whether an error, that of a look-up in vain or of what it was for, is one of these."""
+    return bool(_NO_NETWORK.search(text) or _MODEL.search(text))
+
+
+def _asked_at(end: str, text: str) -> tuple[str | None, str]:
+    """As `_asked_for`, at the end of a text; what is asked for may stand in what led there."""
+    host, what = _asked_for(end)
+    if host is not None and what:
+        return host, what
+    earlier = _asked_for(text)
+    return earlier if host in (None, earlier[0]) else (host, what)
+
+
+def _mend(host: str, told: str) -> list[str]:
+    is_hub = host == HUB or host.endswith(f".{HUB}")
     if not is_hub:
         return [f"{told}: what it wants is not in the image"]
     return [

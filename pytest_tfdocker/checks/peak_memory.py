@@ -3,8 +3,9 @@
 import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
+from pytest_tfdocker.checks.endings import Ending, ending_of
 from pytest_tfdocker.checks.import_errors import meaning_of
-from pytest_tfdocker.checks.look_ups import look_up_lines
+from pytest_tfdocker.checks.look_ups import with_look_ups
 from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
 from pytest_tfdocker.checks.repeated import notes, repeats_line, requests_line
 from pytest_tfdocker.checks.run_story import (
@@ -74,8 +75,20 @@ def how_it_broke(run: Run, held: Held = NOTHING_TOLD) -> Verdict | None:
     if run.exit_code:
         return _exited(run, held)
     if run.request_error is not None:
-        return _failed(run, *split(run.request_error), *look_up_lines(run), *output_lines(run))
+        return _failed(run, *split(run.request_error), *_of_answer(run), *output_lines(run))
     return None
+
+
+def _of_answer(run: Run) -> list[str]:
+    """What the traceback means that a service has written with its answer."""
+    ending = ending_of(run)
+    meaning = run_meaning(_with_its_end(run, ending)) if ending.last else None
+    return with_look_ups(run, ending, [meaning] if meaning else [])
+
+
+def _with_its_end(run: Run, ending: Ending) -> Run:
+    """With no other errors than those that it ended by, where there are such."""
+    return msgspec.structs.replace(run, stderr=ending.text) if ending.last else run
 
 
 def _timed_out(run: Run, held: Held) -> Verdict:
@@ -90,7 +103,7 @@ def _timed_out(run: Run, held: Held) -> Verdict:
         *throttled_line(run),
         *thrash_line(run),
         limit_line(run, held.limit_origin),
-        *(look_up_lines(run) or _wait_advice(run)),
+        *with_look_ups(run, ending_of(run), [], _wait_advice(run)),
         *output_lines(run),
     )
 
@@ -109,13 +122,14 @@ def _exited(run: Run, held: Held) -> Verdict:
     name = signal_name(code)
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
-    meaning = run_meaning(run) or meaning_of(last)
+    ending = ending_of(run)
+    meaning = run_meaning(_with_its_end(run, ending)) or meaning_of(last)
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
         f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
-        *(look_up_lines(run) or ([meaning] if meaning else [])),
+        *with_look_ups(run, ending, [meaning] if meaning else []),
         *note,
         *phases_line(run, cut_off=True),
         limit_line(run, held.limit_origin),

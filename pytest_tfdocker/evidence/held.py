@@ -25,7 +25,6 @@ from pytest_tfdocker.evidence.supervised import (
     SETTLE_SECONDS,
     Supervised,
     effective,
-    lost,
 )
 
 T = TypeVar("T")
@@ -90,7 +89,7 @@ def _hold(
     except CommandNotFoundError:
         return Absent(reason=NO_SHELL)
     except ConnectionLostError as error:
-        return Absent(reason=supervised.mask(lost(error, spec)), oom_killed=error.oom_killed)
+        return supervised.broken_off(error, spec)
     except EngineError as error:
         return Absent(reason=supervised.mask(f"the container could not be started: {error}"))
 

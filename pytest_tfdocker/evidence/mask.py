@@ -1,8 +1,10 @@
-"""Secrets in what is printed and stored: three stars in their place."""
+"""What is printed and stored of a run: three stars in place of secrets, and no lone surrogate."""
 
 import json
 import re
 from typing import Any
+
+from pytest_tfdocker.text import encodable
 
 _SECRET_LENGTH, _WORD_LENGTH = 8, 4
 _NAMES = frozenset({"name", "killed_in", "killed", "processes"})
@@ -27,20 +29,23 @@ class Mask:
         self._patterns = [_pattern(value) for value in every]
 
     def __call__(self, text: str) -> str:
-        """The text with every such value as ***."""
+        """The text with every such value as ***, and fit for UTF-8.
+
+        A service's JSON may hold one half of a surrogate pair, which UTF-8 can't.
+        """
         for pattern in self._patterns:
             text = pattern.sub(r"\1***", text)
-        return text
+        return encodable(text)
 
     def throughout(self, told: Any) -> Any:
-        """A report of the probe with every text in it masked, but for names."""
+        """A report of the probe with every text in it masked, but for names; all fit for UTF-8."""
         if isinstance(told, str):
             return self(told)
         if isinstance(told, list):
             return [self.throughout(one) for one in told]
         if isinstance(told, dict):
             return {
-                key: value if key in _NAMES else self.throughout(value)
+                key: encodable(value) if key in _NAMES else self.throughout(value)
                 for key, value in told.items()
             }
         return told

@@ -6,7 +6,9 @@ from pathlib import Path
 
 _LOCATION = re.compile(r'^  File "(?P<name>[^"\n]+)", line (?P<line>\d+)$', re.MULTILINE)
 _SYNTAX = re.compile(r"^(?:Syntax|Indentation|Tab)Error: (?P<text>.*)$", re.MULTILINE)
-_ON_LINE = re.compile(r" in file \S+ on line (?P<line>\d+), but.*")
+_ON_LINE = re.compile(r" in file (?P<name>.+) on line (?P<line>\d+), but.*")
+_OF_NO_LINE = "encoding problem: "
+"""Of Python 3.10 and newer, an encoding that it does not know: names neither file nor line."""
 _TRACEBACK = "Traceback (most recent call last)"
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '(?P<module>[^'.]+)", re.MULTILINE)
 
@@ -14,12 +16,16 @@ _MISSING = re.compile(r"^ModuleNotFoundError: No module named '(?P<module>[^'.]+
 def syntax_error(stderr: str, script: str, version: str) -> str | None:
     """The error of a script that never began, "smoke.py:3: SyntaxError: …"; None where it did.
 
-    Python tells of it without a traceback: nothing of it has run.
+    Python tells of it without a traceback: nothing of it has run. `stderr`: of a run that failed;
+    where it names another file, the script has begun and started a program that is none.
     """
-    error = _SYNTAX.search(stderr)
+    error = _last(_SYNTAX.finditer(stderr))
     if error is None or _TRACEBACK in stderr:
         return None
-    named = _ON_LINE.search(error["text"]) or _last(_LOCATION.finditer(stderr))
+    before = _LOCATION.finditer(stderr, 0, error.start())
+    named = _ON_LINE.search(error["text"]) or _last(before)
+    if named["name"] != script if named else not error["text"].startswith(_OF_NO_LINE):
+        return None
     line = f":{named['line']}" if named else ""
     text = _ON_LINE.sub("", error[0])
     shown = stderr[: error.start()].rstrip()

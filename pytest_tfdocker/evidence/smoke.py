@@ -34,6 +34,7 @@ _MEMORY_FILE = re.compile(
     re.MULTILINE,
 )
 """A file of the supervisor's where an interpreter's own words name it."""
+_PASSED_FILE = re.compile(rf'(?:(?<=File ")|(?<=in file )){re.escape(FOLDER)}/')
 
 
 def collect_run(
@@ -64,7 +65,7 @@ def collect_run(
     argv = _argv(supervised, interpreter, command, script, path)
     crowded = crowd_out(passed or PassedFiles(), supervised.limits.memory_bytes)
     if not argv or crowded:
-        return Absent(reason=crowded or NOTHING_TO_START)
+        return Absent(reason=crowded or NOTHING_TO_START, limit_too_small=bool(crowded))
     child: dict[str, object] = {"name": name, "argv": argv, "timeout_seconds": timeout_seconds}
     runs = warm_up + repeat
     if request is not None:
@@ -145,12 +146,12 @@ def _request(request: schema.Request, port: int, warm_up: int, repeat: int) -> d
 def _named(run: Run, script_name: str, version: str) -> Run:
     """With the script's own name where its tracebacks have the file that it ran from."""
     named = {
-        stream: _MEMORY_FILE.sub(script_name, getattr(run, stream)).replace(
-            f'File "{FOLDER}/', 'File "'
-        )
+        stream: _PASSED_FILE.sub("", _MEMORY_FILE.sub(script_name, getattr(run, stream)))
         for stream in ("stdout", "stderr")
     }
-    error = run.error or syntax_error(named["stderr"], script_name, version)
+    error = run.error
+    if run.exit_code and not (error or run.oom_killed or run.timed_out):
+        error = syntax_error(named["stderr"], script_name, version)
     return msgspec.structs.replace(run, **named, error=error)
 
 

@@ -183,12 +183,16 @@ class Supervised:
                     self.engine.in_background(stack.pop_all().close)
                 return found
         except ConnectionLostError as error:
-            if not (error.oom_killed or self.engine.answers()):
-                return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
-            return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
+            return self.broken_off(error, spec)
         except EngineError as error:
             reason = f"the container could not be started: {error}"
             return Absent(reason=self.mask("\n".join([reason, *self._as_who(error)])))
+
+    def broken_off(self, error: ConnectionLostError, spec: ContainerSpec) -> Absent:
+        """Why a container has not reported: it ended, or the engine went away, which is asked."""
+        if not (error.oom_killed or self.engine.answers()):
+            return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
+        return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
 
     def _as_who(self, error: EngineError) -> list[str]:
         """Of an interpreter that the user in particular may not run."""

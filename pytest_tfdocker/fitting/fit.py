@@ -123,6 +123,10 @@ class _Fitting:
         self._tell(_so_far(search), "log")
         allowed = allowed_seconds(unlimited, self._smoke)
         run = self._start(limit, stop_seconds(unlimited, self._smoke))
+        # A start that takes more than the limit is OOM-killed, and told as a run
+        if isinstance(run, Absent) and not (run.oom_killed or run.limit_too_small):
+            self._tell(name, "failed")
+            raise NoLimitError(run.reason)
         phases = phase_budgets(unlimited, self._smoke)
         trial = trial_of(run, limit, unlimited=unlimited, allowed=allowed, phases=phases)
         self._tell(name, _ending(trial))

@@ -47,7 +47,10 @@ def trial_of(
     allowed: float,
     phases: Mapping[str, float],
 ) -> Trial:
-    """Whether the limit holds the smoke: it ends well, and in time. Else how it ended."""
+    """Whether the limit holds the smoke: it ends well, and in time. Else how it ended.
+
+    Absent: the limit leaves no room to begin it; none that says nothing of the limit may come here.
+    """
     if isinstance(run, Absent):
         return Trial(limit_bytes=limit_bytes, outcome="failed", why=one_line(run.reason, 120))
     outcome, why = _outcome(run, limit_bytes, unlimited, allowed)

@@ -43,13 +43,16 @@ def _judge(container: Container, keys: Keys, limits: dict[str, Any]) -> None:
 def _compare(
     container: Container, keys: Keys, requests: dict[str, Any], limits: dict[str, Any]
 ) -> None:
-    """A request above its limit is refused by Kubernetes; one without a limit is none."""
+    """A request above its limit is refused by Kubernetes; one without a limit is none.
+
+    By the quantities, since a setting is rounded: 0.7 as a float is less than 700m.
+    """
     name = str(keys[-1])
     asked = container.value(keys, requests, lambda value: quantity.parse_quantity(value, "1"))
     if asked is None:
         return
-    limit = container.values.get("run", {}).get("cpus" if name == "cpu" else name)
+    is_taken = ("cpus" if name == "cpu" else name) in container.values.get("run", {})
     if not limits.get(name):
         container.note(keys, f"a request is no limit: {name} is not limited")
-    elif limit is not None and asked > limit:
+    elif is_taken and asked > quantity.parse_quantity(limits[name], "1"):
         container.problem(keys, f"is more than the limit, {limits[name]}")

@@ -8,12 +8,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_tfdocker.engine import buildx
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import EngineError
+from pytest_tfdocker.evidence.inventory import NO_PYTHON
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.supervised import ENGINE_GONE, Supervised
@@ -106,11 +108,15 @@ def test_an_engine_that_is_gone_before_the_container_is_attached(cutting, engine
     engine.api.remove_container(left["Id"], force=True)
 
 
-def test_an_engine_that_goes_away_during_a_run(cutting, engine, judged_small_image):
+@pytest.mark.parametrize("interpreter", [True, False], ids=["supervised", "held by a shell"])
+def test_an_engine_that_goes_away_during_a_run(cutting, engine, judged_small_image, interpreter):
     proxy, client = cutting
     session, image = judged_small_image.session, judged_small_image.settings
-    run_id = f"away{os.getpid()}"
-    supervised = Supervised(client, session.evidence(image), image.settings.run, run_id=run_id)
+    run_id = f"{'away' if interpreter else 'gone'}{os.getpid()}"
+    evidence = session.evidence(image)
+    if not interpreter:
+        evidence = msgspec.structs.replace(evidence, interpreter=Absent(reason=NO_PYTHON))
+    supervised = Supervised(client, evidence, image.settings.run, run_id=run_id)
     breaking = threading.Timer(2, proxy.break_off)
     breaking.start()
     began = time.monotonic()

@@ -14,3 +14,5 @@ class Absent(Record, tag="absent", frozen=True, kw_only=True):
     """One sentence, and what to do about it where something can be done."""
     oom_killed: bool = False
     """Of a run: whether the engine saw an OOM kill, of PID 1 itself, so that nobody reported."""
+    limit_too_small: bool = False
+    """Of a run: whether it was not begun because its memory limit leaves it no room."""

@@ -24,6 +24,7 @@ def stderr_of(tmp_path, script):
         (b"#!/bin/sh\necho it starts\n", "smoke.py:2: SyntaxError: invalid syntax"),
         (b"x = '\xff\xfe'\n", "smoke.py:1: SyntaxError: "),
         (b"if 1:\n\tx = 1\n        y = 2\n", "smoke.py:3: TabError: inconsistent use of tabs"),
+        (b"# coding: nope\n", "smoke.py: SyntaxError: encoding problem: nope"),
     ],
 )
 def test_a_script_that_is_no_python_is_told_by_its_line(tmp_path, script, first):
@@ -38,6 +39,29 @@ def test_a_script_that_is_no_python_is_told_by_its_line(tmp_path, script, first)
 )
 def test_an_error_of_a_script_that_began_is_another(tmp_path, script):
     assert syntax_error(stderr_of(tmp_path, script), "smoke.py", "3.11.2") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '  File "bad.py", line 1\n    if\n      ^\nSyntaxError: invalid syntax\n',
+        '  File "tests/smoke.py", line 1\n    if\n      ^\nSyntaxError: invalid syntax\n',
+        "SyntaxError: Non-UTF-8 code starting with '\\xff' in file bad.py on line 2, but no enc\n",
+        "SyntaxError: Unexpected token\n",
+        'SyntaxError: no\n  File "smoke.py", line 1\n',
+    ],
+)
+def test_an_error_of_another_file_is_none_of_the_script(said):
+    assert syntax_error(said, "smoke.py", "3.11.2") is None
+
+
+def test_a_script_that_is_no_python_is_told_behind_what_its_interpreter_says_before():
+    said = (
+        '  File "sitecustomize.py", line 1\nSyntaxError: first\n'
+        '  File "my smoke.py", line 3\nSyntaxError: last\n'
+    )
+    told = syntax_error(said, "my smoke.py", "3.11.2")
+    assert told.splitlines()[0] == "my smoke.py:3: SyntaxError: last"
 
 
 @pytest.fixture

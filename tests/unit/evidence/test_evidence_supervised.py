@@ -3,6 +3,7 @@
 import json
 import signal
 
+import msgspec
 import pytest
 
 from pytest_tfdocker.evidence.mask import Mask
@@ -75,6 +76,19 @@ def meter_record():
         "killed_in": "inference",
         "stdout": "phase load, inference by python3\n",
     }
+
+
+def test_half_a_surrogate_pair_is_told_and_stored(meter_record):
+    half = "\ud800"
+    mask = Mask([f"secret{half}secret"])
+    assert mask(f"is {half}, not x, by secret{half}secret") == r"is \ud800, not x, by ***"
+    request = {"error": f'text is "{half}", not "x"', "listening": [1]}
+    told = _masked(
+        {**meter_record, "stderr": half, "killed_in": half, "request": request}, mask, None
+    )
+    assert told["request"]["error"] == r'text is "\ud800", not "x"'
+    assert (told["stderr"], told["killed_in"]) == (r"\ud800", r"\ud800")
+    assert msgspec.json.encode(told)
 
 
 def test_bare_names_alone_are_masked(monkeypatch):

@@ -201,15 +201,37 @@ def test_nothing_above_what_the_engine_has_is_tried(fitted):
 
 
 def test_an_engine_with_too_little_is_told(fitted):
-    absent = Absent(reason="the container could not be started: no such image")
+    crowded = Absent(reason="files: 600 MiB to pass in", limit_too_small=True)
     found, _ = fitted(most=500 * MIB, needs=600 * MIB, otherwise=[{}])
     assert found.reason.startswith("it fails without any limit too: OOM-killed")
-    found, program = fitted(most=500 * MIB, needs=400 * MIB, otherwise=[None, *[absent] * 24])
+    found, program = fitted(most=500 * MIB, needs=400 * MIB, otherwise=[None, *[crowded] * 24])
     assert program.asked[-1][0] == 500 * MIB
     assert found.reason == (
-        "not even 500 MiB, nearly all that the engine has, hold it: "
-        "the container could not be started: no such image"
+        "not even 500 MiB, nearly all that the engine has, hold it: files: 600 MiB to pass in"
     )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "the engine went away during the run: nothing is known of it\nsee its log",
+        "the container could not be started: no such image",
+        "the container ended before the probe reported",
+    ],
+)
+def test_a_run_that_says_nothing_of_its_limit_ends_the_search(fitted, reason):
+    found, program = fitted(needs=410 * MIB, otherwise=[None, None, Absent(reason=reason)])
+    assert found == Absent(reason=reason)
+    assert len(program.asked) == 3
+    assert program.told[-1] == ("3 of ~5, 408 MiB", "failed")
+
+
+def test_a_limit_that_leaves_no_room_for_the_files_is_too_small(fitted):
+    crowded = Absent(reason="files: 420 MiB to pass in", limit_too_small=True)
+    found, program = fitted(needs=410 * MIB, otherwise=[None, crowded])
+    assert [limit // MIB for limit, _ in program.asked[1:3]] == [424, 440]
+    assert found.failed_by == "files: 420 MiB to pass in"
+    assert found.smallest_bytes == 440 * MIB
 
 
 def test_a_smoke_that_fails_now_and_then_has_no_limit(fitted):

@@ -127,10 +127,10 @@ def test_another_failure_is_told(tried):
     assert (found.outcome, found.why) == ("failed", 'exit code 1 in "inference": ValueError: no')
 
 
-def test_a_run_of_which_nothing_is_left_to_tell_failed(run):
-    absent = Absent(reason="the container ended before the probe reported\nmore")
+def test_a_run_that_has_no_room_to_begin_failed(run):
+    absent = Absent(reason="files: 60 MiB to pass in\nmore", limit_too_small=True)
     found = trial_of(absent, LIMIT, unlimited=run(), allowed=19.0, phases={})
-    told = "the container ended before the probe reported more"
+    told = "files: 60 MiB to pass in more"
     assert (found.outcome, found.why) == ("failed", told)
 
 

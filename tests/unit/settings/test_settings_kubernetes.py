@@ -1,6 +1,12 @@
 """One container of a Kubernetes manifest, beneath the settings."""
 
+from pathlib import Path
+
 import pytest
+
+from pytest_tfdocker.settings.kubernetes_container import Container
+from pytest_tfdocker.settings.kubernetes_file import Found
+from pytest_tfdocker.settings.kubernetes_resources import read_resources
 
 OWN = "tfdocker.toml"
 MANIFEST = "deploy/app.yaml"
@@ -200,6 +206,48 @@ def test_quantities_of_memory_are_exact(container, quantity, memory):
 )
 def test_quantities_of_cpus(container, quantity, cpus):
     assert container(f"resources: {{limits: {{cpu: {quantity}}}}}").settings.run.cpus == cpus
+
+
+def _of_resources(requests, limits):
+    """A container with these alone, once they are read."""
+    resources = {"requests": requests, "limits": limits}
+    found = Found(
+        path=Path(MANIFEST),
+        name=MANIFEST,
+        lines={},
+        item={},
+        pod_keys=("spec",),
+        pod={},
+        keys=("spec", "containers", 0),
+        container={"resources": resources},
+    )
+    container = Container(found, {})
+    read_resources(container)
+    return container
+
+
+def test_a_request_may_be_its_limit_at_every_thousandth_of_a_cpu():
+    amounts = [f"{thousandths}m" for thousandths in range(1, 2001)]
+    problems = [_of_resources({"cpu": one}, {"cpu": one}).problems for one in amounts]
+    assert problems == [[]] * 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "limit", "is_more"),
+    [
+        ("cpu", "700m", 0.7, False),
+        ("cpu", 1.1, "1100m", False),
+        ("cpu", "700001u", "700m", True),
+        ("cpu", "5m", "1m", True),
+        ("cpu", "1m", "0", False),
+        ("memory", "1Gi", "1024Mi", False),
+        ("memory", "1073741825", "1Gi", True),
+    ],
+)
+def test_a_request_is_held_against_the_limit_as_it_is_written(name, asked, limit, is_more):
+    problems = _of_resources({name: asked}, {name: limit}).problems
+    told = f"{MANIFEST}:1: spec.containers[0].resources.requests.{name}: is more than the limit, "
+    assert problems == ([told + limit] if is_more else [])
 
 
 @pytest.mark.parametrize(
