@@ -94,10 +94,11 @@ class Child(object):
         ]
         self.stdout, self.stderr = [stream.tail for stream in self.streams]
         self.name = os.path.basename(argv[0] if argv else "")[:15]  # as the kernel cuts it
-        self.exit_code = None
+        self.exit_code = self.ended_by = None  # a shell may exit with 137 for its child
         self.maxrss_bytes = None
 
     def ended(self, status, usage):
+        self.ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         self.exit_code = (
             128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         )

@@ -10,8 +10,7 @@ KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
 ROOM_BYTES = 4 << 20
-DYING_SECONDS = 1.0
-KILLED = 128 + signal.SIGKILL
+DYING_SECONDS = 0.1
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IMPORT, LOAD, INFERENCE = "import", "load", "inference"
 
@@ -71,7 +70,7 @@ class Meter(object):
         self.has_ended = False
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
-        self.largest = processes.Largest()
+        self.largest, self.candidates = processes.Largest(), processes.Candidates()
         limit = counters.limits()["memory_bytes"] if counters else None
         self.room = limit or float("inf")
         self.last_working = 0
@@ -114,25 +113,34 @@ class Meter(object):
         # At the limit the kernel would take us for what we open: it charges that too
         rise, self.last_working = max(0, working - self.last_working), working
         has_room = self.room - working - self.own - kernel > ROOM_BYTES + rise
+        found = None
         if has_room:
-            self.largest.look(now, working)
-        self.look_for_kills(now, has_room)
+            found = self.largest.look(now, working) or self.candidates.look(now, working)
+        self.look_for_kills(now, found)
         if self.watch and has_room:
             self.look_for_weights(now)
         self.keep(now - self.started, working, cache, swapped)
 
-    def look_for_kills(self, now, has_room):
-        """Who the kernel killed first, and in which phase: the last list still has their names."""
-        if self.killed is None and self.counters.oom_kills() != self.kills_before:
-            self.killed = processes.Killed(self.largest.found)
+    def look_for_kills(self, now, found):
+        """Who the kernel killed first, and in which phase; `found`: a list of all of this moment."""
+        if self.killed is None:
+            # The kernel counts before it kills: who has ended and not been counted was not killed
+            self.candidates.check(now)
+            if not self.kills():
+                self.candidates.settle(found, self.last_working)
+                return
+            self.killed = processes.Killed(list(self.candidates.known.values()))
             self.killed_until = now + DYING_SECONDS
             is_behind = self.watch is not None and self.watch.is_behind
             self.named_at_kill = self.named.rows[-1]["name"]
             self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
             self.watch = None  # what is unmapped now was not let go
         # Later, or where the child has ended, others may be gone by themselves
-        if self.killed is not None and has_room and now <= self.killed_until and not self.has_ended:
-            self.killed.look()
+        if now <= self.killed_until and not self.has_ended:
+            self.killed.look(self.kills())
+
+    def kills(self):
+        return difference(self.counters.oom_kills(), self.kills_before)
 
     def look_for_weights(self, now):
         there = self.watch.look(now)
@@ -185,8 +193,12 @@ class Meter(object):
         """The child has ended, by itself or killed; None where it was us who ended it."""
         self.has_ended = True
         self.sample_if_measured()
-        if self.killed is not None and child is not None and child.exit_code == KILLED:
-            self.killed.add(child.name, child.pid)
+        if self.killed is not None and child is not None:
+            if child.ended_by == signal.SIGKILL:
+                self.killed.add(child.name, child.pid, self.kills())
+            else:
+                self.killed.spare(child.pid)
+        self.candidates.close()
 
     def between(self, first, last):
         """Seconds, CPU seconds and throttled seconds between two phases; None: one never began."""
@@ -234,7 +246,7 @@ class Meter(object):
                     "kernel_peak_bytes": counters.kernel_peak(),
                     "kernel_peak_before_bytes": self.kernel_peak_before,
                     "gap_seconds": self.gap,
-                    "oom_kills": difference(counters.oom_kills(), self.kills_before),
+                    "oom_kills": self.kills(),
                     "refaulted_bytes": self.refaulted_bytes(),
                     "major_faults": difference(self.faults[1], self.faults_before[1]),
                     "cpu_seconds": difference(end[1], self.start_clock[1]),

@@ -23,8 +23,8 @@ COUNTERS = """
         def limits(self):
             return {"memory_bytes": None}
     class Child:
-        def __init__(self, exit_code):
-            self.exit_code, self.name, self.pid = exit_code, "python", 7
+        def __init__(self, ended_by=None):
+            self.ended_by, self.name, self.pid = ended_by, "python", 7
     counters = Counters()
     m = meter.Meter(counters, 0.02, 0)
 """
@@ -68,32 +68,129 @@ def test_while_it_is_ended_no_phase_of_the_run_begins(told):
 
 
 KILL = """
-    m.largest.found = [[4096, "gunicorn", 1 << 22], [4096, "python", 7]]
-    meter.processes.is_dying = lambda pid: pid == plan["dying"]
-    counters.kills = 1
-    m.sample(time.monotonic())
+    class Candidate:
+        has_signal = has_ended = False
+        def __init__(self, name, pid):
+            self.name, self.pid = name, pid
+            everyone[name] = self
+        def is_killed(self):
+            return self.has_signal
+        def is_over(self):
+            return self.has_ended
+        def close(self):
+            pass
+    everyone, listed = {}, []
+    meter.processes.Candidate = Candidate
+    meter.processes.with_memory = lambda: sorted(listed, reverse=True)
+    now = m.started
+    def pass_time(seconds, mib):
+        nonlocal now
+        until = now + seconds
+        counters.working = (mib << 20) + m.own
+        while now < until:
+            now += 0.02
+            m.sample(now)
+    listed[:] = [[100 << 20, "serve", 9], [50 << 20, "python", 7], [4096, "gunicorn", 6]]
+    pass_time(1, 150)
 """
 
 
-def test_a_process_that_ends_by_itself_later_was_not_killed(ask, end_python):
-    body = (
-        COUNTERS
-        + KILL
-        + """
-    plan["dying"] = 7
-    m.sample(time.monotonic() + 5)
-    m.end(Child(0))
-    return m.figures()["killed"]
-    """
+def killed(ask, python, body):
+    """Who is told to have been killed, and who lived; `body` is what happens."""
+    told = ask(
+        python, MODULES, COUNTERS + KILL + body.rstrip() + "\n    return m.figures()['killed']\n"
     )
-    found = ask(end_python, MODULES, body, data={"dying": None})
-    assert found == {"gone": [], "alive": [["gunicorn", 1 << 22], ["python", 7]]}
+    return [[name for name, _ in told[which]] for which in ("gone", "alive")]
+
+
+def test_who_has_a_sigkill_to_take_was_killed_and_the_others_lived(ask, end_python):
+    body = """
+    counters.kills, everyone["serve"].has_signal = 1, True
+    pass_time(0.02, 150)
+    everyone["gunicorn"].has_ended = True
+    pass_time(1, 50)
+    m.end(Child())
+    """
+    assert killed(ask, end_python, body) == [["serve"], ["gunicorn"]]
+
+
+def test_a_process_that_ended_before_the_kill_was_not_killed(ask, end_python):
+    body = """
+    listed.append([400 << 20, "convert", 12])
+    pass_time(1, 550)
+    listed.pop()
+    everyone["convert"].has_ended = True
+    m.room = 0  # near the limit no list is made
+    pass_time(60, 150)
+    counters.kills, everyone["serve"].has_ended = 1, True
+    pass_time(0.02, 540)
+    """
+    assert killed(ask, end_python, body) == [["serve"], ["python", "gunicorn"]]
+
+
+def test_who_came_after_another_has_ended_is_known_though_the_peak_was_higher_before(
+    ask, end_python
+):
+    body = """
+    listed.append([400 << 20, "convert", 12])
+    pass_time(1, 550)
+    listed.pop()
+    everyone["convert"].has_ended = True
+    listed.append([300 << 20, "late", 30])
+    pass_time(1, 450)
+    counters.kills, everyone["late"].has_signal = 1, True
+    pass_time(0.02, 540)
+    """
+    assert killed(ask, end_python, body) == [["late"], ["serve", "python", "gunicorn"]]
+
+
+def test_a_process_that_ends_by_itself_after_the_kill_was_not_killed(ask, end_python):
+    body = """
+    counters.kills = 1
+    pass_time(0.3, 150)
+    everyone["serve"].has_ended = True
+    pass_time(1, 50)
+    m.end(Child())
+    """
+    assert killed(ask, end_python, body) == [[], []]
+
+
+def test_where_more_have_ended_than_the_kernel_has_killed_nobody_is_named(ask, end_python):
+    body = """
+    counters.kills = 1
+    everyone["serve"].has_ended = everyone["gunicorn"].has_ended = True
+    pass_time(0.02, 50)
+    """
+    assert killed(ask, end_python, body) == [[], []]
+    assert killed(ask, end_python, body.replace("= 1", "= 2")) == [
+        ["serve", "gunicorn"],
+        ["python"],
+    ]
+
+
+def test_a_shell_that_ends_with_what_it_waited_for_was_not_killed(ask, end_python):
+    body = """
+    counters.kills = 1
+    everyone["serve"].has_ended = everyone["python"].has_ended = True
+    pass_time(0.02, 50)
+    m.end(Child())
+    """
+    assert killed(ask, end_python, body) == [["serve"], ["gunicorn"]]
+
+
+def test_where_the_kill_and_the_end_fall_between_two_samples_nobody_is_told_to_have_lived(
+    ask, end_python
+):
+    body = """
+    counters.kills, everyone["serve"].has_ended = 1, True
+    m.end(Child())
+    """
+    assert killed(ask, end_python, body) == [[], []]
 
 
 def test_a_child_that_was_killed_is_known_by_its_end(ask, end_python):
-    body = COUNTERS + KILL + "    m.end(Child(137))\n    return m.figures()['killed']\n"
-    found = ask(end_python, MODULES, body, data={"dying": None})
-    assert found == {"gone": [["python", 7]], "alive": [["gunicorn", 1 << 22]]}
+    body = "    counters.kills = 1\n    m.end(Child(9))\n"
+    assert killed(ask, end_python, body) == [["python"], ["serve", "gunicorn"]]
 
 
 def test_at_its_limit_nothing_is_opened(told):
