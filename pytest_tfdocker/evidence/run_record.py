@@ -51,6 +51,7 @@ def run_record(
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
         phases_named=told["phases_named"],
+        phases_left_out=told["phases_left_out"],
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
         resources=[_resources(row) for row in told["resources"]],
         swapped_bytes=told.get("swapped_bytes"),

@@ -8,12 +8,13 @@ COUNTERS = """
     import tfdocker_meter as meter
     class Counters:
         cpu, working, kills, swapped, tasks = 100.0, 0, 0, None, None
+        throttled = 0.0
         def sample(self):
             return self.working, 0, 0, self.swapped, None, None
         def cpu_seconds(self):
             return self.cpu
         def throttled_seconds(self):
-            return 0.0
+            return self.throttled
         def oom_kills(self):
             return self.kills
         def kernel_peak(self):
@@ -58,13 +59,98 @@ def test_what_the_kernel_does_not_count_is_none_and_never_zero(told):
 
 def test_while_it_is_ended_no_phase_of_the_run_begins(told):
     found = told("""
-    m.phase("load")
+    m.phases(["load"], True)
     m.stop_clock()
     time.sleep(0.05)
-    m.phase("shutdown")
+    m.phases(["shutdown"], True)
     return [[one["name"], one["seconds"] >= 0] for one in m.figures()["phases"]]
     """)
     assert found == [["start", True], ["load", True]]
+
+
+PHASES = """
+    def at(mib):
+        counters.working = (mib << 20) + m.own
+    def peaks():
+        rows = m.figures()["phases"]
+        return [[one["name"], one["peak_bytes"] and one["peak_bytes"] >> 20] for one in rows]
+    meter.processes.with_memory = lambda: []
+    m.started -= 10  # samples are 20 ms apart by then
+    at(10)
+    m.sample(time.monotonic())
+    at(300)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "was_awaited", "peak"),
+    [
+        ("", True, 300),
+        ("", False, 10),
+        ("time.sleep(0.1)", True, 10),
+        ("counters.throttled = 0.02", True, 10),
+    ],
+    ids=["read at once", "read later", "after a gap", "throttled"],
+)
+def test_what_is_there_as_a_phase_begins_is_the_old_ones_only_where_its_line_was_just_written(
+    ask, end_python, before, was_awaited, peak
+):
+    body = f"""
+    {before or "pass"}
+    m.phases(["load"], {was_awaited})
+    at(5)
+    m.end(None)
+    return peaks()
+    """
+    told = ask(end_python, MODULES, COUNTERS + PHASES + body)
+    assert told == [["start", peak], ["load", 300]]
+
+
+def test_a_kill_that_is_seen_with_the_line_of_a_phase_read_late_was_in_it(ask, end_python):
+    body = """
+    counters.kills = 1
+    m.phases(["load"], plan)
+    return m.figures()["killed_in"]
+    """
+    told = [ask(end_python, MODULES, COUNTERS + body, data=known) for known in (True, False)]
+    assert told == ["start", "load"]
+
+
+def test_of_phases_that_are_read_together_the_last_alone_has_a_peak(told):
+    found = told(
+        PHASES
+        + """
+    m.phases(["one", "two", "three"], False)
+    return peaks()
+    """
+    )
+    assert found == [["start", 10], ["one", None], ["two", None], ["three", 300]]
+
+
+def test_a_phase_that_is_named_again_while_it_runs_begins_none_and_is_not_measured(told):
+    found = told("""
+    m.phases(["step"], True)
+    before = m.figures()["samples"]
+    for _ in range(1000):
+        m.phases(["step", "step"], True)
+    figures = m.figures()
+    names = [one["name"] for one in figures["phases"]]
+    return [names, figures["samples"] == before, figures["phases_left_out"]]
+    """)
+    assert found == [["start", "step"], True, False]
+
+
+def test_a_hundred_phases_are_kept_and_those_that_we_know_of_beside_them(told):
+    found = told("""
+    full = [m.phases(["step %d" % number], True) for number in range(1000)]
+    m.see_phase("request")
+    full.append(m.phases(["x", "y"], True))
+    figures = m.figures()
+    names = [one["name"] for one in figures["phases"]]
+    return [names[0], names[-2:], len(names), full.index(True), full[-1],
+            figures["phases_left_out"]]
+    """)
+    assert found == ["start", ["step 98", "request"], 101, 99, True, True]
 
 
 KILL = """

@@ -133,6 +133,14 @@ def test_who_was_killed_and_who_lived_is_named_with_the_phase_of_the_kill(facts,
     )
 
 
+@pytest.mark.parametrize("oom_killed", [False, True])
+def test_more_phases_than_are_kept_are_told_of(facts, run, oom_killed):
+    verdict = judge(facts, run(phases_left_out=True, oom_killed=oom_killed))
+    assert verdict.details[1] == (
+        "more phases were named than are kept: what came after counts in inference"
+    )
+
+
 def test_a_run_of_a_test_is_told_to_try_a_higher_limit(run):
     told = judge_run(run(oom_killed=True, exit_code=137)).text
     assert "give it a memory limit of 2.00 GiB, and read its peak" in told
