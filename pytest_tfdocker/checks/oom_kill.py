@@ -58,7 +58,7 @@ def _killed_in(run: Run) -> Phase | None:
     if not is_named(run) or run.killed_in is None:
         return None
     named = [phase for phase in run.phases if phase.name == run.killed_in]
-    return named[-1] if named else run.phases[-1]
+    return named[-1] if named else None
 
 
 def _phases(run: Run, killed_in: Phase | None) -> list[str]:

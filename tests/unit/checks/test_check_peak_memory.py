@@ -118,6 +118,11 @@ def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
     assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.details
 
 
+def test_a_kill_in_a_phase_that_is_not_told_is_told_of_no_other(facts, run):
+    verdict = judge(facts, run(oom_killed=True, killed_in="start"))
+    assert verdict.headline == "OOM-killed at 400 MiB, exit code 0"
+
+
 def test_who_was_killed_and_who_lived_is_named_with_the_phase_of_the_kill(facts, run):
     killed = run(
         oom_killed=True,
