@@ -182,13 +182,13 @@ class Killed(object):
         if not self.gone:
             self.alive = named(one for one in self.candidates if not one.is_over())
         self.spare(pid)
+        self.alive = [one for one in self.alive if one[1] != pid]
         self.kills = kills
         self.gone.append((name, pid))
 
     def spare(self, pid):
         """One that ended by itself."""
         self.gone = [one for one in self.gone if one[1] != pid]
-        self.alive = [one for one in self.alive if one[1] != pid]
 
     def told(self):
         """Nobody where more have gone than were killed: it may have been any of them."""

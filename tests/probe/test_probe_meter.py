@@ -197,7 +197,7 @@ def test_who_has_a_sigkill_to_take_was_killed_and_the_others_lived(ask, end_pyth
     pass_time(1, 50)
     m.end(Child())
     """
-    assert killed(ask, end_python, body) == [["serve"], ["gunicorn"]]
+    assert killed(ask, end_python, body) == [["serve"], ["python", "gunicorn"]]
 
 
 def test_a_process_that_ended_before_the_kill_was_not_killed(ask, end_python):
