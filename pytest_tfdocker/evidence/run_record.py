@@ -94,10 +94,10 @@ def _names(told: dict[str, Any], which: str) -> list[str]:
 
 
 def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named, without the stretch before if that was short and small
-    and nobody was killed in it.
+    """The phases that the program named, without a short and small stretch before.
 
-    Of one that named none, what was seen of it; one phase alone is the whole run.
+    With it where the kernel killed in it. Of one that named none, what was seen of it; one phase
+    alone is the whole run.
     """
     phases = [Phase(**row) for row in told["phases"]]
     if len(phases) == 1:

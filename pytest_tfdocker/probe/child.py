@@ -80,6 +80,10 @@ def write_all(fd, data):
         data = data[os.write(fd, data) :]
 
 
+class NotForked(Exception):
+    """There may be no process beside ours; the text says why."""
+
+
 class Child(object):
     """A started process in a session of its own."""
 
@@ -87,7 +91,10 @@ class Child(object):
         out, out_write = os.pipe()
         err, err_write = os.pipe()
         failed, failed_write = os.pipe()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError as error:
+            raise NotForked(error.strerror)
         if self.pid == 0:
             become(argv, environment, out_write, err_write, failed_write)
         for fd in (out_write, err_write, failed_write):

@@ -255,7 +255,11 @@ def main(plan, files, report):
         spec["argv"] = [
             paths[word["file"]] if isinstance(word, dict) else word for word in spec["argv"]
         ]
-        records.append(supervisor.run(spec))
+        try:
+            records.append(supervisor.run(spec))
+        except child_module.NotForked as error:
+            report({"crash": str(error), "not_forked": True})
+            return
         if plan.get("until_failure") and failed(records[-1]):
             break
     report({"children": records})

@@ -138,6 +138,23 @@ def test_a_program_that_can_not_be_started_is_told(end_python, argv, error):
     assert (told["exit_code"], told["error"]) == (127, error)
 
 
+NO_FORK = """
+    import errno
+    import tfdocker_supervisor as supervisor
+    def fork():
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    os.fork = fork
+    told = []
+    supervisor.main(plan, {}, told.append)
+    return told[1:]
+"""
+
+
+def test_where_no_process_may_stand_beside_it_that_is_told(end_python, ask):
+    told = ask(end_python, probe._SUPERVISOR, NO_FORK, data=plan(children(["true"])))
+    assert told == [{"crash": "Resource temporarily unavailable", "not_forked": True}]
+
+
 def test_a_name_that_the_kernel_cuts_within_a_character_ends_no_run(end_python, tmp_path):
     name = tmp_path / ("x" + "сервис" * 2)  # its first 15 bytes are seven characters and a half
     name.write_text(f"#!{end_python}\nimport time\na = b'x' * (1 << 24)\ntime.sleep(0.3)\n")

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from pytest_tfdocker.evidence.mask import Mask
-from pytest_tfdocker.evidence.supervised import _masked, environment, stop_signal
+from pytest_tfdocker.evidence.records import Limits
+from pytest_tfdocker.evidence.supervised import _masked, environment, probe_failed, stop_signal
 
 COOKIE = "<tfdocker ab|"
 
@@ -75,6 +76,17 @@ def meter_record():
         "killed_in": "inference",
         "stdout": "phase load, inference by python3\n",
     }
+
+
+@pytest.mark.parametrize(
+    ("pids", "why"),
+    [(1, ": run.pids is 1, and the supervisor takes one of them"), (None, "")],
+)
+def test_a_limit_that_lets_no_process_start_beside_the_supervisor_is_told(pids, why):
+    told = {"crash": "Resource temporarily unavailable", "not_forked": True}
+    assert probe_failed(told, Limits(pids=pids)) == (
+        f"the supervisor could not start the program\nResource temporarily unavailable{why}"
+    )
 
 
 def test_bare_names_alone_are_masked(monkeypatch):
