@@ -155,7 +155,7 @@ class Service(DockerContainer):
             text = f"the supervisor of the service ended, or went silent\n{said}".rstrip()
             raise ConnectionLostError(text, oom_killed=error.oom_killed) from None
         if key not in told:
-            raise EngineError(printable_lines(mask(probe_failed(told))))
+            raise EngineError(printable_lines(mask(probe_failed(told, self._supervised.limits))))
         return told[key]
 
     def _started(self) -> Container:

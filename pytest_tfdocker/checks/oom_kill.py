@@ -8,6 +8,7 @@ from pytest_tfdocker.checks.run_story import (
     is_named,
     kernel_line,
     largest_line,
+    left_out_line,
     limit_line,
     output_lines,
     phase_words,
@@ -57,14 +58,14 @@ def _killed_in(run: Run) -> Phase | None:
     if not is_named(run) or run.killed_in is None:
         return None
     named = [phase for phase in run.phases if phase.name == run.killed_in]
-    return named[-1] if named else run.phases[-1]
+    return named[-1] if named else None
 
 
 def _phases(run: Run, killed_in: Phase | None) -> list[str]:
     told = [
         phase_words(phase, at_least=phase is (killed_in or run.phases[-1])) for phase in run.phases
     ]
-    return [" | ".join(bounded(told))] if told else []
+    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run)]
 
 
 def _who(run: Run) -> list[str]:

@@ -67,7 +67,15 @@ def phases_line(run: Run, *, cut_off: bool = False) -> list[str]:
     told = [
         phase_words(phase, at_least=cut_off and phase is run.phases[-1]) for phase in run.phases
     ]
-    return [" | ".join(bounded(told))] if told else []
+    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run)]
+
+
+def left_out_line(run: Run) -> list[str]:
+    """Of a program that named more phases than are kept, as a loop over its items does."""
+    if not run.phases_left_out:
+        return []
+    last = one_line(run.phases[-1].name, 40)
+    return [f"more phases were named than are kept: what came after counts in {last}"]
 
 
 def phase_words(phase: Phase, *, at_least: bool = False) -> str:

@@ -51,6 +51,7 @@ def run_record(
         largest_gap_seconds=told.get("gap_seconds"),
         phases=_phases(told),
         phases_named=told["phases_named"],
+        phases_left_out=told["phases_left_out"],
         samples=[(seconds, working, cache) for seconds, working, cache in told["samples"]],
         resources=[_resources(row) for row in told["resources"]],
         swapped_bytes=told.get("swapped_bytes"),
@@ -93,9 +94,10 @@ def _names(told: dict[str, Any], which: str) -> list[str]:
 
 
 def _phases(told: dict[str, Any]) -> list[Phase]:
-    """The phases that the program named, without the stretch before if that was short and small.
+    """The phases that the program named, without a short and small stretch before.
 
-    Of one that named none, what was seen of it; one phase alone is the whole run.
+    With it where the kernel killed in it. Of one that named none, what was seen of it; one phase
+    alone is the whole run.
     """
     phases = [Phase(**row) for row in told["phases"]]
     if len(phases) == 1:
@@ -104,7 +106,9 @@ def _phases(told: dict[str, Any]) -> list[Phase]:
         return _seen(phases, told.get("killed_in"))
     peaks = [phase.peak_bytes or 0 for phase in phases]
     is_short = phases[0].seconds < 0.5 and not told.get("request")  # noqa: PLR2004
-    return phases[1:] if is_short and peaks[0] <= max(peaks[1:]) + LAG_BYTES else phases
+    is_small = peaks[0] <= max(peaks[1:]) + LAG_BYTES
+    is_told = told.get("killed_in") == phases[0].name
+    return phases[1:] if is_short and is_small and not is_told else phases
 
 
 def _seen(phases: list[Phase], killed_in: str | None) -> list[Phase]:

@@ -178,7 +178,7 @@ class Supervised:
                 container = stack.enter_context(Container(self.engine, spec, self.run_id, cookie))
                 payload = probe.supervisor_payload(plan, dict(files or {}))
                 container.start(payload + passed.payload)
-                found = _reports(container, seconds, self.mask, answers)
+                found = self._reports(container, seconds, answers)
                 if not wait:
                     self.engine.in_background(stack.pop_all().close)
                 return found
@@ -193,6 +193,18 @@ class Supervised:
         if not (error.oom_killed or self.engine.answers()):
             return Absent(reason=self.mask(f"{ENGINE_GONE}\n{error}".strip()))
         return Absent(reason=self.mask(lost(error, spec)), oom_killed=error.oom_killed)
+
+    def _reports(
+        self, container: Container, seconds: float, answers: str | None
+    ) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
+        first = container.report("limits", SETTLE_SECONDS)
+        if "limits" not in first:
+            return Absent(reason=self.mask(probe_failed(first, self.limits)))
+        last = container.report("children", seconds)
+        if "children" not in last:
+            return Absent(reason=self.mask(probe_failed(last, self.limits)))
+        records = [_masked(one, self.mask, answers) for one in last["children"]]
+        return effective(first["limits"]), records
 
     def _as_who(self, error: EngineError) -> list[str]:
         """Of an interpreter that the user in particular may not run."""
@@ -232,26 +244,18 @@ def stop_signal(name: str | None) -> int:
     return int(signal.SIGTERM) if told is None or found is None else found + int(told[2] or 0)
 
 
-def _reports(
-    container: Container, seconds: float, mask: Mask, answers: str | None
-) -> tuple[Effective | Absent, list[dict[str, Any]]] | Absent:
-    first = container.report("limits", SETTLE_SECONDS)
-    if "limits" not in first:
-        return Absent(reason=mask(probe_failed(first)))
-    last = container.report("children", seconds)
-    if "children" not in last:
-        return Absent(reason=mask(probe_failed(last)))
-    return effective(first["limits"]), [_masked(one, mask, answers) for one in last["children"]]
-
-
 def _masked(record: dict[str, Any], mask: Mask, answers: str | None) -> dict[str, Any]:
     """Answers are read first: values such as "true" or "torch" are masked in their texts alone."""
     answer = None if answers is None else _answer(record["stdout"], answers)
     return {**mask.throughout(record), "name": record["name"], "answer": mask.throughout(answer)}
 
 
-def probe_failed(told: dict[str, Any]) -> str:
+def probe_failed(told: dict[str, Any], limits: Limits) -> str:
     """What a report says that came in place of the one that was awaited."""
+    if told.get("not_forked"):
+        pids = limits.pids
+        why = "" if pids is None else f": run.pids is {pids}, and the supervisor takes one of them"
+        return f"the supervisor could not start the program\n{told['crash']}{why}"
     return f"the probe failed inside the image:\n{told.get('crash', told)}"
 
 

@@ -29,14 +29,15 @@ class Tail(object):
 class Stream(object):
     """A pipe that the child writes to: kept, watched for phases, and passed on if asked."""
 
-    def __init__(self, fd, relay_to, keep_bytes, on_phase):
+    def __init__(self, fd, relay_to, keep_bytes, on_phases):
         os.set_blocking(fd, False)
-        self.fd, self.relay_to, self.on_phase = fd, relay_to, on_phase
+        self.fd, self.relay_to, self.on_phases = fd, relay_to, on_phases
         self.tail = Tail(keep_bytes)
         self.line = b""
         self.rests_until = 0.0
+        self.was_empty = False  # when it was last waited for
 
-    def pump(self, next_time):
+    def pump(self, next_time, was_awaited):
         """Reads what there is; False at the end of the stream.
 
         A program that flushes each line would wake us for each: unless much is there, the next ones
@@ -52,18 +53,23 @@ class Stream(object):
         self.tail.add(data)
         if self.relay_to is not None:
             write_all(self.relay_to, data)
-        self.find_phases(data)
+        if self.on_phases is not None:
+            self.find_phases(data, was_awaited and self.was_empty)
         return True
 
-    def find_phases(self, data):
+    def find_phases(self, data, was_awaited):
         data = self.line + data
         end = data.rfind(b"\n") + 1
         self.line = data[end : end + LINE_BYTES]
         if PHASE not in data:
             return
+        names, last = [], None
         for line in data[:end].split(b"\n"):
-            if line.startswith(PHASE):
-                self.on_phase(line[len(PHASE) :].decode("utf-8", "replace").strip()[:80])
+            if line.startswith(PHASE) and line != last:
+                names.append(line[len(PHASE) :].decode("utf-8", "replace").strip()[:80])
+                last = line
+        if names and self.on_phases(names, was_awaited):
+            self.on_phases = None  # no more of them are kept
 
     def close(self):
         os.close(self.fd)
@@ -74,14 +80,21 @@ def write_all(fd, data):
         data = data[os.write(fd, data) :]
 
 
+class NotForked(Exception):
+    """There may be no process beside ours; the text says why."""
+
+
 class Child(object):
     """A started process in a session of its own."""
 
-    def __init__(self, argv, environment, relay, keep_bytes, on_phase):
+    def __init__(self, argv, environment, relay, keep_bytes, on_phases):
         out, out_write = os.pipe()
         err, err_write = os.pipe()
         failed, failed_write = os.pipe()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError as error:
+            raise NotForked(error.strerror)
         if self.pid == 0:
             become(argv, environment, out_write, err_write, failed_write)
         for fd in (out_write, err_write, failed_write):
@@ -89,15 +102,16 @@ class Child(object):
         self.error = os.read(failed, 1024).decode("utf-8", "replace") or None
         os.close(failed)
         self.streams = [
-            Stream(out, 1 if relay else None, keep_bytes, on_phase),
-            Stream(err, 2 if relay else None, keep_bytes, on_phase),
+            Stream(out, 1 if relay else None, keep_bytes, on_phases),
+            Stream(err, 2 if relay else None, keep_bytes, on_phases),
         ]
         self.stdout, self.stderr = [stream.tail for stream in self.streams]
         self.name = os.path.basename(argv[0] if argv else "")[:15]  # as the kernel cuts it
-        self.exit_code = None
+        self.exit_code = self.ended_by = None  # a shell may exit with 137 for its child
         self.maxrss_bytes = None
 
     def ended(self, status, usage):
+        self.ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         self.exit_code = (
             128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         )
@@ -115,9 +129,14 @@ class Child(object):
         resting = [stream for stream in self.streams if stream.rests_until > now]
         return [stream.fd for stream in self.streams if stream.rests_until <= now], resting
 
-    def pump(self, fds, next_time):
-        for stream in [s for s in self.streams if s.fd in fds]:
-            if not stream.pump(next_time):
+    def pump(self, fds, next_time, awaited=()):
+        """`awaited`: those of which each was waited for until now."""
+        for stream in self.streams[:]:
+            if stream.fd not in fds:
+                stream.was_empty = stream.fd in awaited
+            elif stream.pump(next_time, stream.fd in awaited):
+                stream.was_empty = False
+            else:
                 stream.close()
                 self.streams.remove(stream)
 

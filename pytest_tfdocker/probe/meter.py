@@ -9,9 +9,10 @@ import tfdocker_weights as weights
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
+LATE_SECONDS = 0.002
+MOST_PHASES = 100  # that a program names: each takes memory of the group's
 ROOM_BYTES = 4 << 20
-DYING_SECONDS = 1.0
-KILLED = 128 + signal.SIGKILL
+DYING_SECONDS = 0.1
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IMPORT, LOAD, INFERENCE = "import", "load", "inference"
 
@@ -24,24 +25,27 @@ class Phases(object):
         self.begin(first, clock)
 
     def begin(self, name, clock):
-        self.rows.append({"name": name, "clock": clock, "peak": 0})
+        self.rows.append({"name": name, "clock": clock, "peak": None})
 
     def take(self, working):
-        self.rows[-1]["peak"] = max(self.rows[-1]["peak"], working)
+        row = self.rows[-1]
+        if row["peak"] is None or working > row["peak"]:
+            row["peak"] = working
 
     def undo(self):
         """The last one was none: what it held belongs to the one before."""
         last = self.rows.pop()
-        self.take(last["peak"])
+        if last["peak"] is not None:
+            self.take(last["peak"])
 
-    def told(self, end, measured):
+    def told(self, end):
         """As the record has them; `end` is the clock at which the last one ends."""
         ends = [row["clock"] for row in self.rows[1:]] + [end]
         return [
             {
                 "name": row["name"],
                 "seconds": until[0] - row["clock"][0],
-                "peak_bytes": row["peak"] if measured else None,
+                "peak_bytes": row["peak"],  # None: no sample fell into it
                 "cpu_seconds": difference(until[1], row["clock"][1]),
                 "throttled_seconds": difference(until[2], row["clock"][2]),
             }
@@ -61,7 +65,7 @@ class Meter(object):
         start = self.clock()
         self.started = self.last = self.next = start[0]
         self.named, self.seen = Phases("start", start), Phases(first_seen, start)
-        self.is_named = False
+        self.is_named = self.phases_left_out = False
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
         self.working = self.cache = self.kernel = self.gap = 0
         self.swapped = self.tasks = None
@@ -71,7 +75,7 @@ class Meter(object):
         self.has_ended = False
         self.own, self.until_own = 0, 0
         self.samples, self.every, self.skipped = [], 1, 0
-        self.largest = processes.Largest()
+        self.largest, self.candidates = processes.Largest(), processes.Candidates()
         limit = counters.limits()["memory_bytes"] if counters else None
         self.room = limit or float("inf")
         self.last_working = 0
@@ -90,11 +94,15 @@ class Meter(object):
             counters.throttled_seconds() if counters else None,
         )
 
+    def after(self, now):
+        """When the sample after one of now is due."""
+        # Closer together at first: a run of 20 ms has a peak too
+        return now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
+
     def sample(self, now):
         self.gap = max(self.gap, now - self.last)
         self.last = now
-        # Closer together at first: a run of 20 ms has a peak too
-        self.next = now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
+        self.next = self.after(now)
         if self.until_own == 0:
             self.own, self.until_own = processes.own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
         self.until_own -= 1
@@ -114,25 +122,34 @@ class Meter(object):
         # At the limit the kernel would take us for what we open: it charges that too
         rise, self.last_working = max(0, working - self.last_working), working
         has_room = self.room - working - self.own - kernel > ROOM_BYTES + rise
-        if has_room:
-            self.largest.look(now, working)
-        self.look_for_kills(now, has_room)
+        found = None
+        if has_room and not self.has_ended:
+            found = self.largest.look(now, working) or self.candidates.look(now, working)
+        self.look_for_kills(now, found)
         if self.watch and has_room:
             self.look_for_weights(now)
         self.keep(now - self.started, working, cache, swapped)
 
-    def look_for_kills(self, now, has_room):
-        """Who the kernel killed first, and in which phase: the last list still has their names."""
-        if self.killed is None and self.counters.oom_kills() != self.kills_before:
-            self.killed = processes.Killed(self.largest.found)
+    def look_for_kills(self, now, found):
+        """Who the kernel killed first, and in which phase; `found`: a list of all of this moment."""
+        if self.killed is None:
+            # The kernel counts before it kills: who has ended and not been counted was not killed
+            self.candidates.check(now)
+            if not self.kills():
+                self.candidates.settle(found, self.last_working)
+                return
+            self.killed = processes.Killed(list(self.candidates.known.values()))
             self.killed_until = now + DYING_SECONDS
             is_behind = self.watch is not None and self.watch.is_behind
             self.named_at_kill = self.named.rows[-1]["name"]
             self.seen_at_kill = None if is_behind else self.seen.rows[-1]["name"]
-            self.watch = None  # what is unmapped now was not let go
+            self.end_watch()  # what is unmapped now was not let go
         # Later, or where the child has ended, others may be gone by themselves
-        if self.killed is not None and has_room and now <= self.killed_until and not self.has_ended:
-            self.killed.look()
+        if now <= self.killed_until and not self.has_ended:
+            self.killed.look(self.kills())
+
+    def kills(self):
+        return difference(self.counters.oom_kills(), self.kills_before)
 
     def look_for_weights(self, now):
         there = self.watch.look(now)
@@ -161,32 +178,66 @@ class Meter(object):
             pairs = zip(rest[::2], rest[1::2])
             self.samples = first + [max(pair, key=lambda sample: sample[1]) for pair in pairs]
 
-    def phase(self, name):
-        """The program has named the phase that begins here."""
+    def phases(self, names, was_awaited):
+        """The program has named phases, of which the last goes on. Whether more than we keep.
+
+        `was_awaited`: whether their lines were read as soon as they were written. Else what there
+        is now, or was killed, may have come after them, and is not the old one's.
+        """
         self.is_named = True
-        self.begin(name, self.named)
+        if self.stopped_clock:  # while it is ended, no phase of the run begins
+            return False
+        new, last = [], self.named.rows[-1]["name"]
+        for name in names:
+            if name != last:
+                new.append(name)
+                last = name
+        space = max(0, MOST_PHASES - len(self.named.rows))
+        self.phases_left_out = self.phases_left_out or len(new) > space
+        if new[:space]:
+            self.begin(new[:space], [self.named], was_awaited and self.is_in_time())
+        return self.phases_left_out
 
     def see_phase(self, name):
         """A phase that begins here, as we know ourselves: it stands among the program's own too."""
-        self.watch = None
+        self.end_watch()
         self.marks.setdefault(name, self.clock())
-        self.begin(name, self.named, self.seen)
+        if not self.stopped_clock:
+            self.begin([name], [self.named, self.seen], True)
 
-    def begin(self, name, *phases):
-        if self.stopped_clock:  # while it is ended, no phase of the run begins
-            return
-        self.sample_if_measured()
+    def begin(self, names, phases, is_known):
+        """`is_known`: that the first begins now, so that what there is now is the old one's too."""
+        if is_known:
+            self.sample_if_measured()
         clock = self.clock()
         for each in phases:
-            each.begin(name, clock)
+            for name in names:
+                each.begin(name, clock)
         self.sample_if_measured()
+
+    def is_in_time(self):
+        """Whether nothing has held us up since the last sample: others may have gone on meanwhile."""
+        if not self.counters:
+            return True
+        now, _, throttled = self.clock()
+        return now <= self.next + LATE_SECONDS and throttled == self.samples[-1][-1]
 
     def end(self, child):
         """The child has ended, by itself or killed; None where it was us who ended it."""
         self.has_ended = True
         self.sample_if_measured()
-        if self.killed is not None and child is not None and child.exit_code == KILLED:
-            self.killed.add(child.name, child.pid)
+        if self.killed is not None and child is not None:
+            if child.ended_by == signal.SIGKILL:
+                self.killed.add(child.name, child.pid, self.kills())
+            else:
+                self.killed.spare(child.pid)
+        self.candidates.close()
+        self.end_watch()
+
+    def end_watch(self):
+        if self.watch:
+            self.watch.close()
+        self.watch = None
 
     def between(self, first, last):
         """Seconds, CPU seconds and throttled seconds between two phases; None: one never began."""
@@ -214,7 +265,8 @@ class Meter(object):
         phases = self.named if self.is_named else self.seen
         result = {
             "seconds": end[0] - self.started,
-            "phases": phases.told(end, counters is not None),
+            "phases": phases.told(end),
+            "phases_left_out": self.phases_left_out,
             "phases_named": self.is_named,
             "samples": [row[:3] for row in self.samples],
             "resources": [[row[0]] + row[3:] for row in self.samples],
@@ -234,7 +286,7 @@ class Meter(object):
                     "kernel_peak_bytes": counters.kernel_peak(),
                     "kernel_peak_before_bytes": self.kernel_peak_before,
                     "gap_seconds": self.gap,
-                    "oom_kills": difference(counters.oom_kills(), self.kills_before),
+                    "oom_kills": self.kills(),
                     "refaulted_bytes": self.refaulted_bytes(),
                     "major_faults": difference(self.faults[1], self.faults_before[1]),
                     "cpu_seconds": difference(end[1], self.start_clock[1]),

@@ -65,7 +65,7 @@ class Supervisor(object):
             "start" if self.request else meter_module.IMPORT,
         )
         self.child = child_module.Child(
-            spec["argv"], self.environment, relay, keep, self.meter.phase
+            spec["argv"], self.environment, relay, keep, self.meter.phases
         )
         deadline = self.meter.started + spec["timeout_seconds"] if spec["timeout_seconds"] else None
         while self.child.exit_code is None:
@@ -90,6 +90,12 @@ class Supervisor(object):
             wait = min(wait, min(stream.rests_until for stream in resting) - now)
         readable, writable, _ = select.select(reads + asks, sends, [], wait)
         now = time.monotonic()
+        # Phases first: what is sampled now is no more that of the phase before
+        due = [stream.fd for stream in resting if stream.rests_until <= now]
+        # Where one has ended too, nobody knows whether it was before
+        awaited = [] if self.wake in readable else streams
+        self.child.pump(readable + due, self.next_read(now), awaited)
+        now = time.monotonic()
         if self.counters and now >= self.meter.next:
             self.meter.sample(now)
         if self.wake in readable:
@@ -98,10 +104,6 @@ class Supervisor(object):
             self.reap()
         if 0 in readable:
             self.obey()
-        due = [stream.fd for stream in resting if stream.rests_until <= now]
-        if readable or due:
-            next_time = self.meter.next if self.counters else now + READ_SECONDS
-            self.child.pump(readable + due, next_time)
         if self.request:
             self.request.advance(readable, writable)
             self.meter.until_own = 0  # its answers take memory of ours
@@ -118,6 +120,12 @@ class Supervisor(object):
         self.account_for_files()
         if self.stopping_at is not None and now >= self.stopping_at:
             self.child.signal(signal.SIGKILL)
+
+    def next_read(self, now):
+        """Of a stream that has just been read: with the sample after the one that is due."""
+        if not self.counters:
+            return now + READ_SECONDS
+        return self.meter.next if now < self.meter.next else self.meter.after(now)
 
     def account_for_files(self):
         """The program may have deleted some of what was passed in: the rest is none of its own."""
@@ -247,7 +255,11 @@ def main(plan, files, report):
         spec["argv"] = [
             paths[word["file"]] if isinstance(word, dict) else word for word in spec["argv"]
         ]
-        records.append(supervisor.run(spec))
+        try:
+            records.append(supervisor.run(spec))
+        except child_module.NotForked as error:
+            report({"crash": str(error), "not_forked": True})
+            return
         if plan.get("until_failure") and failed(records[-1]):
             break
     report({"children": records})

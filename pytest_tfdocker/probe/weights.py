@@ -78,6 +78,9 @@ class Watch(object):
                 os.close(found.pop(pid))
         self.followed = found
 
+    def close(self):
+        self.follow([])
+
     def uses_weights(self, pid):
         return any(self.is_weights(path) for path in used_files(pid))
 

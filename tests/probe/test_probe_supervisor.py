@@ -138,6 +138,23 @@ def test_a_program_that_can_not_be_started_is_told(end_python, argv, error):
     assert (told["exit_code"], told["error"]) == (127, error)
 
 
+NO_FORK = """
+    import errno
+    import tfdocker_supervisor as supervisor
+    def fork():
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    os.fork = fork
+    told = []
+    supervisor.main(plan, {}, told.append)
+    return told[1:]
+"""
+
+
+def test_where_no_process_may_stand_beside_it_that_is_told(end_python, ask):
+    told = ask(end_python, probe._SUPERVISOR, NO_FORK, data=plan(children(["true"])))
+    assert told == [{"crash": "Resource temporarily unavailable", "not_forked": True}]
+
+
 def test_a_name_that_the_kernel_cuts_within_a_character_ends_no_run(end_python, tmp_path):
     name = tmp_path / ("x" + "сервис" * 2)  # its first 15 bytes are seven characters and a half
     name.write_text(f"#!{end_python}\nimport time\na = b'x' * (1 << 24)\ntime.sleep(0.3)\n")
@@ -182,6 +199,55 @@ def test_phases_are_lines_of_stdout_and_of_stderr(end_python):
     assert names == ["start", "load", "in two words", "cut", "y" * 80]
     assert told["phases"][1]["seconds"] > 0.29
     assert sum(phase["seconds"] for phase in told["phases"]) == pytest.approx(told["seconds"])
+
+
+PHASE_THAT_RESTS = """
+    import sys, tempfile, time
+    import tfdocker_passed as passed
+    import tfdocker_supervisor as module
+    taken = tempfile.NamedTemporaryFile()
+    class Counters:
+        def sample(self):
+            return (os.fstat(taken.fileno()).st_size << 20) + m.meter.own, 0, 0, 0, 0, 0
+        def oom_kills(self):
+            return 0
+        def kernel_peak(self):
+            return None
+        def cpu_seconds(self):
+            return 0.0
+        throttled_seconds = cpu_seconds
+        processes = oom_kills
+        def limits(self):
+            return {"memory_bytes": None}
+    os.read = lambda fd, count, read=os.read: read(fd, count) if fd else b"\\n"
+    class M:
+        own = 0
+    class Started:
+        meter = M
+    m = Started
+    m = module.Supervisor(plan, Counters(), dict(os.environ), 0, passed.Passed(None), None)
+    m.meter = M
+    code = "import time; time.sleep(1.45); print('a line', flush=True); time.sleep(0.01); "
+    code += "print('tfdocker: phase load', flush=True); open('%s', 'w').write('x' * 100); "
+    code += "time.sleep(0.5)"
+    spec = {"name": "x", "argv": [sys.executable, "-c", code % taken.name], "timeout_seconds": 9}
+    return [[one["name"], one["peak_bytes"] >> 20] for one in m.run(spec)["phases"]]
+"""
+
+
+def test_what_is_taken_after_the_line_of_a_phase_is_not_the_phase_befores(ask, end_python):
+    # The line before it has had the stream rest until the next sample: they are 1.35 and 1.65 s
+    # after the start, since they are closer together at first
+    modules = probe._SUPERVISOR
+    told = ask(end_python, modules, PHASE_THAT_RESTS, data=plan([], interval_seconds=0.3))
+    assert told == [["start", 0], ["load", 100]]
+
+
+def test_a_loop_that_names_a_phase_for_each_item_is_told_of_with_a_hundred(end_python):
+    code = "for n in range(300_000): print('tfdocker: phase step', n)"
+    told = one(end_python, code)
+    assert [phase["name"] for phase in told["phases"][-2:]] == ["step 97", "step 98"]
+    assert (len(told["phases"]), told["phases_left_out"]) == (100, True)
 
 
 def test_output_is_bounded_and_its_length_known(end_python):

@@ -52,12 +52,12 @@ DIES = """
     import tfdocker_processes as processes
     children = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
     pids = [child.pid for child in children]
-    killed = processes.Killed([[4096, "sleep", pid] for pid in pids])
-    killed.look()
+    killed = processes.Killed([processes.Candidate("sleep", pid) for pid in pids])
+    killed.look(1)
     before = killed.told()
     children[1].kill()
     while not killed.gone:
-        killed.look()
+        killed.look(1)
     after = killed.told()
     children[0].kill()
     for child in children:
@@ -68,5 +68,24 @@ DIES = """
 
 def test_who_was_killed_is_told_from_who_lives(end_python, ask):
     [lives, dies], before, after = ask(end_python, MODULES, DIES)
-    assert before == {"gone": [], "alive": [["sleep", lives], ["sleep", dies]]}
+    assert before == {"gone": [], "alive": []}
     assert after == {"gone": [["sleep", dies]], "alive": [["sleep", lives]]}
+
+
+SIGNALLED = """
+    import subprocess, time
+    import tfdocker_processes as processes
+    child = subprocess.Popen(["sleep", "60"])
+    time.sleep(0.2)
+    one = processes.Candidate("sleep", child.pid)
+    seen = [[one.is_killed(), one.is_over()]]
+    child.kill()
+    child.wait()
+    seen.append([one.is_killed(), one.is_over()])
+    one.close()
+    return seen
+"""
+
+
+def test_of_a_process_that_is_gone_nothing_but_its_end_is_told(end_python, ask):
+    assert ask(end_python, MODULES, SIGNALLED) == [[False, False], [False, True]]

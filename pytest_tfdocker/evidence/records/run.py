@@ -147,6 +147,8 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     phases: list[Phase] = []
     phases_named: bool = False
     """Whether the program named them; else they are what was seen of it."""
+    phases_left_out: bool = False
+    """Whether it named more: what came after counts in the last of them."""
     samples: list[tuple[float, int, int]] = []
     """Seconds since the start, working bytes, cache bytes."""
     resources: list[Resources] = []

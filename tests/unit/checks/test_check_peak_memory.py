@@ -118,6 +118,11 @@ def test_an_oom_kill_of_a_child_fails_though_the_exit_code_is_zero(facts, run):
     assert "a child was killed, the run went on; Kubernetes would kill all of it" in verdict.details
 
 
+def test_a_kill_in_a_phase_that_is_not_told_is_told_of_no_other(facts, run):
+    verdict = judge(facts, run(oom_killed=True, killed_in="start"))
+    assert verdict.headline == "OOM-killed at 400 MiB, exit code 0"
+
+
 def test_who_was_killed_and_who_lived_is_named_with_the_phase_of_the_kill(facts, run):
     killed = run(
         oom_killed=True,
@@ -130,6 +135,14 @@ def test_who_was_killed_and_who_lived_is_named_with_the_phase_of_the_kill(facts,
     assert verdict.details[:2] == (
         "import 300 MiB in 3.1 s | load ≥ 400 MiB in 2.9 s | inference 390 MiB in 2.0 s",
         "python (pid 9) killed, gunicorn (pid 7) lived; Kubernetes would kill all of it",
+    )
+
+
+@pytest.mark.parametrize("oom_killed", [False, True])
+def test_more_phases_than_are_kept_are_told_of(facts, run, oom_killed):
+    verdict = judge(facts, run(phases_left_out=True, oom_killed=oom_killed))
+    assert verdict.details[1] == (
+        "more phases were named than are kept: what came after counts in inference"
     )
 
 

@@ -28,6 +28,11 @@ def test_what_comes_before_the_first_phase_is_told_where_it_matters(seconds, pea
     assert [phase.name for phase in _phases(told)] == names
 
 
+def test_the_start_is_told_where_the_kernel_killed_in_it():
+    told = named(("start", 0.1, 10 * MIB), ("load", 1.0, 90 * MIB)) | {"killed_in": "start"}
+    assert [phase.name for phase in _phases(told)] == ["start", "load"]
+
+
 def test_without_counters_the_start_is_no_peak():
     told = named(("start", 0.1, None), ("load", 1.0, None))
     assert [(one.name, one.peak_bytes) for one in _phases(told)] == [("load", None)]

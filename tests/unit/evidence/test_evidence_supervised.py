@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from pytest_tfdocker.evidence.mask import Mask
-from pytest_tfdocker.evidence.supervised import _masked, environment, stop_signal
+from pytest_tfdocker.evidence.records import Limits
+from pytest_tfdocker.evidence.supervised import _masked, environment, probe_failed, stop_signal
 
 COOKIE = "<tfdocker ab|"
 
@@ -89,6 +90,17 @@ def test_half_a_surrogate_pair_is_told_and_stored(meter_record):
     assert told["request"]["error"] == r'text is "\ud800", not "x"'
     assert (told["stderr"], told["killed_in"]) == (r"\ud800", r"\ud800")
     assert msgspec.json.encode(told)
+
+
+@pytest.mark.parametrize(
+    ("pids", "why"),
+    [(1, ": run.pids is 1, and the supervisor takes one of them"), (None, "")],
+)
+def test_a_limit_that_lets_no_process_start_beside_the_supervisor_is_told(pids, why):
+    told = {"crash": "Resource temporarily unavailable", "not_forked": True}
+    assert probe_failed(told, Limits(pids=pids)) == (
+        f"the supervisor could not start the program\nResource temporarily unavailable{why}"
+    )
 
 
 def test_bare_names_alone_are_masked(monkeypatch):
