@@ -95,9 +95,9 @@ class Supervisor(object):
         # Where one has ended too, nobody knows whether it was before
         awaited = [] if self.wake in readable else streams
         self.child.pump(readable + due, self.next_read(now), awaited)
-        now = time.monotonic()
+        # By the same clock: a sample that falls due meanwhile would come before its streams
         if self.counters and now >= self.meter.next:
-            self.meter.sample(now)
+            self.meter.sample(time.monotonic())
         if self.wake in readable:
             # A signal, SIGCHLD too: taken first, so that the next one wakes us again
             os.read(self.wake, 4096)

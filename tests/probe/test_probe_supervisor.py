@@ -205,9 +205,10 @@ PHASE_THAT_RESTS = """
     import sys, tempfile, time
     import tfdocker_passed as passed
     import tfdocker_supervisor as module
-    taken = tempfile.NamedTemporaryFile()
+    taken, sampled = tempfile.NamedTemporaryFile(), tempfile.NamedTemporaryFile()
     class Counters:
         def sample(self):
+            os.write(sampled.fileno(), b"x")
             return (os.fstat(taken.fileno()).st_size << 20) + m.meter.own, 0, 0, 0, 0, 0
         def oom_kills(self):
             return 0
@@ -227,17 +228,19 @@ PHASE_THAT_RESTS = """
     m = Started
     m = module.Supervisor(plan, Counters(), dict(os.environ), 0, passed.Passed(None), None)
     m.meter = M
-    code = "import time; time.sleep(1.45); print('a line', flush=True); time.sleep(0.01); "
+    code = "import os, time; time.sleep(1.3); count = os.path.getsize('%s')\\n"
+    code += "while os.path.getsize('%s') == count: time.sleep(0.01)\\n"
+    code += "print('a line', flush=True); time.sleep(0.01); "
     code += "print('tfdocker: phase load', flush=True); open('%s', 'w').write('x' * 100); "
     code += "time.sleep(0.5)"
-    spec = {"name": "x", "argv": [sys.executable, "-c", code % taken.name], "timeout_seconds": 9}
+    names = (sampled.name, sampled.name, taken.name)
+    spec = {"name": "x", "argv": [sys.executable, "-c", code % names], "timeout_seconds": 9}
     return [[one["name"], one["peak_bytes"] >> 20] for one in m.run(spec)["phases"]]
 """
 
 
 def test_what_is_taken_after_the_line_of_a_phase_is_not_the_phase_befores(ask, end_python):
-    # The line before it has had the stream rest until the next sample: they are 1.35 and 1.65 s
-    # after the start, since they are closer together at first
+    # The line before it has had the stream rest until the next sample, which is far away
     modules = probe._SUPERVISOR
     told = ask(end_python, modules, PHASE_THAT_RESTS, data=plan([], interval_seconds=0.3))
     assert told == [["start", 0], ["load", 100]]
