@@ -5,10 +5,17 @@ from difflib import get_close_matches
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.peak_memory import how_it_broke
-from pytest_tfdocker.checks.phase_times import START, PhaseTime, phase_times
+from pytest_tfdocker.checks.phase_times import PhaseTime, phase_times
 from pytest_tfdocker.checks.repeated import repeats_line, requests_line
-from pytest_tfdocker.checks.run_story import throttled_line, throttled_words
-from pytest_tfdocker.checks.verdict import Verdict, failed, passed, skipped
+from pytest_tfdocker.checks.run_story import (
+    START,
+    UNBUFFERED,
+    phase_seconds,
+    throttled_line,
+    throttled_words,
+    untimed_line,
+)
+from pytest_tfdocker.checks.verdict import Verdict, error, failed, passed, skipped
 from pytest_tfdocker.checks.wording import unknown
 from pytest_tfdocker.evidence.records import Run
 from pytest_tfdocker.locks.declared import Declared
@@ -53,7 +60,8 @@ def judge_seconds(
     if any(name not in times for name in wanted):
         return _no_phase(run, next(name for name in wanted if name not in times), [*times])
     held = [(times[name], budget) for name, budget in wanted.items()]
-    over = sorted((one for one in held if one[0].seconds > one[1]), key=_excess, reverse=True)
+    untimed = [time.name for time, _ in held if not time.timed]
+    over = sorted((one for one in held if _is_over(one)), key=_excess, reverse=True)
     if budget_seconds is not None and run.seconds > budget_seconds:
         headline = format_over(run.seconds, budget_seconds, format_seconds)
         return _over(run, headline, over, run.seconds, budget_seconds)
@@ -61,7 +69,7 @@ def judge_seconds(
         time, budget = over[0]
         headline = shorten(f"{_figure(over[0])} {_in(time.name)}", HEADLINE_WIDTH)
         return _over(run, headline, over, time.seconds, budget)
-    return _within(run, budget_seconds, held)
+    return _not_timed(run, untimed[0]) if untimed else _within(run, budget_seconds, held)
 
 
 def _told(budgets: Mapping[str, float], times: Mapping[str, PhaseTime]) -> dict[str, float]:
@@ -126,6 +134,22 @@ def _no_phase(run: Run, missing: str, named: list[str]) -> Verdict:
     return failed(f'no phase "{name}" in the run', f"{seen}; {advice}", measured=run.seconds)
 
 
+def _not_timed(run: Run, name: str) -> Verdict:
+    """When it began is not known, so that no figure of it is within any budget."""
+    return error(
+        f"{_in(name).removeprefix('in ')} could not be timed",
+        "its phase lines came all at once: its output is buffered, or phases are shorter than "
+        "20 ms",
+        f"mend: {UNBUFFERED}",
+        *_phase_line(run),
+    )
+
+
+def _is_over(held: Budgeted) -> bool:
+    time, budget = held
+    return time.timed and time.seconds > budget
+
+
 def _excess(held: Budgeted) -> float:
     time, budget = held
     return time.seconds - budget
@@ -150,7 +174,11 @@ def _story(held: Budgeted) -> str:
 
 
 def _phases(run: Run) -> list[str]:
-    told = [f"{one_line(phase.name, 40)} {format_seconds(phase.seconds)}" for phase in run.phases]
+    return [*_phase_line(run), *untimed_line(run)]
+
+
+def _phase_line(run: Run) -> list[str]:
+    told = [f"{one_line(phase.name, 40)} {phase_seconds(phase)}" for phase in run.phases]
     return [" | ".join(told)] if told else []
 
 

@@ -12,6 +12,7 @@ from pytest_tfdocker.checks.run_story import (
     limit_line,
     output_lines,
     phase_words,
+    untimed_line,
 )
 from pytest_tfdocker.checks.verdict import Verdict, failed
 from pytest_tfdocker.evidence.records import Phase, Run
@@ -65,7 +66,7 @@ def _phases(run: Run, killed_in: Phase | None) -> list[str]:
     told = [
         phase_words(phase, at_least=phase is (killed_in or run.phases[-1])) for phase in run.phases
     ]
-    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run)]
+    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run), *untimed_line(run)]
 
 
 def _who(run: Run) -> list[str]:

@@ -4,9 +4,6 @@ import msgspec
 
 from pytest_tfdocker.evidence.records import WHOLE_RUN, Phase, Run
 
-START = "start"
-"""What the supervisor calls the stretch before the first phase; it is told if it lasted 0.5 s."""
-
 
 class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
     """All stretches of one name together."""
@@ -15,6 +12,7 @@ class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cpu_seconds: float | None
     throttled_seconds: float | None
+    timed: bool
 
 
 def phase_times(run: Run) -> dict[str, PhaseTime]:
@@ -33,6 +31,7 @@ def _together(name: str, stretches: list[Phase]) -> PhaseTime:
         seconds=sum(one.seconds for one in stretches),
         cpu_seconds=_sum([one.cpu_seconds for one in stretches]),
         throttled_seconds=_sum([one.throttled_seconds for one in stretches]),
+        timed=all(one.timed for one in stretches),
     )
 
 

@@ -15,6 +15,9 @@ from pytest_tfdocker.text import bounded, last_lines, one_line
 
 SIGNAL_BASE = 128
 """A shell's way, and the probe's, to carry a signal in an exit code."""
+START = "start"
+"""What the supervisor calls the stretch before the first phase; it is told if it lasted 0.5 s."""
+UNBUFFERED = "PYTHONUNBUFFERED=1, or flush=True"
 FULL = 0.95
 OTHERS_BYTES = 16 << 20
 """What else stands within the limit: the supervisor, and some of the kernel's own memory."""
@@ -67,7 +70,15 @@ def phases_line(run: Run, *, cut_off: bool = False) -> list[str]:
     told = [
         phase_words(phase, at_least=cut_off and phase is run.phases[-1]) for phase in run.phases
     ]
-    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run)]
+    return [*([" | ".join(bounded(told))] if told else []), *left_out_line(run), *untimed_line(run)]
+
+
+def untimed_line(run: Run) -> list[str]:
+    """Of a program whose first phases came together: those of one that does not buffer don't."""
+    first = next((phase for phase in run.phases if phase.name != START), None)
+    if first is None or first.timed:
+        return []
+    return [f"its phase lines came all at once: its output is buffered; {UNBUFFERED}"]
 
 
 def left_out_line(run: Run) -> list[str]:
@@ -82,7 +93,12 @@ def phase_words(phase: Phase, *, at_least: bool = False) -> str:
     """One phase of that line."""
     peak = "?" if phase.peak_bytes is None else format_memory(phase.peak_bytes)
     more = "≥ " if at_least else ""
-    return f"{one_line(phase.name, 40)} {more}{peak} in {format_seconds(phase.seconds)}"
+    return f"{one_line(phase.name, 40)} {more}{peak} in {phase_seconds(phase)}"
+
+
+def phase_seconds(phase: Phase) -> str:
+    """As "2.9 s"; a question mark where nobody knows when it began."""
+    return format_seconds(phase.seconds) if phase.timed else "?"
 
 
 def largest_line(run: Run) -> list[str]:

@@ -81,6 +81,7 @@ def _phases(runs: list[Run], counted: list[Run]) -> list[Phase]:
                 peak_bytes=_most(one[key].peak_bytes for one in keyed if key in one),
                 cpu_seconds=_median(phase.cpu_seconds for phase in counted_ones),
                 throttled_seconds=_median(phase.throttled_seconds for phase in counted_ones),
+                timed=all(phase.timed for phase in counted_ones),
             )
         )
     return found

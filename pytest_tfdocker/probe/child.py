@@ -53,8 +53,13 @@ class Stream(object):
         self.tail.add(data)
         if self.relay_to is not None:
             write_all(self.relay_to, data)
+        self.was_empty = was_awaited and self.was_empty
         if self.on_phases is not None:
-            self.find_phases(data, was_awaited and self.was_empty)
+            self.find_phases(data, self.was_empty)
+            if is_begun(self.line):  # print() writes the end of a line apart, if nothing buffers
+                self.rests_until = 0.0
+                return True
+        self.was_empty = False
         return True
 
     def find_phases(self, data, was_awaited):
@@ -73,6 +78,11 @@ class Stream(object):
 
     def close(self):
         os.close(self.fd)
+
+
+def is_begun(line):
+    """Whether it may be a phase's, without its end."""
+    return 0 < len(line) < LINE_BYTES and line[: len(PHASE)] == PHASE[: len(line)]
 
 
 def write_all(fd, data):
@@ -134,9 +144,7 @@ class Child(object):
         for stream in self.streams[:]:
             if stream.fd not in fds:
                 stream.was_empty = stream.fd in awaited
-            elif stream.pump(next_time, stream.fd in awaited):
-                stream.was_empty = False
-            else:
+            elif not stream.pump(next_time, stream.fd in awaited):
                 stream.close()
                 self.streams.remove(stream)
 

@@ -10,6 +10,8 @@ KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
 LATE_SECONDS = 0.002
+ENDING_SECONDS = 0.1  # what an interpreter takes to end, after it has written what it had kept
+START_SECONDS = 0.5  # a shorter start is not told
 MOST_PHASES = 100  # that a program names: each takes memory of the group's
 ROOM_BYTES = 4 << 20
 DYING_SECONDS = 0.1
@@ -25,7 +27,7 @@ class Phases(object):
         self.begin(first, clock)
 
     def begin(self, name, clock):
-        self.rows.append({"name": name, "clock": clock, "peak": None})
+        self.rows.append({"name": name, "clock": clock, "peak": None, "timed": True})
 
     def take(self, working):
         row = self.rows[-1]
@@ -48,6 +50,7 @@ class Phases(object):
                 "peak_bytes": row["peak"],  # None: no sample fell into it
                 "cpu_seconds": difference(until[1], row["clock"][1]),
                 "throttled_seconds": difference(until[2], row["clock"][2]),
+                "timed": row["timed"],
             }
             for row, until in zip(self.rows, ends)
         ]
@@ -195,8 +198,24 @@ class Meter(object):
         space = max(0, MOST_PHASES - len(self.named.rows))
         self.phases_left_out = self.phases_left_out or len(new) > space
         if new[:space]:
+            named = len(self.named.rows)
             self.begin(new[:space], [self.named], was_awaited and self.is_in_time())
+            if len(new) > 1:  # when each was written, nobody knows
+                self.not_timed(named)
         return self.phases_left_out
+
+    def not_timed(self, since):
+        """The phases from that row on: when their lines were read says not when they began."""
+        for row in self.named.rows[since:]:
+            row["timed"] = False
+
+    def judge_only_phase(self):
+        """One that came with the end, long after the start: a program that keeps its output back."""
+        rows = self.named.rows
+        if self.is_named and len(rows) == 2 and not self.marks:
+            is_late = time.monotonic() - rows[1]["clock"][0] < ENDING_SECONDS
+            if is_late and rows[1]["clock"][0] - rows[0]["clock"][0] >= START_SECONDS:
+                self.not_timed(1)
 
     def see_phase(self, name):
         """A phase that begins here, as we know ourselves: it stands among the program's own too."""

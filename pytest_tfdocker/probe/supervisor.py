@@ -71,7 +71,11 @@ class Supervisor(object):
         while self.child.exit_code is None:
             self.step(deadline)
         # A stream that rested may hold the last phase
+        named = len(self.meter.named.rows)
         self.child.pump([stream.fd for stream in self.child.streams], 0.0)
+        self.meter.not_timed(named)
+        if not self.environment.get("PYTHONUNBUFFERED"):
+            self.meter.judge_only_phase()
         self.meter.end(None if self.stopped else self.child)
         record = self.record(spec)
         self.sweep()
@@ -94,6 +98,7 @@ class Supervisor(object):
         due = [stream.fd for stream in resting if stream.rests_until <= now]
         # Where one has ended too, nobody knows whether it was before
         awaited = [] if self.wake in readable else streams
+        named = len(self.meter.named.rows)
         self.child.pump(readable + due, self.next_read(now), awaited)
         # By the same clock: a sample that falls due meanwhile would come before its streams
         if self.counters and now >= self.meter.next:
@@ -102,6 +107,8 @@ class Supervisor(object):
             # A signal, SIGCHLD too: taken first, so that the next one wakes us again
             os.read(self.wake, 4096)
             self.reap()
+            if self.child.exit_code is not None:
+                self.meter.not_timed(named)
         if 0 in readable:
             self.obey()
         if self.request:
@@ -244,6 +251,8 @@ def main(plan, files, report):
     if plan["script"]:  # as `python -m` has it: the working folder comes first on sys.path
         inherited = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.getcwd() + (":" + inherited if inherited else "")
+        # Its phases are to be read when they are written; set to "" it is the user's word too
+        environment.setdefault("PYTHONUNBUFFERED", "1")
     if passed.folder:
         environment["TFDOCKER_FILES"] = plan["passed"]["folder"]
     supervisor = Supervisor(plan, counters, environment, pages, passed, report)

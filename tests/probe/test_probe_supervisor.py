@@ -499,3 +499,42 @@ def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
     assert told["measured"] is False
     assert "working_bytes" not in told
     assert told["phases"][0]["peak_bytes"] is None
+
+
+KEPT_BACK = b"""
+import time
+time.sleep(0.6)
+print("tfdocker: phase load")
+time.sleep(0.5)
+"""
+
+
+def test_the_phases_of_a_script_that_flushes_nothing_are_read_when_it_writes_them(
+    end_python, monkeypatch
+):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    asked = plan(children([end_python, {"file": "smoke.py"}]), script=True)
+    [told] = run(end_python, asked, {"smoke.py": KEPT_BACK})
+    start, load = told["phases"]
+    assert (load["name"], load["timed"]) == ("load", True)
+    assert 0.5 < load["seconds"] < start["seconds"] + 0.2
+
+
+@pytest.mark.parametrize("is_script", [True, False])
+def test_a_phase_whose_line_was_kept_back_to_the_end_is_not_timed(
+    end_python, monkeypatch, is_script
+):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "")
+    asked = plan(children([end_python, {"file": "smoke.py"}]), script=is_script)
+    for code in (KEPT_BACK, KEPT_BACK + KEPT_BACK.replace(b"load", b"inference")):
+        [told] = run(end_python, asked, {"smoke.py": code})
+        assert [one["timed"] for one in told["phases"]][:2] == [True, False]
+        assert told["phases"][-1]["timed"] is False
+
+
+def test_a_line_of_a_phase_whose_end_is_written_apart_is_read_at_once(end_python):
+    code = "import os, time; time.sleep(0.3); os.write(1, b'tfdocker: phase load'); "
+    code += "time.sleep(0.001); os.write(1, b'\\n'); t = time.monotonic(); time.sleep(0.5); "
+    code += "os.write(2, b'%f' % (time.monotonic() - t))"
+    told = run(end_python, plan(children([end_python, "-c", code]), interval_seconds=5.0))[0]
+    assert told["phases"][1]["seconds"] >= float(told["stderr"]) - 0.005

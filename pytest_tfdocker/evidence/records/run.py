@@ -72,6 +72,8 @@ class Phase(Record, frozen=True, kw_only=True):
     peak_bytes: int | None
     cpu_seconds: float | None = None
     throttled_seconds: float | None = None
+    timed: bool = True
+    """False where its line came with others or with the end, as of a program that buffers it."""
 
 
 class Resources(Record, frozen=True, kw_only=True):

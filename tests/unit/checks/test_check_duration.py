@@ -214,3 +214,30 @@ def test_phases_that_an_image_without_python_has_not_are_no_failure(facts, run):
     verdict = judge_phases(facts, held, {"load": 0.5})
     assert verdict.outcome == "skipped"
     assert verdict.headline == "phases are read by the image's Python, and it has none"
+
+
+KEPT_BACK = [
+    Phase(name="start", seconds=2.906, peak_bytes=None),
+    Phase(name="load", seconds=0.0002, peak_bytes=None, timed=False),
+]
+BUFFERED = "its phase lines came all at once: its output is buffered"
+
+
+def test_a_phase_that_was_not_timed_is_an_error_and_never_a_pass(facts, run):
+    kept_back = run(seconds=2.906, phases=KEPT_BACK, phases_named=True)
+    smoke = {"name": "embed", "script": "smoke.py", "phase-duration": {"load": 1.0}}
+    verdict = CHECK.judge(facts({"smoke": [smoke]}, run=kept_back), "embed")
+    assert verdict.outcome == "error"
+    assert verdict.text == (
+        '"load" could not be timed\n'
+        f"  {BUFFERED}, or phases are shorter than 20 ms\n"
+        "  mend: PYTHONUNBUFFERED=1, or flush=True\n"
+        "  start 2.9 s | load ?"
+    )
+
+
+def test_over_its_duration_no_phase_is_blamed_by_lines_that_were_kept_back(facts, run):
+    kept_back = run(seconds=2.906, phases=KEPT_BACK, phases_named=True)
+    verdict = judge(facts, kept_back, duration=1.0)
+    assert verdict.outcome == "failed"
+    assert f"  start 2.9 s | load ?\n  {BUFFERED}; PYTHONUNBUFFERED=1, or" in verdict.text

@@ -401,3 +401,16 @@ def test_of_an_errors_class_the_name_alone_is_in_the_headline(facts, run, error,
     stderr = f"Traceback (most recent call last):\n  File x\n{error}\n"
     verdict = judge(facts, run(exit_code=1, stderr=stderr, phases=[]))
     assert verdict.headline == f"exit code 1: {told}"
+
+
+def test_phase_lines_that_came_all_at_once_are_told(facts, run):
+    phases = [
+        Phase(name="start", seconds=2.9, peak_bytes=400 * MIB),
+        Phase(name="load", seconds=0.0, peak_bytes=None, timed=False),
+    ]
+    verdict = judge(facts, run(phases=phases), **{"peak-memory": 900 * MIB})
+    assert verdict.details[:2] == (
+        "start 400 MiB in 2.9 s | load ? in ?",
+        "its phase lines came all at once: its output is buffered; PYTHONUNBUFFERED=1, "
+        "or flush=True",
+    )
