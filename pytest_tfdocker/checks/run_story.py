@@ -102,9 +102,13 @@ def phase_seconds(phase: Phase) -> str:
 
 
 def largest_line(run: Run) -> list[str]:
-    """The largest processes at the moment of the peak."""
-    names = ", ".join(bounded(map(one_line, run.largest_processes), 5))
-    return [f"largest then: {names}"] if names else []
+    """The largest processes at the moment of the peak, and files in memory that none need map."""
+    told = bounded(map(one_line, run.largest_processes), 5)
+    shared, peak = run.shared_bytes or 0, run.peak_bytes or 0
+    if shared and shared * 10 >= peak:
+        words = f"files in memory (tmpfs, /dev/shm, shared): {format_memory(shared)}"
+        told.insert(0 if shared * 2 >= peak else len(told), words)
+    return [f"largest then: {', '.join(told)}"] if told else []
 
 
 def limit_line(run: Run, limit_origin: str) -> str:

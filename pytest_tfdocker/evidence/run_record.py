@@ -63,6 +63,7 @@ def run_record(
         killed_in=told.get("killed_in") if len(told["phases"]) > 1 else None,
         stdout=told["stdout"],
         stderr=told["stderr"],
+        shared_bytes=told.get("shared_bytes"),
         largest_processes=[
             f"{process} (pid {pid}) {size / (1 << 20):.0f} MiB"
             for size, process, pid in told["processes"]

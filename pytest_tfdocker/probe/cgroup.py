@@ -163,7 +163,7 @@ class Version1(Counters):
         self.cpu_stat = Fields(kept(self.cpu, "cpu.stat"), b"throttled_time")
 
     def sample(self):
-        """Working, cache, kernel and swapped bytes; file pages read again; major faults.
+        """Working, cache, kernel and swapped bytes; file pages read again; major faults; shared bytes.
 
         Kernel memory is an upper bound: v1 does not split it.
         """
@@ -171,7 +171,7 @@ class Version1(Counters):
         shmem = shmem or 0
         kernel = int(self.kernel.read()) if self.kernel else 0
         outside = max(0, (cache or 0) - shmem)
-        return (rss or 0) + shmem, outside, kernel, swapped, known(*refaults), major
+        return (rss or 0) + shmem, outside, kernel, swapped, known(*refaults), major, shmem
 
     def kernel_peak(self):
         return number(read(self.memory, "memory.max_usage_in_bytes"))
@@ -229,13 +229,13 @@ class Version2(Counters):
         self.cpu_stat = Fields(kept(folder, "cpu.stat"), b"usage_usec", b"throttled_usec")
 
     def sample(self):
-        """Working, cache, kernel and swapped bytes; file pages read again; major faults."""
+        """Working, cache, kernel and swapped bytes; file pages read again; major faults; shared bytes."""
         values = self.stat.read()
         anon, shmem, file, sock = [value or 0 for value in values[:4]]
         major, refaults = values[4], known(*values[5:7])
         kernel = values[7] or sum(value or 0 for value in values[8:])  # Linux 5.18 has the sum
         swapped = int(self.swapped.read()) if self.swapped else None
-        return anon + shmem, max(0, file - shmem), kernel + sock, swapped, refaults, major
+        return anon + shmem, max(0, file - shmem), kernel + sock, swapped, refaults, major, shmem
 
     def kernel_peak(self):
         return number(read(self.folder, "memory.peak"))

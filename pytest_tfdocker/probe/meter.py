@@ -70,7 +70,7 @@ class Meter(object):
         self.named, self.seen = Phases("start", start), Phases(first_seen, start)
         self.is_named = self.phases_left_out = False
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
-        self.working = self.cache = self.kernel = self.gap = 0
+        self.working = self.shared = self.cache = self.kernel = self.gap = 0
         self.swapped = self.tasks = None
         self.outside, self.outside_rise = None, 0
         self.faults = None
@@ -109,7 +109,7 @@ class Meter(object):
         if self.until_own == 0:
             self.own, self.until_own = processes.own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
         self.until_own -= 1
-        working, cache, kernel, swapped, refaults, major_faults = self.counters.sample()
+        working, cache, kernel, swapped, refaults, major_faults, shared = self.counters.sample()
         working = max(0, working - self.own)
         self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
         self.swapped = most(self.swapped, swapped)
@@ -121,7 +121,8 @@ class Meter(object):
         self.outside = cache + kernel
         self.named.take(working)
         self.seen.take(working)
-        self.working = max(self.working, working)
+        if working > self.working:  # what we have passed in is shared memory too
+            self.working, self.shared = working, max(0, shared - self.files_bytes)
         # At the limit the kernel would take us for what we open: it charges that too
         rise, self.last_working = max(0, working - self.last_working), working
         has_room = self.room - working - self.own - kernel > ROOM_BYTES + rise
@@ -296,6 +297,7 @@ class Meter(object):
             result.update(
                 {
                     "working_bytes": self.working,
+                    "shared_bytes": self.shared,
                     "cache_bytes": self.cache,
                     "kernel_bytes": self.kernel,
                     "swapped_bytes": self.swapped,

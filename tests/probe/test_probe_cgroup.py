@@ -112,10 +112,12 @@ def v2(tree):
 
 def test_version_1_working_memory_is_rss_and_shmem_of_the_whole_tree(v1):
     assert v1.open().sample()[:3] == (110 * MIB, 20 * MIB, 4 * MIB)
+    assert v1.open().sample()[-1] == 10 * MIB
 
 
 def test_version_2_working_memory_is_anon_and_shmem(v2):
     assert v2.open().sample()[:3] == (110 * MIB, 20 * MIB, 7 * MIB)
+    assert v2.open().sample()[-1] == 10 * MIB
 
 
 def test_version_2_of_an_older_kernel_sums_the_kinds_of_kernel_memory(v2):

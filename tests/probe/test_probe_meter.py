@@ -8,9 +8,9 @@ COUNTERS = """
     import tfdocker_meter as meter
     class Counters:
         cpu, working, kills, swapped, tasks = 100.0, 0, 0, None, None
-        throttled = 0.0
+        throttled, shared = 0.0, 0
         def sample(self):
-            return self.working, 0, 0, self.swapped, None, None
+            return self.working, 0, 0, self.swapped, None, None, self.shared
         def cpu_seconds(self):
             return self.cpu
         def throttled_seconds(self):
@@ -293,3 +293,14 @@ def test_at_its_limit_nothing_is_opened(told):
     """)
     assert found[:2] == [10, 20]
     assert 58 not in found
+
+
+def test_files_in_memory_are_those_of_the_moment_of_the_peak_without_what_we_passed_in(told):
+    found = told("""
+    m.files_bytes = 3 << 20
+    for working, shared in ((100, 53), (200, 93), (150, 143)):
+        counters.working, counters.shared = (working << 20) + m.own, shared << 20
+        m.sample(time.monotonic())
+    return m.figures()["shared_bytes"] >> 20
+    """)
+    assert found == 90

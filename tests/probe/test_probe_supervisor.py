@@ -209,7 +209,7 @@ PHASE_THAT_RESTS = """
     class Counters:
         def sample(self):
             os.write(sampled.fileno(), b"x")
-            return (os.fstat(taken.fileno()).st_size << 20) + m.meter.own, 0, 0, 0, 0, 0
+            return (os.fstat(taken.fileno()).st_size << 20) + m.meter.own, 0, 0, 0, 0, 0, 0
         def oom_kills(self):
             return 0
         def kernel_peak(self):

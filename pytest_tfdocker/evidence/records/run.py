@@ -172,6 +172,9 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     stdout: str = ""
     """The last 64 KiB, as they came: not for a terminal."""
     stderr: str = ""
+    shared_bytes: int | None = None
+    """Of that moment: files on a tmpfs and in /dev/shm, other shared memory, mapped by anyone or no
+    one."""
     largest_processes: list[str] = []
     """Of the moment of the largest sample: "python (pid 9) 412 MiB"."""
     error: str | None = None

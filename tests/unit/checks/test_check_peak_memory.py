@@ -414,3 +414,16 @@ def test_phase_lines_that_came_all_at_once_are_told(facts, run):
         "its phase lines came all at once: its output is buffered; PYTHONUNBUFFERED=1, "
         "or flush=True",
     )
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        (40 * MIB - 1, "python (pid 7) 4 MiB"),
+        (40 * MIB, "python (pid 7) 4 MiB, files in memory (tmpfs, /dev/shm, shared): 40 MiB"),
+        (389 * MIB, "files in memory (tmpfs, /dev/shm, shared): 389 MiB, python (pid 7) 4 MiB"),
+    ],
+)
+def test_files_in_memory_that_are_a_tenth_of_the_peak_are_told_at_a_kill(facts, run, shared, told):
+    killed = run(oom_killed=True, shared_bytes=shared, largest_processes=["python (pid 7) 4 MiB"])
+    assert f"largest then: {told}" in judge(facts, killed).details
