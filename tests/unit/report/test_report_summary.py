@@ -115,6 +115,21 @@ def test_a_run_that_broke_off_suggests_nothing(report, run):
 
 
 @pytest.mark.parametrize(
+    ("concurrency", "line"),
+    [
+        (1, 'peak-memory = "63 MiB"'),
+        (2, 'peak-memory = "86 MiB"  # 50 % over one run: requests overlap'),
+    ],
+)
+def test_a_peak_of_requests_that_overlap_is_offered_more_room(report, run, concurrency, line):
+    request = {"path": "/", "concurrency": concurrency}
+    smoke = {"name": "embed", "repeat": 20, "request": request, "duration": 60}
+    told = suggest(report({**BUDGETS, "smoke": [smoke]}, runs=(run(peak_bytes=57 * 2**20),)))
+    assert told[-1] == f"  {line}"
+    assert parse_size(tomllib.loads(line)["peak-memory"]) >= 57 * 2**20
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (0, "1 MB"),
