@@ -4,7 +4,7 @@ import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.endings import Ending, ending_of
-from pytest_tfdocker.checks.import_errors import meaning_of
+from pytest_tfdocker.checks.import_errors import LOOKED_UP, meaning_in_run
 from pytest_tfdocker.checks.look_ups import with_look_ups
 from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
 from pytest_tfdocker.checks.repeated import notes, repeats_line, requests_line
@@ -123,13 +123,16 @@ def _exited(run: Run, held: Held) -> Verdict:
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
     ending = ending_of(run)
-    meaning = run_meaning(_with_its_end(run, ending)) or meaning_of(last)
+    meaning = run_meaning(_with_its_end(run, ending)) or meaning_in_run(last)
+    told = [meaning] if meaning else []
+    # Which host it was says more, where that is known
+    known = ([], told) if meaning == LOOKED_UP else (told, [])
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
         f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
-        *with_look_ups(run, ending, [meaning] if meaning else []),
+        *with_look_ups(run, ending, *known),
         *note,
         *phases_line(run, cut_off=True),
         limit_line(run, held.limit_origin),
