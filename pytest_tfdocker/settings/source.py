@@ -1,5 +1,6 @@
 """The settings file: found, read, and able to say where in it a key stands."""
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -119,6 +120,11 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def normal(path: Path) -> Path:
+    """The path without "..", as pytest names it."""
+    return Path(os.path.normpath(path))
 
 
 def shown(path: Path) -> str:

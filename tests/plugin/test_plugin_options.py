@@ -44,6 +44,7 @@ def test_defaults(shown):
 
 def test_settings_and_environment_alone(shown, project, monkeypatch):
     project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    project.write("docker/serve.Dockerfile", "FROM scratch\n")
     monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
     monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
     monkeypatch.setenv("TFDOCKER_KEEP", "1")
@@ -58,6 +59,7 @@ def test_settings_and_environment_alone(shown, project, monkeypatch):
 
 def test_the_command_line_over_both(shown, project, workers, monkeypatch):
     project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    project.write("docker/serve.Dockerfile", "FROM scratch\n")
     monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
     monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
     monkeypatch.setenv("TFDOCKER_KEEP", "0")

@@ -20,7 +20,8 @@ COMPOSE, MANIFEST = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.D
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_example_loads(load, text):
-    loaded = load({"pyproject.toml": text, "deploy/app.yaml": MANIFEST})
+    files = {"deploy/app.yaml": MANIFEST, "docker/Dockerfile": ""}
+    loaded = load({"pyproject.toml": text, **files})
     assert loaded.images[0].origins
 
 

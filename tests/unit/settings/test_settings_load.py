@@ -50,7 +50,7 @@ def test_every_table_is_read(load, tmp_path):
         [tool.tfdocker.checks]
         "size[wasted]" = "warn"
     """
-    image = the_image(load({PYPROJECT: text}))
+    image = the_image(load({PYPROJECT: text, "docker/Dockerfile": ""}))
     assert image.dockerfile == tmp_path / "docker/Dockerfile"
     assert image.settings.build.args == {"BASE": "python:3.11"}
     assert image.settings.build.cache_from == ["type=local"]
@@ -73,6 +73,7 @@ def test_the_nearest_file_counts_and_the_others_do_not_add_up(load, tmp_path):
     files = {
         PYPROJECT: '[tool.tfdocker]\ndockerfile = "far"\ncontext = "far"',
         f"sub/{PYPROJECT}": '[tool.tfdocker]\ndockerfile = "near"',
+        "sub/near": "",
         "sub/tests/Dockerfile": "",
     }
     image = the_image(load(files, start="sub/tests"))

@@ -283,6 +283,22 @@ def test_a_file_of_dependencies_that_is_not_there_is_a_mistake(problems, tmp_pat
     ]
 
 
+@pytest.mark.parametrize("image", [None, "app:ci"])
+def test_a_dockerfile_that_is_named_and_not_there_is_a_mistake(problems, tmp_path, image):
+    (tmp_path / "Dockerfile").touch()
+    text = 'dockerfile = "Dockerfil"\n[images.gpu]\ndockerfile = "gpu/Dockerfile"\n'
+    given = {"images": [f"gpu={image}"]} if image else {}
+    assert problems({OWN: text}, **given) == [
+        f"tfdocker.toml:1: dockerfile: no file 'Dockerfil' in {tmp_path}; "
+        "did you mean 'Dockerfile'?",
+        f"tfdocker.toml:3: images.gpu.dockerfile: no file 'gpu/Dockerfile' in {tmp_path}",
+    ]
+
+
+def test_a_dockerfile_that_nobody_has_named_need_not_be_there(load):
+    assert not load({OWN: ""}).images[0].dockerfile.exists()
+
+
 def test_a_smoke_is_named_by_its_place_where_it_has_no_name(problems, tmp_path):
     assert problems({OWN: '[[smoke]]\nscript = "a"\n[[smoke]]\ncommand = []\nname = "b/c"'}) == [
         "tfdocker.toml:1: smoke[1]: 'name' is missing",
