@@ -194,7 +194,8 @@ services:
         "TOKEN": "t0ken",
         "FROM_DOTENV": "hush",
     }
-    assert image.notes == []
+    left_out = "compose.yaml:5: BARE isn't set in the environment, and is left out"
+    assert image.notes == [left_out]
     assert "hush" not in repr(image)
     assert image.origins["run.env"] == "compose.yaml:5"
 
