@@ -110,11 +110,24 @@ def _timed_out(run: Run, held: Held) -> Verdict:
 
 def _wait_advice(run: Run) -> list[str]:
     if run.request_error is not None:
-        return ["see the service's port and its start below, or raise the smoke's `timeout`"]
+        return [f"{_to_see(run.request_error)}, or raise the smoke's `timeout`"]
     return [
         "mend what waits, or raise the smoke's `timeout`; no network is there unless run.network "
         "is set"
     ]
+
+
+def _to_see(error: str) -> str:
+    """Where to look, by what a service has answered when its time was over."""
+    if error.startswith("no answer"):
+        return "the service listens: see what its handler of this request waits for"
+    if error.startswith("not ready: ") and " gave status " in error:
+        return "the service listens: see the path that `ready` names, which has to answer 2xx"
+    if error.startswith("not ready: "):
+        return "the service listens: see what its handler of `ready` waits for"
+    if error.endswith("not at 127.0.0.1"):
+        return "let the service listen at 0.0.0.0: it is asked over loopback"
+    return "see the service's port and its start below"
 
 
 def _exited(run: Run, held: Held) -> Verdict:

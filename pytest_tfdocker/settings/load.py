@@ -1,6 +1,7 @@
 """Settings file, production's file, environment and options to one typed whole."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def _left_out(
     reader: Reader,
     layers: tuple[Layer, Layer],
     whole: Values,
-    known: Set[str],
+    known: AbstractSet[str],
     origins: Mapping[str, str],
 ) -> list[str]:
     """A note for each variable that is named without a value, and that has none here."""

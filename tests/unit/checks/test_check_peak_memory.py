@@ -391,6 +391,36 @@ def test_a_port_at_which_nothing_listens_is_told_where_the_time_is_over(facts, r
 @pytest.mark.parametrize(
     ("error", "told"),
     [
+        (
+            "no answer within the time limit",
+            "the service listens: see what its handler of this request waits for",
+        ),
+        (
+            "no answer to request 3 of 20",
+            "the service listens: see what its handler of this request waits for",
+        ),
+        (
+            "not ready: GET /nope gave status 404",
+            "the service listens: see the path that `ready` names, which has to answer 2xx",
+        ),
+        (
+            "not ready: GET /ready gave no answer",
+            "the service listens: see what its handler of `ready` waits for",
+        ),
+        (
+            "port 80 is listened on, but not at 127.0.0.1",
+            "let the service listen at 0.0.0.0: it is asked over loopback",
+        ),
+    ],
+)
+def test_what_to_look_at_fits_how_far_a_request_has_come(facts, run, error, told):
+    waited = run(timed_out=True, request_error=error, phases=[])
+    assert f"{told}, or raise the smoke's `timeout`" in judge(facts, waited).details
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
         ("importlib.metadata.PackageNotFoundError: No package", "PackageNotFoundError: No package"),
         ("a.b.Error", "Error"),
         ("ValueError: see a.b.c: no", "ValueError: see a.b.c: no"),
