@@ -29,7 +29,7 @@ from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
 from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.locks.declared import Declared
-from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.schema import ONLY, Image
 from pytest_tfdocker.settings.units import format_memory, format_seconds
 from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 
@@ -47,9 +47,15 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     held = Held(
         limit_origin=origin(facts.image, "run.memory"),
         timeout_seconds=smoke.timeout,
-        smoke=smoke.name,
+        chosen_by=_chosen_by(facts.image, smoke.name),
     )
     return judge_run(facts.run, smoke.peak_memory, held)
+
+
+def _chosen_by(image: Image, smoke: str) -> str:
+    """What `-k` takes, which looks for parts of names: the brackets make it the whole one."""
+    own = f"peak-memory[{smoke}]"
+    return own if image.name == ONLY else f"{image.name} and {own}"
 
 
 def judge_run(run: Run, budget_bytes: int | None = None, held: Held = NOTHING_TOLD) -> Verdict:
@@ -121,10 +127,10 @@ def _to_see(error: str) -> str:
     """Where to look, by what a service has answered when its time was over."""
     if error.startswith("no answer"):
         return "the service listens: see what its handler of this request waits for"
-    if error.startswith("not ready: ") and " gave status " in error:
-        return "the service listens: see the path that `ready` names, which has to answer 2xx"
-    if error.startswith("not ready: "):
+    if error.startswith("not ready: ") and error.endswith("no answer"):
         return "the service listens: see what its handler of `ready` waits for"
+    if error.startswith("not ready: "):
+        return "the service listens: see the path that `ready` names, which has to answer 2xx"
     if error.endswith("not at 127.0.0.1"):
         return "let the service listen at 0.0.0.0: it is asked over loopback"
     return "see the service's port and its start below"

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker.settings import given, rules
-from pytest_tfdocker.settings.given import ONLY, Options
+from pytest_tfdocker.settings.given import Options
 from pytest_tfdocker.settings.layers import Layer, inherited, joined, leaf_keys, merged
 from pytest_tfdocker.settings.production import read_production
 from pytest_tfdocker.settings.reading import Reader, Values, build
-from pytest_tfdocker.settings.schema import Image, ImageSettings, Secrets, Settings
+from pytest_tfdocker.settings.schema import ONLY, Image, ImageSettings, Secrets, Settings
 from pytest_tfdocker.settings.source import SettingsError, Source, find_source, project_name
 
 __all__ = ["Options", "SettingsError", "load_settings"]

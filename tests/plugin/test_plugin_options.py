@@ -135,6 +135,19 @@ def test_a_limit_is_looked_for_of_smokes_whose_check_is_run(project, workers):
     ]
 
 
+@pytest.mark.parametrize(
+    "choice", [("-k", "peak-memory[a]"), ("Dockerfile::peak-memory[a]",)], ids=["name", "id"]
+)
+def test_one_smoke_whose_name_is_part_of_others_is_looked_at_alone(project, choice):
+    project.write("Dockerfile", "FROM scratch\n")
+    one, other = ('[[smoke]]\nname = "%s"\ncommand = ["true"]\n' % name for name in ("a", "ab"))
+    project.write("tfdocker.toml", one + other)
+    result = project.run("--tfdocker", "--tfdocker-fit", *choice)
+    result.assert_outcomes(errors=1)
+    told = [line for line in result.outlines if ": no limit found: " in line]
+    assert [line.partition(":")[0] for line in told] == ["  a"]
+
+
 def test_without_an_engine_no_limit_is_found_and_the_check_tells_why(project, workers):
     project.write("Dockerfile", "FROM scratch\n")
     project.write("tfdocker.toml", '[[smoke]]\nname = "a"\ncommand = ["true"]\n')

@@ -29,6 +29,15 @@ def test_every_smoke_is_planned(image, declared):
     assert CHECK.plan(image(smoke=smokes), declared()) == ["embed", "serve"]
 
 
+def test_of_several_images_the_one_is_named_whose_limit_is_looked_for(facts, run):
+    judged = facts({"smoke": [{"name": "a", "script": "a.py"}]}, run=run(oom_killed=True))
+    judged = msgspec.structs.replace(
+        judged, image=msgspec.structs.replace(judged.image, name="serve")
+    )
+    line = 'find the limit: pytest --tfdocker --tfdocker-fit -k "serve and peak-memory[a]"'
+    assert line in CHECK.judge(judged, "a").details
+
+
 @pytest.mark.parametrize(
     ("budget", "outcome"),
     [(400 * MIB - 1, "failed"), (400 * MIB, "passed"), (400 * MIB + 1, "passed")],
@@ -95,7 +104,7 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
         "  import 300 MiB in 3.1 s | load ≥ 1.00 GiB in 2.9 s\n"
         "  largest then: python (pid 9) 980 MiB\n" + LIMIT + "  the kernel's own peak, page cache "
         "counted: 1.00 GiB\n"
-        "  find the limit: pytest --tfdocker --tfdocker-fit -k embed\n"
+        '  find the limit: pytest --tfdocker --tfdocker-fit -k "peak-memory[embed]"\n'
         "  last lines of stderr:\n"
         "    Loading weights\n"
         "    loading \\x1b[31mlayer 3"
