@@ -140,8 +140,8 @@ def test_a_limit_is_looked_for_of_smokes_whose_check_is_run(project, workers):
 )
 def test_one_smoke_whose_name_is_part_of_others_is_looked_at_alone(project, choice):
     project.write("Dockerfile", "FROM scratch\n")
-    one, other = ('[[smoke]]\nname = "%s"\ncommand = ["true"]\n' % name for name in ("a", "ab"))
-    project.write("tfdocker.toml", one + other)
+    smokes = [f'[[smoke]]\nname = "{name}"\ncommand = ["true"]\n' for name in ("a", "ab")]
+    project.write("tfdocker.toml", "".join(smokes))
     result = project.run("--tfdocker", "--tfdocker-fit", *choice)
     result.assert_outcomes(errors=1)
     told = [line for line in result.outlines if ": no limit found: " in line]
