@@ -11,7 +11,6 @@ import msgspec
 
 from pytest_tfdocker.settings import toml_lines
 
-
 _OUR_NAME = re.compile(r"(?:pytest[-_.]?)?tf[-_.]?docker", re.IGNORECASE)
 """What people take for the name of our table, the right one among them."""
 

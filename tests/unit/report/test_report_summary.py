@@ -79,6 +79,14 @@ def test_another_image_of_the_run_is_one_line(report):
     assert lines[-1] == "  1.0 GB smaller than builder"
 
 
+def test_a_limit_that_is_in_force_and_out_of_reach_is_noted(report):
+    line = "in force, but out of reach: the engine's machine has 23 GiB"
+    passed = check("passed", "limits", f"memory 64 GiB\n  {line}")
+    lines = render_figures([report(BUDGETS, checks=(passed,))])
+    assert lines[-2:] == ["noted in default:", f"  limits: {line}"]
+    assert not any("not judged" in one for one in lines)
+
+
 def test_with_every_budget_set_nothing_is_to_paste(report):
     assert suggest(report(BUDGETS)) == []
 
