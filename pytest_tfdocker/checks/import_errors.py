@@ -1,7 +1,7 @@
 """What the errors of an import mean in plain words, and what mends them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _DEBIAN = {
     "libgomp": "libgomp1",
@@ -75,6 +75,11 @@ def _distribution(match: re.Match[str]) -> str:
     return f"the distribution {match['wanted']} is not installed for this interpreter"
 
 
+NO_WRITING = r"Read-only file system|Permission denied|trying to write"
+NO_NETWORK = (
+    r"Name or service not known|Temporary failure in name resolution|Network is unreachable"
+)
+
 Meaning = str | Callable[[re.Match[str]], str]
 
 MEANINGS: tuple[tuple[str, Meaning], ...] = (
@@ -110,14 +115,14 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
     ),
     (r"SIGSEGV", "native code crashed: two builds of one library, as a rule"),
     (
-        r"Read-only file system|Permission denied|trying to write",
+        NO_WRITING,
         (
             "it writes while it is imported: give it a folder that its user can write "
             "(HF_HOME, XDG_CACHE_HOME, NUMBA_CACHE_DIR, MPLCONFIGDIR, or run.tmpfs)"
         ),
     ),
     (
-        r"Name or service not known|Temporary failure in name resolution|Network is unreachable",
+        NO_NETWORK,
         "it looks something up while it is imported, and the container has no network",
     ),
     (
@@ -130,6 +135,20 @@ MEANINGS: tuple[tuple[str, Meaning], ...] = (
 )
 """Texts of errors and warnings → what they mean. The first that is found holds."""
 
+LOOKED_UP = (
+    "it looks something up that the container's network does not reach: bring it into the image, "
+    "or give the run a network (run.network)"
+)
+
+OF_RUNS: dict[str, Meaning] = {
+    NO_WRITING: (
+        "it writes where it may not: give it a folder that its user can write "
+        "(HF_HOME, XDG_CACHE_HOME, NUMBA_CACHE_DIR, MPLCONFIGDIR, or run.tmpfs)"
+    ),
+    NO_NETWORK: LOOKED_UP,
+}
+"""The same of a run, where what fails need not be an import."""
+
 _NOT_WORKING = re.compile(
     r"compiled using NumPy 1|_ARRAY_API not found|Failed to initialize NumPy: (?!No module)"
     r"|Disabling PyTorch because"
@@ -140,8 +159,17 @@ isn't installed, which they do without.
 
 
 def meaning_of(text: str) -> str | None:
-    """What an error or a warning means, None where it is none that is known."""
-    for pattern, meaning in MEANINGS:
+    """What an error or a warning of an import means, None where it is none that is known."""
+    return _first(MEANINGS, text)
+
+
+def meaning_in_run(text: str) -> str | None:
+    """As `meaning_of`, of what a run ended by."""
+    return _first([(one, OF_RUNS.get(one, meaning)) for one, meaning in MEANINGS], text)
+
+
+def _first(meanings: Iterable[tuple[str, Meaning]], text: str) -> str | None:
+    for pattern, meaning in meanings:
         match = re.search(pattern, text)
         if match:
             return meaning if isinstance(meaning, str) else meaning(match)

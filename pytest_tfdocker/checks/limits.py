@@ -17,6 +17,9 @@ from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 PAGE_BYTES = 65_536
 """The kernel rounds memory limits down to a page; 64 KiB is the largest in use (arm64)."""
 
+OUT_OF_REACH = "in force, but out of reach:"
+"""How the one line begins of a check that holds; the summary notes it."""
+
 CPU_TOLERANCE = 0.01
 """The engine turns CPUs into microseconds of a period: finer than this nothing is kept."""
 
@@ -77,7 +80,7 @@ def _out_of_reach(image: Image, effective: Effective) -> tuple[str, ...]:
     place = origin(image, "run.memory")
     figure, wanted = format_short(machine, asked, format_memory)
     return (
-        f"not judged, since the engine's machine has {figure}: whether the image needs up to "
+        f"{OUT_OF_REACH} the engine's machine has {figure}: whether the image needs up to "
         f"{wanted} ({place}) shows on a larger one",
     )
 

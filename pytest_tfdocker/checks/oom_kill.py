@@ -26,8 +26,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     limit_origin: str = ""
     """Where the memory limit is set: "compose.yaml:9"."""
     timeout_seconds: float | None = None
-    smoke: str | None = None
-    """Its name, where it is a smoke of the settings: `--tfdocker-fit` takes those."""
+    chosen_by: str | None = None
+    """The `-k` of its check, where it is a smoke of the settings: `--tfdocker-fit` takes those."""
 
 
 NOTHING_TOLD = Held()
@@ -48,7 +48,7 @@ def judge_oom_kill(run: Run, held: Held) -> Verdict:
         *largest_line(run),
         limit_line(run, held.limit_origin),
         *kernel_line(run),
-        _advice(run, held.smoke),
+        _advice(run, held.chosen_by),
         *output_lines(run),
         measured=run.peak_bytes,
     )
@@ -82,9 +82,9 @@ def _who(run: Run) -> list[str]:
     return [f"{', '.join(words)}{kubernetes}"]
 
 
-def _advice(run: Run, smoke: str | None) -> str:
-    if smoke is not None:
-        return f"find the limit: pytest --tfdocker --tfdocker-fit -k {smoke}"
+def _advice(run: Run, chosen_by: str | None) -> str:
+    if chosen_by is not None:
+        return f'find the limit: pytest --tfdocker --tfdocker-fit -k "{chosen_by}"'
     limit = run.limits.memory_bytes
     higher = "one" if limit is None else format_memory(2 * limit)
     return f"to find what it needs: give it a memory limit of {higher}, and read its peak"

@@ -4,7 +4,7 @@ import msgspec
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.endings import Ending, ending_of
-from pytest_tfdocker.checks.import_errors import meaning_of
+from pytest_tfdocker.checks.import_errors import LOOKED_UP, meaning_in_run
 from pytest_tfdocker.checks.look_ups import with_look_ups
 from pytest_tfdocker.checks.oom_kill import NOTHING_TOLD, Held, judge_oom_kill
 from pytest_tfdocker.checks.repeated import notes, repeats_line, requests_line
@@ -29,7 +29,7 @@ from pytest_tfdocker.checks.verdict import Verdict, error, failed, skipped
 from pytest_tfdocker.checks.wording import origin, split, unknown, weigh
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.locks.declared import Declared
-from pytest_tfdocker.settings.schema import Image
+from pytest_tfdocker.settings.schema import ONLY, Image
 from pytest_tfdocker.settings.units import format_memory, format_seconds
 from pytest_tfdocker.text import HEADLINE_WIDTH, one_line, shorten
 
@@ -47,9 +47,15 @@ def judge(facts: Facts, parameter: str | None) -> Verdict:
     held = Held(
         limit_origin=origin(facts.image, "run.memory"),
         timeout_seconds=smoke.timeout,
-        smoke=smoke.name,
+        chosen_by=_chosen_by(facts.image, smoke.name),
     )
     return judge_run(facts.run, smoke.peak_memory, held)
+
+
+def _chosen_by(image: Image, smoke: str) -> str:
+    """What `-k` takes, which looks for parts of names: the brackets make it the whole one."""
+    own = f"peak-memory[{smoke}]"
+    return own if image.name == ONLY else f"{image.name} and {own}"
 
 
 def judge_run(run: Run, budget_bytes: int | None = None, held: Held = NOTHING_TOLD) -> Verdict:
@@ -110,11 +116,24 @@ def _timed_out(run: Run, held: Held) -> Verdict:
 
 def _wait_advice(run: Run) -> list[str]:
     if run.request_error is not None:
-        return ["see the service's port and its start below, or raise the smoke's `timeout`"]
+        return [f"{_to_see(run.request_error)}, or raise the smoke's `timeout`"]
     return [
         "mend what waits, or raise the smoke's `timeout`; no network is there unless run.network "
         "is set"
     ]
+
+
+def _to_see(error: str) -> str:
+    """Where to look, by what a service has answered when its time was over."""
+    if error.startswith("no answer"):
+        return "the service listens: see what its handler of this request waits for"
+    if error.startswith("not ready: ") and error.endswith("no answer"):
+        return "the service listens: see what its handler of `ready` waits for"
+    if error.startswith("not ready: "):
+        return "the service listens: see the path that `ready` names, which has to answer 2xx"
+    if error.endswith("not at 127.0.0.1"):
+        return "let the service listen at 0.0.0.0: it is asked over loopback"
+    return "see the service's port and its start below"
 
 
 def _exited(run: Run, held: Held) -> Verdict:
@@ -123,13 +142,16 @@ def _exited(run: Run, held: Held) -> Verdict:
     last = last_words(run)
     said = f"{exit_words(run)} {last_phase(run)}".rstrip() + (f": {last}" if last else "")
     ending = ending_of(run)
-    meaning = run_meaning(_with_its_end(run, ending)) or meaning_of(last)
+    meaning = run_meaning(_with_its_end(run, ending)) or meaning_in_run(last)
+    told = [meaning] if meaning else []
+    # Which host it was says more, where that is known
+    known = ([], told) if meaning == LOOKED_UP else (told, [])
     note = [_who_killed(run)] if name == "SIGKILL" else []
     return _failed(
         run,
         shorten(said, HEADLINE_WIDTH),
         f"after {format_seconds(run.seconds)}: {one_line(' '.join(run.command), 120)}",
-        *with_look_ups(run, ending, [meaning] if meaning else []),
+        *with_look_ups(run, ending, *known),
         *note,
         *phases_line(run, cut_off=True),
         limit_line(run, held.limit_origin),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
+from pytest_tfdocker.checks.limits import OUT_OF_REACH
 from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
@@ -115,6 +116,12 @@ def _not_judged(report: ImageReport) -> list[str]:
 
 def _passed_over(report: ImageReport) -> list[str]:
     """What a check that passes could not look at; pytest shows the text of failures alone."""
+    return _lines_of_passed(
+        report, "not followed:", "not judged, since", "not compared", "warning:"
+    )
+
+
+def _lines_of_passed(report: ImageReport, *beginnings: str) -> list[str]:
     lines = [
         (one.id, line.strip())
         for one in report.checks
@@ -123,7 +130,7 @@ def _passed_over(report: ImageReport) -> list[str]:
     ]
     told: dict[str, str] = {}
     for name, line in lines:
-        if line.startswith(("not followed:", "not judged, since", "not compared", "warning:")):
+        if line.startswith(beginnings):
             told.setdefault(line, name)
     return [f"  {name}: {one_line(line)}" for line, name in told.items()]
 
@@ -131,6 +138,7 @@ def _passed_over(report: ImageReport) -> list[str]:
 def _noted(report: ImageReport) -> list[str]:
     """What production's file says that this run did not have, or had in another way."""
     notes = [f"  {one_line(note)}" for note in report.image.notes]
+    notes += _lines_of_passed(report, OUT_OF_REACH)
     return [f"noted in {report.image.name}:", *bounded(notes)] if notes else []
 
 

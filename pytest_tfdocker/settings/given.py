@@ -8,10 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_tfdocker.settings.reading import suggest
-from pytest_tfdocker.settings.schema import ARCHIVES
-
-ONLY = "default"
-"""The name of the image where [tool.tfdocker.images] names none."""
+from pytest_tfdocker.settings.schema import ARCHIVES, ONLY
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}

@@ -22,6 +22,8 @@ _UNITS = {
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
 }
 _MOST_EXPONENT = 30
+_MOST_CPUS = 1024
+"""More than any node has: M is a million, and was meant to be m, a thousandth."""
 
 
 def parse_quantity(value: Any, example: str) -> Decimal:
@@ -61,6 +63,10 @@ def memory_bytes(value: Any) -> ByteSize | None:
 def cpus(value: Any) -> float | None:
     """A number of CPUs: "500m" is half of one. The kubelet raises what is below the least quota."""
     number = float(parse_quantity(value, "500m or 2"))
+    if number > _MOST_CPUS:
+        text = str(value)
+        near = f"; did you mean '{text[:-1]}m'?" if text.endswith("M") else ""
+        raise ValueError(f"{shown_value(value)} is {number:,.0f} CPUs, which no node has{near}")
     return max(number, LEAST_CPUS) if number else None
 
 

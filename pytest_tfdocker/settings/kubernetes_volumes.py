@@ -50,6 +50,10 @@ def _read(
     table = container.table(keys_of_dir, volume)
     medium = table.get("medium") or ""
     size = container.value((*keys_of_dir, "sizeLimit"), table, memory_bytes)
+    if medium not in ("", "Memory") and not str(medium).startswith("HugePages"):
+        near = suggest(str(medium).capitalize(), ["Memory"])
+        container.problem((*keys_of_dir, "medium"), f"Kubernetes knows no {medium!r}{near}")
+        return
     if medium not in ("", "Memory"):
         container.note(keys_of_dir, f"{medium} at {path} is not mounted")
         return

@@ -1,17 +1,18 @@
 """Settings file, production's file, environment and options to one typed whole."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_tfdocker.settings import given, rules
-from pytest_tfdocker.settings.given import ONLY, Options
+from pytest_tfdocker.settings.given import Options
 from pytest_tfdocker.settings.layers import Layer, inherited, joined, leaf_keys, merged
 from pytest_tfdocker.settings.production import read_production
-from pytest_tfdocker.settings.reading import Reader, build
-from pytest_tfdocker.settings.schema import Image, ImageSettings, Secrets, Settings
+from pytest_tfdocker.settings.reading import Reader, Values, build
+from pytest_tfdocker.settings.schema import ONLY, Image, ImageSettings, Secrets, Settings
 from pytest_tfdocker.settings.source import SettingsError, Source, find_source, project_name
 
 __all__ = ["Options", "SettingsError", "load_settings"]
@@ -77,9 +78,39 @@ def _whole(reader: Reader, environ: Mapping[str, str], layers: tuple[Layer, Laye
         whole["run"]["env"] = joined(
             beneath.values.get("run", {}).get("env", []), values["run"]["env"]
         )
+    origins = beneath.origins | top.origins | own.origins
+    left_out = _left_out(reader, (own, top), whole, environ.keys() | beneath.secrets, origins)
     return msgspec.structs.replace(
-        beneath, values=whole, origins=beneath.origins | top.origins | own.origins
+        beneath, values=whole, origins=origins, notes=[*beneath.notes, *left_out]
     )
+
+
+def _left_out(
+    reader: Reader,
+    layers: tuple[Layer, Layer],
+    whole: Values,
+    known: AbstractSet[str],
+    origins: Mapping[str, str],
+) -> list[str]:
+    """A note for each variable that is named without a value, and that has none here."""
+    of_run = next((one.path for one in layers if "env" in one.values.get("run", {})), None)
+    of_smokes = next((one.path for one in layers if "smoke" in one.values), ())
+    listed = [((*of_smokes, "smoke", at), one) for at, one in enumerate(whole.get("smoke", []))]
+    if of_run is not None:
+        listed.insert(0, ((*of_run, "run"), reader.source.raw((*of_run, "run"))))
+    places = {
+        str(name): reader.source.where((*path, "env", at))
+        for path, table in reversed(listed)
+        for at, name in enumerate(table.get("env", []))
+    }
+    tables = [whole.get("run", {}), *whole.get("smoke", [])]
+    bare = [str(one) for table in tables for one in table.get("env", []) if "=" not in str(one)]
+    return [
+        f"{places.get(name) or origins.get('run.env', '')}: {name} isn't set in the environment, "
+        "and is left out"
+        for name in dict.fromkeys(bare)
+        if name not in known
+    ]
 
 
 def _image(name: str, source: Source, layer: Layer, reference: str | None) -> Image:

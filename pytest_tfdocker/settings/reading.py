@@ -57,9 +57,20 @@ class Reader:
         for key, value in raw.items():
             if key in keys:
                 values[key] = self._value(value, keys[key], (*path, key))
+            elif key == "tool" and not path and not self.source.prefix:
+                self._problem_of_pyproject(value)
             elif key not in beside:
                 self.problem((*path, key), _unknown_key(key, [*keys, *beside], shape))
         return {key: value for key, value in values.items() if value is not _MISSING}
+
+    def _problem_of_pyproject(self, tool: Any) -> None:
+        """Tables that are named in full stand in pyproject.toml alone."""
+        own = tool.get("tfdocker") if isinstance(tool, dict) else None
+        key = next(iter(own), None) if isinstance(own, dict) else None
+        path: Path = ("tool",) if key is None else ("tool", "tfdocker", key)
+        name = self.source.path.name if self.source.path else ""
+        text = f"[tool.tfdocker] is for pyproject.toml: in {name} write [{key or 'run'}]"
+        self.problem(path, text)
 
     def _value(self, raw: Any, hint: Any, path: Path) -> Any:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -74,10 +85,11 @@ class Reader:
         return self._leaf(raw, hint, path)
 
     def _list(self, raw: Any, hint: Any, path: Path) -> Any:
-        if not isinstance(raw, list):
-            self.problem(path, f"expected a list, found {_found(raw)}")
-            return _MISSING
         nested = isinstance(hint, type) and issubclass(hint, Table)
+        if not isinstance(raw, list):
+            write = f": write [[{self.source.dotted(path)}]]" if nested else ""
+            self.problem(path, f"expected a list, found {_found(raw)}{write}")
+            return _MISSING
         read = self._item if nested else self._value
         items = [(item, read(item, hint, (*path, at))) for at, item in enumerate(raw)]
         # A wrong item keeps its place, by which rules name those behind it.

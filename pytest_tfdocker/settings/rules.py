@@ -13,7 +13,7 @@ from pytest_tfdocker.settings.smoke_rules import (
     repeat_problems,
     request_problems,
 )
-from pytest_tfdocker.settings.source import files_beside, is_file
+from pytest_tfdocker.settings.source import files_beside, is_file, normal
 from pytest_tfdocker.settings.toml_lines import Path
 
 _SIZES = ("total", "download", "layer", "wasted")
@@ -45,6 +45,7 @@ Problems = Iterator[tuple[Path, str]]
 def check_tables(reader: Reader, values: Values, path: Path = ()) -> None:
     """Note what is wrong with the values of one layer: the tables at the top, or an image's."""
     problems = [
+        *_dockerfile_problems(reader, values),
         *_production_problems(reader, values, path),
         *run_problems(values.get("run", {})),
         *_files_problems(reader, values.get("dependencies", {})),
@@ -71,6 +72,14 @@ def check_levels(reader: Reader, values: Values, smokes: set[str], path: Path = 
         if name in {"peak-memory", "duration"} and parameter and smoke not in smokes:
             near = suggest(smoke, smokes)
             reader.problem((*path, "checks", check), f"no smoke is named {smoke!r}{near}")
+
+
+def _dockerfile_problems(reader: Reader, values: Values) -> Problems:
+    """Of one that is named; the default need not be there, as for an image that is built."""
+    name, root = values.get("dockerfile"), reader.source.root
+    if name is not None and not is_file(normal(root / name)):
+        near = suggest(name, files_beside(normal(root / name), root))
+        yield ("dockerfile",), f"no file {name!r} in {root}{near}"
 
 
 def _production_problems(reader: Reader, values: Values, path: Path) -> Problems:

@@ -162,6 +162,9 @@ class ImageSettings(Table, frozen=True, kw_only=True):
     checks: dict[str, Level] = {}
 
 
+ONLY = "default"
+"""The name of the image where [tool.tfdocker.images] names none."""
+
 ARCHIVES = ("tar:", "oci:")
 """How references to files begin: an archive of `docker save` or of an OCI layout, and a layout."""
 

@@ -1,5 +1,6 @@
 """The settings file: found, read, and able to say where in it a key stands."""
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -9,6 +10,9 @@ from typing import Any
 import msgspec
 
 from pytest_tfdocker.settings import toml_lines
+
+_OUR_NAME = re.compile(r"(?:pytest[-_.]?)?tf[-_.]?docker", re.IGNORECASE)
+"""What people take for the name of our table, the right one among them."""
 
 
 class SettingsError(Exception):
@@ -59,9 +63,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         line = self.line(path)
         file = shown(self.path) if self.path else ""
         place = f"{file}:{line}" if line else file
-        return f"{place}: {self._dotted(path)}"
+        return f"{place}: {self.dotted(path)}"
 
-    def _dotted(self, path: toml_lines.Path) -> str:
+    def dotted(self, path: toml_lines.Path) -> str:
         """The key as users write it; items of lists by their name, else counted from 1."""
         text = ".".join(str(key) for key in self.prefix)
         value: Any = self.table
@@ -121,6 +125,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def normal(path: Path) -> Path:
+    """The path without "..", as pytest names it."""
+    return Path(os.path.normpath(path))
+
+
 def shown(path: Path) -> str:
     """The path as seen from the current folder, absolute where it lies outside."""
     here = Path.cwd()
@@ -141,12 +150,20 @@ def _pyproject(folder: Path) -> Source | None:
     path = folder / "pyproject.toml"
     text = _text(path)
     # A broken file that doesn't even name us is somebody else's to mend.
-    if text is None or "tfdocker" not in text:
+    if text is None or not _OUR_NAME.search(text):
         return None
     tool = _parsed(text, path).get("tool")
-    if not isinstance(tool, dict) or "tfdocker" not in tool:
+    if not isinstance(tool, dict):
         return None
     lines = toml_lines.find_lines(text)
+    wrong = [str(name) for name in tool if name != "tfdocker" and _OUR_NAME.fullmatch(name)]
+    if wrong:
+        own = ("tool", wrong[0])  # of [tool.NAME.run] alone it has no line itself
+        at = min((line for keys, line in lines.items() if keys[:2] == own), default=1)
+        text = f"tool.{wrong[0]}: read by nobody; did you mean [tool.tfdocker]?"
+        raise SettingsError([f"{shown(path)}:{at}: {text}"])
+    if "tfdocker" not in tool:
+        return None
     source = Source(root=folder, path=path, prefix=("tool", "tfdocker"), lines=lines)
     if not isinstance(tool["tfdocker"], dict):
         raise SettingsError([f"{source.where(())}: expected a table"])

@@ -387,7 +387,7 @@ def test_a_smoke_that_is_oom_killed_tells_phase_peak_limit_and_what_to_do(smoke)
     assert re.fullmatch(limit + "; page cache not counted", lines[4])
     assert lines[5:] == [
         "  the kernel's own peak, page cache counted: 64 MiB",
-        "  find the limit: pytest --tfdocker --tfdocker-fit -k one",
+        '  find the limit: pytest --tfdocker --tfdocker-fit -k "peak-memory[one]"',
         "  last lines of stdout:",
         "    tfdocker: phase import",
         "    tfdocker: phase load",

@@ -232,7 +232,7 @@ def test_a_limit_above_the_machines_memory_is_taken_and_it_is_said(project, dock
     assert re.match(
         rf"memory {asked}\.00 GiB \(the machine has [\d.]+ GiB\), swap", said.headlines["limits"]
     )
-    assert "limits: not judged, since the engine's machine has " in said.output
+    assert "limits: in force, but out of reach: the engine's machine has " in said.output
     assert re.search(r"; the machine has [\d.]+ GiB alone", said.texts["peak-memory[one]"])
 
 

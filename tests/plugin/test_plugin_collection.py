@@ -193,8 +193,14 @@ def test_several_images_of_one_dockerfile(collected):
     ]
 
 
+def one_without_a_file(project):
+    """Settings of two images; a Dockerfile that is named there, and isn't there, is a mistake."""
+    project.write("tfdocker.toml", '[images.serve]\n[images.train]\ncompose = "compose.yaml"\n')
+    project.write("compose.yaml", "services: {app: {build: {context: ., dockerfile: none}}}\n")
+
+
 def test_one_of_several_has_no_file(collected):
-    collected.write("tfdocker.toml", '[images.serve]\n[images.train]\ndockerfile = "none"\n')
+    one_without_a_file(collected)
     assert collected.ids("--tfdocker") == [
         *ids_of("Dockerfile::serve"),
         *OWN,
@@ -280,6 +286,6 @@ def test_a_project_of_nothing_but_a_dockerfile(project):
 
 
 def test_workers_collect_the_same(collected):
-    collected.write("tfdocker.toml", '[images.serve]\n[images.train]\ndockerfile = "none"\n')
+    one_without_a_file(collected)
     result = collected.run("--tfdocker", "-n", "2", "tests")
     result.stdout.fnmatch_lines(["2 workers [[]13 items[]]"])

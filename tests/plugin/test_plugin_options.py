@@ -44,6 +44,7 @@ def test_defaults(shown):
 
 def test_settings_and_environment_alone(shown, project, monkeypatch):
     project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    project.write("docker/serve.Dockerfile", "FROM scratch\n")
     monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
     monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
     monkeypatch.setenv("TFDOCKER_KEEP", "1")
@@ -58,6 +59,7 @@ def test_settings_and_environment_alone(shown, project, monkeypatch):
 
 def test_the_command_line_over_both(shown, project, workers, monkeypatch):
     project.write("tfdocker.toml", 'dockerfile = "docker/serve.Dockerfile"\n')
+    project.write("docker/serve.Dockerfile", "FROM scratch\n")
     monkeypatch.setenv("TFDOCKER_IMAGE", "app:environment")
     monkeypatch.setenv("TFDOCKER_JSON", "environment.json")
     monkeypatch.setenv("TFDOCKER_KEEP", "0")
@@ -131,6 +133,19 @@ def test_a_limit_is_looked_for_of_smokes_whose_check_is_run(project, workers):
         "--tfdocker-fit had nothing to look at in default: it takes the smokes whose `peak-memory` "
         "is run, see [[smoke]] in the settings and -k"
     ]
+
+
+@pytest.mark.parametrize(
+    "choice", [("-k", "peak-memory[a]"), ("Dockerfile::peak-memory[a]",)], ids=["name", "id"]
+)
+def test_one_smoke_whose_name_is_part_of_others_is_looked_at_alone(project, choice):
+    project.write("Dockerfile", "FROM scratch\n")
+    smokes = [f'[[smoke]]\nname = "{name}"\ncommand = ["true"]\n' for name in ("a", "ab")]
+    project.write("tfdocker.toml", "".join(smokes))
+    result = project.run("--tfdocker", "--tfdocker-fit", *choice)
+    result.assert_outcomes(errors=1)
+    told = [line for line in result.outlines if ": no limit found: " in line]
+    assert [line.partition(":")[0] for line in told] == ["  a"]
 
 
 def test_without_an_engine_no_limit_is_found_and_the_check_tells_why(project, workers):

@@ -65,8 +65,9 @@ def test_every_toml_block_is_valid_settings(text, tmp_path):
     (tmp_path / "deploy").mkdir()
     pod = "kind: Pod\nspec: {containers: [{name: app}]}\n"
     (tmp_path / "deploy/app.yaml").write_text(pod)
+    (tmp_path / "docker").mkdir()
     (tmp_path / "tests").mkdir()
-    for name in ("tests/smoke.py", "requirements.txt", "uv.lock"):
+    for name in ("docker/Dockerfile", "tests/smoke.py", "requirements.txt", "uv.lock"):
         (tmp_path / name).touch()
     assert "tool.tfdocker" in text
     assert load_settings(tmp_path, options=Options(), environ={}).images

@@ -112,7 +112,8 @@ def test_a_limit_above_what_the_machine_has_is_in_force_and_out_of_reach(facts, 
     )
     assert verdict.details == (
         (
-            "not judged, since the engine's machine has 4,294,967,295 B: whether the image needs "
+            "in force, but out of reach: the engine's machine has 4,294,967,295 B: whether the "
+            "image needs "
             "up to 4.00 GiB (compose.yaml:9) shows on a larger one",
         )
         if told

@@ -125,6 +125,19 @@ def test_the_error_that_a_run_ended_by_comes_first(run, stderr, told):
     assert why(run, stderr) == told
 
 
+@pytest.mark.parametrize(
+    "source", ["", "    u.urlopen('https://huggingface.co/bert/resolve/main/config.json')\n"]
+)
+def test_of_a_run_that_imports_nothing_no_import_is_blamed(run, source):
+    error = "urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>"
+    stderr = traceback(error).replace(error, source + error)
+    told = judge_run(run(exit_code=1, stderr=stderr, started=STARTED)).text
+    assert "imported" not in told
+    assert ("it asked huggingface.co for " if source else "it looks something up") in told
+    assert "run.network" in told
+    assert ("it looks something up" in told) is not bool(source)
+
+
 def test_of_an_exception_group_each_is_of_the_end(run):
     group = (
         "  + Exception Group Traceback (most recent call last):\n"

@@ -29,6 +29,15 @@ def test_every_smoke_is_planned(image, declared):
     assert CHECK.plan(image(smoke=smokes), declared()) == ["embed", "serve"]
 
 
+def test_of_several_images_the_one_is_named_whose_limit_is_looked_for(facts, run):
+    judged = facts({"smoke": [{"name": "a", "script": "a.py"}]}, run=run(oom_killed=True))
+    judged = msgspec.structs.replace(
+        judged, image=msgspec.structs.replace(judged.image, name="serve")
+    )
+    line = 'find the limit: pytest --tfdocker --tfdocker-fit -k "serve and peak-memory[a]"'
+    assert line in CHECK.judge(judged, "a").details
+
+
 @pytest.mark.parametrize(
     ("budget", "outcome"),
     [(400 * MIB - 1, "failed"), (400 * MIB, "passed"), (400 * MIB + 1, "passed")],
@@ -95,7 +104,7 @@ def test_an_oom_kill_tells_phase_peak_limit_and_what_to_do(facts, run):
         "  import 300 MiB in 3.1 s | load ≥ 1.00 GiB in 2.9 s\n"
         "  largest then: python (pid 9) 980 MiB\n" + LIMIT + "  the kernel's own peak, page cache "
         "counted: 1.00 GiB\n"
-        "  find the limit: pytest --tfdocker --tfdocker-fit -k embed\n"
+        '  find the limit: pytest --tfdocker --tfdocker-fit -k "peak-memory[embed]"\n'
         "  last lines of stderr:\n"
         "    Loading weights\n"
         "    loading \\x1b[31mlayer 3"
@@ -386,6 +395,36 @@ def test_a_port_at_which_nothing_listens_is_told_where_the_time_is_over(facts, r
     assert verdict.details[1] == (
         "see the service's port and its start below, or raise the smoke's `timeout`"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            "no answer within the time limit",
+            "the service listens: see what its handler of this request waits for",
+        ),
+        (
+            "no answer to request 3 of 20",
+            "the service listens: see what its handler of this request waits for",
+        ),
+        (
+            "not ready: GET /nope gave status 404",
+            "the service listens: see the path that `ready` names, which has to answer 2xx",
+        ),
+        (
+            "not ready: GET /ready gave no answer",
+            "the service listens: see what its handler of `ready` waits for",
+        ),
+        (
+            "port 80 is listened on, but not at 127.0.0.1",
+            "let the service listen at 0.0.0.0: it is asked over loopback",
+        ),
+    ],
+)
+def test_what_to_look_at_fits_how_far_a_request_has_come(facts, run, error, told):
+    waited = run(timed_out=True, request_error=error, phases=[])
+    assert f"{told}, or raise the smoke's `timeout`" in judge(facts, waited).details
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,14 @@ def test_another_image_of_the_run_is_one_line(report):
     assert lines[-1] == "  1.0 GB smaller than builder"
 
 
+def test_a_limit_that_is_in_force_and_out_of_reach_is_noted(report):
+    line = "in force, but out of reach: the engine's machine has 23 GiB"
+    passed = check("passed", "limits", f"memory 64 GiB\n  {line}")
+    lines = render_figures([report(BUDGETS, checks=(passed,))])
+    assert lines[-2:] == ["noted in default:", f"  limits: {line}"]
+    assert not any("not judged" in one for one in lines)
+
+
 def test_with_every_budget_set_nothing_is_to_paste(report):
     assert suggest(report(BUDGETS)) == []
 
@@ -112,6 +120,21 @@ def test_what_is_pasted_is_toml_and_holds_what_was_measured(report):
 def test_a_run_that_broke_off_suggests_nothing(report, run):
     settings = {**BUDGETS, "smoke": [{"name": "embed", "script": "smoke.py"}]}
     assert suggest(report(settings, runs=(run(exit_code=1),))) == []
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "line"),
+    [
+        (1, 'peak-memory = "63 MiB"'),
+        (2, 'peak-memory = "86 MiB"  # 50 % over one run: requests overlap'),
+    ],
+)
+def test_a_peak_of_requests_that_overlap_is_offered_more_room(report, run, concurrency, line):
+    request = {"path": "/", "concurrency": concurrency}
+    smoke = {"name": "embed", "repeat": 20, "request": request, "duration": 60}
+    told = suggest(report({**BUDGETS, "smoke": [smoke]}, runs=(run(peak_bytes=57 * 2**20),)))
+    assert told[-1] == f"  {line}"
+    assert parse_size(tomllib.loads(line)["peak-memory"]) >= 57 * 2**20
 
 
 @pytest.mark.parametrize(

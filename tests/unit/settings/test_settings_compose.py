@@ -42,7 +42,7 @@ def test_no_compose_file_is_looked_for(load):
 def test_the_settings_win_over_compose_key_by_key(load):
     toml = ASKED + 'dockerfile = "Other"\nrun.memory = "8 GiB"\nbuild.args = { A = "2" }'
     text = TUTORIAL.replace("build: .", "build: {context: ., target: t, args: {A: 1, B: 1}}")
-    (image,) = load({COMPOSE: text, OWN: toml}).images
+    (image,) = load({COMPOSE: text, OWN: toml, "Other": ""}).images
     assert (image.settings.run.memory, image.settings.run.cpus) == (8 * GIB, 2.0)
     assert (image.settings.dockerfile, image.settings.build.target) == ("Other", "t")
     assert image.settings.build.args == {"A": "2", "B": "1"}
@@ -194,7 +194,8 @@ services:
         "TOKEN": "t0ken",
         "FROM_DOTENV": "hush",
     }
-    assert image.notes == []
+    left_out = "compose.yaml:5: BARE isn't set in the environment, and is left out"
+    assert image.notes == [left_out]
     assert "hush" not in repr(image)
     assert image.origins["run.env"] == "compose.yaml:5"
 

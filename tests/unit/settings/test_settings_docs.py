@@ -20,7 +20,8 @@ COMPOSE, MANIFEST = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.D
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_example_loads(load, text):
-    loaded = load({"pyproject.toml": text, "deploy/app.yaml": MANIFEST})
+    files = {"deploy/app.yaml": MANIFEST, "docker/Dockerfile": ""}
+    loaded = load({"pyproject.toml": text, **files})
     assert loaded.images[0].origins
 
 
@@ -31,7 +32,8 @@ def test_the_compose_file_on_the_page_means_what_it_says(load):
 
 
 def test_the_manifest_on_the_page_means_what_the_table_says(load):
-    (image,) = load({"deploy/app.yaml": MANIFEST, "pyproject.toml": EXAMPLES[-1]}).images
+    files = {"deploy/app.yaml": MANIFEST, "pyproject.toml": EXAMPLES[-1]}
+    (image,) = load(files, environ={"HF_TOKEN": "x"}).images
     run = image.settings.run
     assert (run.memory, run.cpus, run.user) == (4 * 2**30, 2.0, "1000")
     assert (run.non_root, run.read_only) == (True, True)

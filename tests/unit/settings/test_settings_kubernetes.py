@@ -357,7 +357,7 @@ def test_what_comes_from_elsewhere_is_noted_with_the_way_out(container):
 
 def test_the_way_out_is_one(container):
     toml = 'kubernetes = "app.yaml"\nrun.env = ["TOKEN", "LEVEL=info", "HERE=1.2.3.4"]\n'
-    image = container(*FROM_ELSEWHERE, toml=toml)
+    image = container(*FROM_ELSEWHERE, toml=toml, environ={"TOKEN": "x"})
     run = image.settings.run
     assert run.env == ["URL=http://$(TOKEN)@x", "TOKEN", "LEVEL=info", "HERE=1.2.3.4"]
     assert run.command == ["--level", "info"]

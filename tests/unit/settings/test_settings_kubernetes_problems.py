@@ -49,6 +49,11 @@ def quantity(found, hint=""):
         ),
         ("cpu: 2 cores", f"cpu: expected a quantity such as 500m or 2, found '2 cores'{UNITS}"),
         ("cpu: .nan", "cpu: expected a quantity such as 500m or 2, found '.nan'"),
+        (
+            "cpu: 500M",
+            "cpu: '500M' is 500,000,000 CPUs, which no node has; did you mean '500m'?",
+        ),
+        ("cpu: 1025", "cpu: 1025 is 1,025 CPUs, which no node has"),
         ("nvidia.com/gpu: 500m", "nvidia.com/gpu: expected a whole number, found '500m'"),
         ("memry: 1Gi", "memry: Kubernetes knows no such resource; did you mean 'memory'?"),
     ],
@@ -145,6 +150,16 @@ def test_a_size_of_a_volume_that_is_none_is_refused(refused_by_kubernetes):
         + quantity("'64MB'", "; write 64Mi or 64M"),
         f"app.yaml:9: {IN_CONTAINER}.volumeMounts[1]: "
         "no volume is named 'tpm'; did you mean 'tmp'?",
+    ]
+
+
+def test_a_medium_that_is_none_is_refused(refused_by_kubernetes):
+    assert refused_by_kubernetes(
+        "volumeMounts: [{name: tmp, mountPath: /tmp}]",
+        pod=["volumes:", "  - name: tmp", "    emptyDir: {medium: memory}"],
+    ) == [
+        "app.yaml:12: spec.template.spec.volumes[0].emptyDir.medium: "
+        "Kubernetes knows no 'memory'; did you mean 'Memory'?"
     ]
 
 

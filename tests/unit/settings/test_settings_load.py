@@ -50,7 +50,7 @@ def test_every_table_is_read(load, tmp_path):
         [tool.tfdocker.checks]
         "size[wasted]" = "warn"
     """
-    image = the_image(load({PYPROJECT: text}))
+    image = the_image(load({PYPROJECT: text, "docker/Dockerfile": ""}))
     assert image.dockerfile == tmp_path / "docker/Dockerfile"
     assert image.settings.build.args == {"BASE": "python:3.11"}
     assert image.settings.build.cache_from == ["type=local"]
@@ -73,6 +73,7 @@ def test_the_nearest_file_counts_and_the_others_do_not_add_up(load, tmp_path):
     files = {
         PYPROJECT: '[tool.tfdocker]\ndockerfile = "far"\ncontext = "far"',
         f"sub/{PYPROJECT}": '[tool.tfdocker]\ndockerfile = "near"',
+        "sub/near": "",
         "sub/tests/Dockerfile": "",
     }
     image = the_image(load(files, start="sub/tests"))
@@ -224,3 +225,26 @@ def test_a_key_is_found_behind_strings_that_look_like_keys(load):
         "tfdocker.toml:11",
     )
     assert (origins["run.env"], origins["run.cpus"]) == ("tfdocker.toml:7", "tfdocker.toml:12")
+
+
+BARE = 'run.env = ["A=1", "TOKEN"]\nsmoke = [{ name = "s", command = "x", env = ["SEED"] }]\n'
+
+
+def test_a_variable_that_is_named_and_not_set_is_noted_at_its_place(load):
+    left_out = "isn't set in the environment, and is left out"
+    assert the_image(load({OWN: BARE})).notes == [
+        f"tfdocker.toml:1: run.env[2]: TOKEN {left_out}",
+        f"tfdocker.toml:2: smoke[s].env[1]: SEED {left_out}",
+    ]
+    assert the_image(load({OWN: BARE}, environ={"TOKEN": "", "SEED": "1"})).notes == []
+
+
+def test_a_variable_that_compose_names_and_nobody_sets_is_noted_there(load):
+    text = "services:\n  app:\n    build: .\n    environment:\n      - TOKEN\n"
+    files = {"compose.yaml": text, OWN: 'compose = "compose.yaml"\n'}
+    assert the_image(load(files)).notes == [
+        "compose.yaml:4: TOKEN isn't set in the environment, and is left out"
+    ]
+    assert the_image(load(files, environ={"TOKEN": "x"})).notes == []
+    own = {**files, OWN: 'compose = "compose.yaml"\nrun.env = ["TOKEN=x"]\n'}
+    assert the_image(load(own)).notes == []

@@ -25,6 +25,18 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(problems, text, probl
     assert problems({PYPROJECT: text}) == [problem]
 
 
+@pytest.mark.parametrize("name", ["tf-docker", "pytest-tfdocker", "tf_docker", "TFDocker"])
+def test_another_name_of_the_table_is_a_mistake(problems, name):
+    assert problems({PYPROJECT: f"[project]\n[tool.{name}.run]\ncpus = 1\n"}) == [
+        f"pyproject.toml:2: tool.{name}: read by nobody; did you mean [tool.tfdocker]?"
+    ]
+
+
+@pytest.mark.parametrize("text", ["dependencies = ['pytest-tfdocker']", "[tool.tfdockers]"])
+def test_what_only_names_us_is_no_mistake(load, text):
+    assert load({PYPROJECT: f"[project]\n{text}\n"}).images[0].source is None
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems, tmp_path):
     text = """\
 [tool.tfdocker]
@@ -130,7 +142,20 @@ def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch
             "dockerfile, gpu, images, imports, kubernetes, python, run, service, size, smoke",
         ),
         ("size = 3", "1: size: expected a table, found 3"),
-        ("smoke = { name = 'a' }", "1: smoke: expected a list, found a table"),
+        ("smoke = { name = 'a' }", "1: smoke: expected a list, found a table: write [[smoke]]"),
+        (
+            "[images.a.smoke]",
+            "1: images.a.smoke: expected a list, found a table: write [[images.a.smoke]]",
+        ),
+        (
+            "[tool.tfdocker.size]\n[tool.tfdocker.run]",
+            "1: tool.tfdocker.size: [tool.tfdocker] is for pyproject.toml: in tfdocker.toml "
+            "write [size]",
+        ),
+        (
+            "[tool]",
+            "1: tool: [tool.tfdocker] is for pyproject.toml: in tfdocker.toml write [run]",
+        ),
         ("smoke = ['a']", "1: smoke[1]: expected a table, found 'a'"),
         ("imports.modules = 'torch'", "1: imports.modules: expected a list, found 'torch'"),
         ("imports.modules = ['a', true]", "1: imports.modules[2]: expected text, found true"),
@@ -281,6 +306,22 @@ def test_a_file_of_dependencies_that_is_not_there_is_a_mistake(problems, tmp_pat
         "did you mean 'requirements.txt'?",
         f"tfdocker.toml:2: dependencies.files[3]: no file 'x/y.lock' in {tmp_path}",
     ]
+
+
+@pytest.mark.parametrize("image", [None, "app:ci"])
+def test_a_dockerfile_that_is_named_and_not_there_is_a_mistake(problems, tmp_path, image):
+    (tmp_path / "Dockerfile").touch()
+    text = 'dockerfile = "Dockerfil"\n[images.gpu]\ndockerfile = "gpu/Dockerfile"\n'
+    given = {"images": [f"gpu={image}"]} if image else {}
+    assert problems({OWN: text}, **given) == [
+        f"tfdocker.toml:1: dockerfile: no file 'Dockerfil' in {tmp_path}; "
+        "did you mean 'Dockerfile'?",
+        f"tfdocker.toml:3: images.gpu.dockerfile: no file 'gpu/Dockerfile' in {tmp_path}",
+    ]
+
+
+def test_a_dockerfile_that_nobody_has_named_need_not_be_there(load):
+    assert not load({OWN: ""}).images[0].dockerfile.exists()
 
 
 def test_a_smoke_is_named_by_its_place_where_it_has_no_name(problems, tmp_path):
