@@ -85,7 +85,7 @@ PHASES = """
 @pytest.mark.parametrize(
     ("before", "was_awaited", "peak"),
     [
-        ("", True, 300),
+        ("m.next = time.monotonic() + 60", True, 300),
         ("", False, 10),
         ("time.sleep(0.1)", True, 10),
         ("counters.throttled = 0.02", True, 10),
@@ -109,6 +109,7 @@ def test_what_is_there_as_a_phase_begins_is_the_old_ones_only_where_its_line_was
 def test_a_kill_that_is_seen_with_the_line_of_a_phase_read_late_was_in_it(ask, end_python):
     body = """
     counters.kills = 1
+    m.next = time.monotonic() + 60  # no sample is overdue
     m.phases(["load"], plan)
     return m.figures()["killed_in"]
     """

@@ -515,9 +515,9 @@ def test_the_phases_of_a_script_that_flushes_nothing_are_read_when_it_writes_the
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     asked = plan(children([end_python, {"file": "smoke.py"}]), script=True)
     [told] = run(end_python, asked, {"smoke.py": KEPT_BACK})
-    start, load = told["phases"]
+    _, load = told["phases"]
     assert (load["name"], load["timed"]) == ("load", True)
-    assert 0.5 < load["seconds"] < start["seconds"] + 0.2
+    assert load["seconds"] > 0.5
 
 
 @pytest.mark.parametrize("is_script", [True, False])
