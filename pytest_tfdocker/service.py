@@ -17,6 +17,7 @@ from testcontainers.core.container import DockerContainer
 from pytest_tfdocker import probe
 from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
+from pytest_tfdocker.checks.run_story import limit_line
 from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
@@ -30,14 +31,17 @@ from pytest_tfdocker.evidence.supervised import (
     effective,
     probe_failed,
 )
-from pytest_tfdocker.text import printable_lines
+from pytest_tfdocker.text import one_line, printable_lines
 
 READY_SECONDS = 120.0
 LIFE_SECONDS = 3600
 POLL_SECONDS = 0.1
 SEEN_SECONDS = 2.0
 """After its end, for a strategy to find in the output that it was ready before."""
+DYING_SECONDS = 1.0
+"""Between the end of a service's connections and the word of its end."""
 GONE = "it is gone, and nothing is left to say why"
+STOPPED = "it was stopped"
 
 
 class Service(DockerContainer):
@@ -67,6 +71,7 @@ class Service(DockerContainer):
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
         self._exit_code: int | None = None
+        self._taking = threading.RLock()
         self.with_exposed_ports(*(ports or service_ports(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
@@ -134,15 +139,46 @@ class Service(DockerContainer):
     def _take_final(self, timeout: float) -> Run:
         """The record of its whole life. Raises EngineError if none comes within `timeout` s."""
         __tracebackhide__ = True
+        with self._taking:  # it is told once, and a strategy waits in a thread of its own
+            if self._final is not None:
+                return self._final
+            try:
+                [told] = self._told("children", timeout)
+                self._final, self._exit_code = self._record(told), told["exit_code"]
+            except ConnectionLostError as error:
+                if not (error.oom_killed and self._started().stream.wait_end(0)):
+                    raise
+                self._final = killed_run(self._supervised, "service", self._argv())
+                self._exit_code = self._final.exit_code
+            return self._final
+
+    def has_ended(self, timeout: float = 0) -> bool:
+        """Whether it ended, or was stopped, within `timeout` seconds."""
+        if self._ours is None:
+            return False
+        return self._final is not None or self._ours.stream.wait_end(timeout)
+
+    def how_it_fell(self) -> str:
+        """How it ended by itself, or lost a process to the OOM killer; "" while all is well."""
+        if self._ours is None:
+            return ""
         try:
-            [told] = self._told("children", timeout)
-            self._final, self._exit_code = self._record(told), told["exit_code"]
-        except ConnectionLostError as error:
-            if not (error.oom_killed and self._started().stream.wait_end(0)):
-                raise
-            self._final = killed_run(self._supervised, "service", self._argv())
-            self._exit_code = self._final.exit_code
-        return self._final
+            run = self.run
+        except EngineError as error:
+            return str(error)
+        if self.has_ended():
+            said = self._ending(run)
+            return "" if said == STOPPED else f"the service ended: {said}"
+        if not run.oom_killed:
+            return ""
+        who = ", ".join(map(one_line, run.killed)) or "a process of it"
+        return f"OOM-killed: {who}; the service lives on\n  {limit_line(run, self._limit_origin)}"
+
+    def _ending(self, run: Run) -> str:
+        broken = how_it_broke(run, Held(limit_origin=self._limit_origin))
+        if broken is not None:
+            return broken.text
+        return STOPPED if run.exit_code is None else f"exit code {run.exit_code}"
 
     def _told(self, key: str, timeout: float) -> Any:
         """A report of the supervisor. Raises EngineError, whose text is fit for a terminal."""
@@ -172,9 +208,13 @@ class Service(DockerContainer):
     def get_exposed_port(self, port: int) -> int:
         """The port on the engine's host that stands for `port` of the service."""
         __tracebackhide__ = True
-        self.reload()
+        if not self.has_ended():
+            self.reload()
         published = self.get_wrapped_container().attrs["NetworkSettings"]["Ports"] or {}
         bound = published.get(f"{port}/tcp")
+        if self.has_ended(0 if bound else DYING_SECONDS):
+            how = self._ending(self._take_final(0)).partition("\n")[0]
+            raise EngineError(f"the service has ended: {how}")
         if not bound:
             raise EngineError(f"port {port} is not published; give it in ports=[…]")
         return int(bound[0]["HostPort"])

@@ -1,5 +1,6 @@
 """What `tfdocker_service` is: starts services of one image, and ends them with the module."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
@@ -12,7 +13,7 @@ from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.running import changed, seconds_of, split_words
-from pytest_tfdocker.service import READY_SECONDS, Service
+from pytest_tfdocker.service import DYING_SECONDS, READY_SECONDS, Service
 from pytest_tfdocker.text import printable_lines
 
 
@@ -24,6 +25,7 @@ class ServiceFactory:
         self._image = image
         self._stack = ExitStack()
         self._services: list[Service] = []
+        self._never_ready: list[Service] = []
 
     def __call__(
         self,
@@ -68,13 +70,30 @@ class ServiceFactory:
             service.env.update(env or {})
             self._stack.callback(service.stop)
             self._services.append(service)
-            return service.start()
+            return self._started(service)
         except EngineError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
 
+    def _started(self, service: Service) -> Service:
+        """Ready; where it never was, the failure has said how it ended."""
+        try:
+            return service.start()
+        except EngineError:
+            self._never_ready.append(service)
+            raise
+
     def sections(self) -> list[tuple[str, str]]:
-        """Title and text of what the services have written, for a test that failed beside them."""
+        """Title and text of how services fell, and of what they have written, for a failed test.
+
+        The word of an end may come after the connection broke: it is waited for, for a moment.
+        """
+        until = time.monotonic() + DYING_SECONDS
         told = []
+        for service in self._services:
+            service.has_ended(max(0.0, until - time.monotonic()))
+            fell = "" if service in self._never_ready else service.how_it_fell()
+            if fell:
+                told.append(("tfdocker service", printable_lines(fell)))
         for service in self._services:
             for stream, data in zip(("stdout", "stderr"), service.get_logs(), strict=True):
                 text = service.mask(data[-KEEP_OUTPUT_BYTES:].decode("utf-8", "replace"))

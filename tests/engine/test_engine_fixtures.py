@@ -347,3 +347,68 @@ def test_ill(service):
     assert "said\\x1b[31m" in said.output
     assert "cried" in said.output
     assert said.left == []
+
+
+def test_a_service_that_was_oom_killed_says_so_in_each_test_that_it_fails(
+    user_project, small_image
+):
+    user_project.write("pyproject.toml", '[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    user_project.write(
+        "serve.py",
+        f"""
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        {TAKES_200_MIB}
+
+HTTPServer(("", 8000), Handler).serve_forever()
+""",
+    )
+    user_project.write(
+        "test_own.py",
+        """
+import http.client
+from pathlib import Path
+
+import pytest
+
+@pytest.fixture(scope="module")
+def service(tfdocker_service):
+    code = Path("serve.py").read_text()
+    return tfdocker_service(command=["python3", "-c", code], ports=[8000])
+
+def ask(service):
+    connection = http.client.HTTPConnection("127.0.0.1", service.get_exposed_port(8000))
+    connection.request("GET", "/")
+    connection.getresponse()
+
+def test_first(service):
+    ask(service)
+
+def test_second(service):
+    ask(service)
+""",
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "test_own.py")
+    assert said.tests == {"test_first": "failed", "test_second": "failed"}
+    assert said.output.count("the service ended: OOM-killed at ") == 2
+    assert said.output.count("limit 60 MiB from pyproject.toml:2, in force") == 2
+    assert "EngineError: the service has ended: OOM-killed at " in said.output
+    assert "is not published" not in said.output
+    assert said.left == []
+
+
+def test_a_service_that_lives_on_when_a_child_was_oom_killed_says_so(outcome):
+    body = f"""
+code = "import os, time; pid = os.fork()\\nif not pid:\\n    {TAKES_200_MIB}\\n"
+code += "os.waitpid(pid, 0); print('alone', flush=True); time.sleep(60)"
+def until_alone(service):
+    while b"alone" not in service.get_logs()[0]:
+        pass
+tfdocker_service(command=["python3", "-c", code], wait=until_alone, memory="60 MiB")
+assert False
+"""
+    said = outcome(body)
+    assert "OOM-killed: python3 (pid " in said.output
+    assert "; the service lives on\n  limit 60 MiB from memory=…, in force" in said.output
