@@ -54,11 +54,12 @@ class Service(DockerContainer):
         network: str,
         ports: Sequence[int],
         wait: Any = None,
-        ready_seconds: float = READY_SECONDS,
+        ready_seconds: float | None = None,
         limit_origin: str = "",
     ) -> None:
         """`wait`: a wait strategy of testcontainers, or a function that takes the service.
 
+        `ready_seconds`: until it must be ready; None: a strategy's own startup timeout, else 120.
         `limit_origin`: where the memory limit was set, for the text of a service that breaks.
         """
         with _unchanged_environment():
@@ -260,6 +261,8 @@ class Service(DockerContainer):
     def _until_ready(self) -> None:
         strategy: Any = self._wait or self._wait_strategy
         if hasattr(strategy, "wait_until_ready"):
+            if self._ready_seconds is not None and hasattr(strategy, "with_startup_timeout"):
+                strategy.with_startup_timeout(self._ready_seconds)
             self._wait_by(strategy)
         elif strategy is not None:
             strategy(self)
@@ -303,12 +306,13 @@ class Service(DockerContainer):
         return f"the service is not ready: {printable_lines(told)}".rstrip()
 
     def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
-        until = time.monotonic() + self._ready_seconds
+        seconds = READY_SECONDS if self._ready_seconds is None else self._ready_seconds
+        until = time.monotonic() + seconds
         while not is_ready():
             if self._started().stream.wait_end(POLL_SECONDS):
                 raise EngineError(GONE)
             if time.monotonic() > until:
-                raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
+                raise EngineError(f"{complaint} within {seconds:g} s")
 
     def _is_healthy(self) -> bool:
         self.reload()

@@ -13,7 +13,7 @@ from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.running import changed, seconds_of, split_words
-from pytest_tfdocker.service import DYING_SECONDS, READY_SECONDS, Service
+from pytest_tfdocker.service import DYING_SECONDS, Service
 from pytest_tfdocker.text import printable_lines
 
 
@@ -34,10 +34,12 @@ class ServiceFactory:
         ports: Sequence[int] = (),
         env: dict[str, str] | None = None,
         command: list[str] | str | None = None,
-        timeout: str | float = READY_SECONDS,
+        timeout: str | float | None = None,
         **settings: Any,
     ) -> Service:
         """A started service. `ports` default to the image's EXPOSE; `timeout` is seconds or text.
+
+        A strategy keeps its own startup timeout where `timeout` isn't given; else that is 120 s.
 
         `command` takes the place of the image's CMD, behind its ENTRYPOINT. Ready is what `wait`
         says, else the image's HEALTHCHECK, else that the first port listens.
@@ -50,7 +52,7 @@ class ServiceFactory:
         if command is not None:
             settings["command"] = split_words(command)
         run = changed(image.settings.settings.run, **settings)
-        ready_seconds = seconds_of("timeout", timeout)
+        ready_seconds = None if timeout is None else seconds_of("timeout", timeout)
         try:
             engine = session.connect()
             supervised = session.supervised_as(image.settings, run)

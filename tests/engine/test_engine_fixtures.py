@@ -85,6 +85,25 @@ assert service.wait() == 0
     assert outcome(body, "-W", "error").tests == {"test_own": "passed"}
 
 
+@pytest.mark.parametrize(
+    ("own", "given", "told"),
+    [
+        ("", "timeout=1", "within 1.0 seconds"),
+        (".with_startup_timeout(50)", "timeout='1 s'", "within 1.0 seconds"),
+        (".with_startup_timeout(2)", "", "within 2.0 seconds"),
+    ],
+)
+def test_a_strategy_waits_as_long_as_the_call_says_else_as_it_says_itself(
+    outcome, own, given, told
+):
+    body = f"""
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+wait = HttpWaitStrategy(8000){own}
+tfdocker_service(command=["sleep", "60"], ports=[8000], wait=wait, {given})
+"""
+    assert f"the service is not ready: HTTP endpoint not ready {told}" in outcome(body).output
+
+
 def test_the_last_line_of_a_service_that_runs_on_is_seen(outcome):
     body = """
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
