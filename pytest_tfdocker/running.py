@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,10 @@ from pytest_tfdocker.text import printable_lines
 
 _Collect = Callable[[Supervised, str, float], Run | Absent]
 """Takes the run's name and its time limit in seconds."""
+
+_QUOTED = re.compile(r"\\.|'[^']*'|" + r'"(?:\\.|[^"\\])*"', re.DOTALL)
+_OPERATOR = re.compile(r"(?<!\S)(?:\d*[<>]|[|&;])\S*|(?<!\S)\S+[;&](?!\S)")
+"""At a word's start, or as its last: within one it may be a URL's, "?a=1&b=2"."""
 
 
 class Runner:
@@ -128,15 +133,31 @@ class Runner:
 
 
 def split_words(command: str | list[str]) -> list[str]:
-    """The words of a command, which a shell would split so. Raises ValueError."""
+    """The words of a command, which a shell would split so. Raises ValueError.
+
+    Also of a text with a redirection, a pipe or a list of commands: no shell reads the words.
+    """
     __tracebackhide__ = True
     try:
         words = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
         raise ValueError(f"{command!r} can't be split into words: {error}") from None
+    for_shell = _word_for_a_shell(command) if isinstance(command, str) else ""
+    if for_shell:
+        raise ValueError(
+            f"{for_shell!r} is for a shell, and none reads {command!r}: give a list, or "
+            f"['sh', '-c', {command!r}], or quote it"
+        )
     if not words:
         raise ValueError(f"{command!r} is no command")
     return words
+
+
+def _word_for_a_shell(command: str) -> str:
+    """The first unquoted word with an operator of a shell at its start or end; "" if none is."""
+    bare = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), command)
+    found = _OPERATOR.search(bare)
+    return command[found.start() : found.end()] if found else ""
 
 
 def _unknown(name: str) -> str:

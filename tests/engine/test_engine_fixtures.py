@@ -148,6 +148,7 @@ def test_an_image_that_starts_nothing_is_told_as_such(user_project, small_image)
         ("tfdocker_run('')", "ValueError: '' is no command"),
         ('tfdocker_run("echo \'a")', "can't be split into words: No closing quotation"),
         ("tfdocker_service(command='')", "ValueError: '' is no command"),
+        ("tfdocker_run('true > x')", "ValueError: '>' is for a shell, and none reads 'true > x'"),
     ],
 )
 def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):

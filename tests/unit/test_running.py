@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_tfdocker.running import changed, seconds_of
+from pytest_tfdocker.running import changed, seconds_of, split_words
 from pytest_tfdocker.settings.schema import Run
 
 
@@ -103,3 +103,44 @@ def test_a_timeout_that_is_none_is_named(given, text):
     with pytest.raises(ValueError) as refused:
         seconds_of("timeout", given)
     assert str(refused.value) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("python -V > /tmp/x && cat /tmp/x && exit 3", ">"),
+        ("python -V >/tmp/x", ">/tmp/x"),
+        ("python -V >> x", ">>"),
+        ("python app.py 2>&1", "2>&1"),
+        ("wc -l < x", "<"),
+        ("cat x | wc", "|"),
+        ("false || true", "||"),
+        ("true && false", "&&"),
+        ("cd /app; ls", "/app;"),
+        ("cd /app ; ls", ";"),
+        ("sleep 5 &", "&"),
+        ("echo 'a' \">\" > b", ">"),
+    ],
+)
+def test_a_text_that_needs_a_shell_is_refused(command, word):
+    with pytest.raises(ValueError) as refused:
+        split_words(command)
+    assert str(refused.value) == (
+        f"{word!r} is for a shell, and none reads {command!r}: give a list, or "
+        f"['sh', '-c', {command!r}], or quote it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("echo '>' \"|\" \\; '&& x'", ["echo", ">", "|", ";", "&& x"]),
+        ("get http://host/?a=1&b=2", ["get", "http://host/?a=1&b=2"]),
+        ("python -c 'import a; print(1 > 2)'", ["python", "-c", "import a; print(1 > 2)"]),
+        (r'echo "a\"; b >" c', ["echo", 'a"; b >', "c"]),
+        (["sh", "-c", "a > b"], ["sh", "-c", "a > b"]),
+        ([">"], [">"]),
+    ],
+)
+def test_quoted_operators_and_those_within_a_word_reach_the_program(command, words):
+    assert split_words(command) == words
