@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.passed_files import PassedFilesError, collect_files
@@ -45,14 +46,16 @@ class Runner:
         self,
         command_or_script: str | Path | list[str],
         *,
-        memory: str | int | None = None,
-        cpus: float | None = None,
+        memory: str | int | UnsetType | None = UNSET,
+        cpus: float | UnsetType | None = UNSET,
         timeout: str | float = "5 min",
         name: str = "run",
         files: Sequence[str | Path] = (),
         **settings: Any,
     ) -> Run:
         """The finished run. `memory` is bytes or text with a unit, `timeout` seconds or text.
+
+        None for `memory` or `cpus` is no limit.
 
         `files`: files and folders of the repo that are passed in, below TFDOCKER_FILES.
 
@@ -62,7 +65,9 @@ class Runner:
         """
         __tracebackhide__ = True
         self._image.must_run()
-        run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
+        limits = {"memory": memory, "cpus": cpus}
+        settings |= {name: value for name, value in limits.items() if value is not UNSET}
+        run = changed(self._image.settings.settings.run, **settings)
         seconds = seconds_of("timeout", timeout)
         collect = self._collector(command_or_script, self._names(files))
         session = self._image.session
@@ -209,13 +214,7 @@ def _as_written(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def changed(
-    run: RunSettings,
-    *,
-    memory: str | int | None = None,
-    cpus: float | None = None,
-    **settings: Any,
-) -> RunSettings:
+def changed(run: RunSettings, **settings: Any) -> RunSettings:
     """The settings of a run with some of them changed.
 
     Raises TypeError on an unknown name, ValueError on what the settings file may not say either.
@@ -224,14 +223,11 @@ def changed(
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
         raise TypeError("; ".join(map(_unknown, sorted(unknown))))
-    given = {
-        name: value for name, value in (("memory", memory), ("cpus", cpus)) if value is not None
-    }
     # Where the engine's own is the default, None asks for it
     unset = {
         k: None for k, v in settings.items() if v is None and getattr(RunSettings(), k) is None
     }
-    given |= {name: value for name, value in settings.items() if name not in unset}
+    given = {name: value for name, value in settings.items() if name not in unset}
     keywords = _Keywords()
     keyed = {name.replace("_", "-"): value for name, value in given.items()}
     values = keywords.table(

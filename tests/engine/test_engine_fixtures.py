@@ -158,6 +158,15 @@ def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):
     assert told in said.output
 
 
+def test_none_is_a_run_without_the_limit_of_the_settings(outcome):
+    body = """
+assert tfdocker_run("true").limits.memory_bytes == 60 << 20
+run = tfdocker_run("true", memory=None)
+assert run.limits.memory_bytes is run.effective.memory_bytes is None
+"""
+    assert outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n').exit_code == 0
+
+
 def test_a_long_program_as_text_is_run(outcome):
     code = "import sys; sys.exit(len(sys.argv[1]) != 400)"
     outcome(f"assert tfdocker_run('python3 -c \"{code}\" {'x' * 400}').exit_code == 0")

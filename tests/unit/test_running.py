@@ -34,6 +34,12 @@ def test_what_is_given_replaces_and_the_rest_stays():
     assert run == Run(pids=5, memory=6 << 20, cpus=2.0)
 
 
+def test_none_lifts_the_limits_of_the_settings():
+    limited = Run(memory=6 << 20, swap=2 << 20, cpus=2.0, pids=5)
+    assert changed(limited) == limited
+    assert changed(limited, memory=None, cpus=None) == Run(swap=2 << 20, pids=5)
+
+
 def test_sizes_are_bytes_or_text_with_a_unit():
     run = changed(Run(), memory="1 GiB", swap="2 MiB", shm_size=1024)
     assert run == Run(memory=1 << 30, swap=2 << 20, shm_size=1024)
