@@ -5,7 +5,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
 
+from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.passed_files import PassedFilesError, collect_files
 from pytest_tfdocker.evidence.records import Absent, Run
@@ -82,6 +83,7 @@ class Runner:
             raise pytest.fail.Exception(text, pytrace=False) from None
         if isinstance(found, Absent):
             pytest.fail(found.reason, pytrace=False)
+        found = msgspec.structs.replace(found, limit_origin=limit_origin(self._image, settings))
         for stream in ("stdout", "stderr"):
             text = getattr(found, stream)
             if text:
@@ -204,6 +206,11 @@ def seconds_of(name: str, value: str | float) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(f"{name}: must be more than 0")
     return seconds
+
+
+def limit_origin(image: JudgedImage, given: Container[str]) -> str:
+    """Where the memory limit of a run was set: by a keyword of those given, or in the settings."""
+    return "memory=…" if "memory" in given else origin(image.settings, "run.memory")
 
 
 def _as_written(name: str, value: Any) -> Any:

@@ -11,11 +11,11 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import docker.errors
+import msgspec
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
 from pytest_tfdocker.checks.run_story import limit_line
 from pytest_tfdocker.engine.client import engine_errors
@@ -101,7 +101,7 @@ class Service(DockerContainer):
         try:
             self._ours.start(probe.supervisor_payload(self._plan(), {}))
         except ConnectionLostError as error:
-            self._final = killed_run(self._supervised, "service", self._argv())
+            self._final = self._killed()
             raise EngineError(self._why_not_ready(error)) from error
         try:
             self._effective = effective(self._told("limits", SETTLE_SECONDS))
@@ -149,7 +149,7 @@ class Service(DockerContainer):
             except ConnectionLostError as error:
                 if not (error.oom_killed and self._started().stream.wait_end(0)):
                     raise
-                self._final = killed_run(self._supervised, "service", self._argv())
+                self._final = self._killed()
                 self._exit_code = self._final.exit_code
             return self._final
 
@@ -173,10 +173,10 @@ class Service(DockerContainer):
         if not run.oom_killed:
             return ""
         who = ", ".join(map(one_line, run.killed)) or "a process of it"
-        return f"OOM-killed: {who}; the service lives on\n  {limit_line(run, self._limit_origin)}"
+        return f"OOM-killed: {who}; the service lives on\n  {limit_line(run, run.limit_origin)}"
 
     def _ending(self, run: Run) -> str:
-        broken = how_it_broke(run, Held(limit_origin=self._limit_origin))
+        broken = how_it_broke(run)
         if broken is not None:
             return broken.text
         return STOPPED if run.exit_code is None else f"exit code {run.exit_code}"
@@ -256,7 +256,14 @@ class Service(DockerContainer):
 
     def _record(self, told: dict[str, Any]) -> Run:
         told = self._supervised.mask.throughout(told)
-        return run_record(self._supervised, "service", self._argv(), self._effective, told)
+        run = run_record(self._supervised, "service", self._argv(), self._effective, told)
+        return self._with_origin(run)
+
+    def _killed(self) -> Run:
+        return self._with_origin(killed_run(self._supervised, "service", self._argv()))
+
+    def _with_origin(self, run: Run) -> Run:
+        return msgspec.structs.replace(run, limit_origin=self._limit_origin)
 
     def _until_ready(self) -> None:
         strategy: Any = self._wait or self._wait_strategy
@@ -296,7 +303,7 @@ class Service(DockerContainer):
         lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
         broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
-            broken = how_it_broke(self._final, Held(limit_origin=self._limit_origin))
+            broken = how_it_broke(self._final)
             if self._final.exit_code is not None:
                 complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:

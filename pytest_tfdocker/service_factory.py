@@ -7,12 +7,11 @@ from typing import Any, Self
 
 import pytest
 
-from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.network import PrivateNetwork
 from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
 from pytest_tfdocker.judged import JudgedImage
-from pytest_tfdocker.running import changed, seconds_of, split_words
+from pytest_tfdocker.running import changed, limit_origin, seconds_of, split_words
 from pytest_tfdocker.service import DYING_SECONDS, Service
 from pytest_tfdocker.text import printable_lines
 
@@ -65,9 +64,7 @@ class ServiceFactory:
                 ports=ports,
                 wait=wait,
                 ready_seconds=ready_seconds,
-                limit_origin="memory=…"
-                if "memory" in settings
-                else origin(image.settings, "run.memory"),
+                limit_origin=limit_origin(image, settings),
             )
             service.env.update(env or {})
             self._stack.callback(service.stop)

@@ -158,6 +158,24 @@ def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):
     assert told in said.output
 
 
+@pytest.mark.parametrize(
+    ("given", "origin"), [("", "pyproject.toml:2"), (", memory='60 MiB'", "memory=…")]
+)
+def test_the_origin_of_a_limit_is_told_by_the_assertion(outcome, given, origin):
+    body = f"assert_peak_memory(tfdocker_run(['sleep', '0.2']{given}), 1)"
+    said = outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    assert f"limit 60 MiB from {origin}, in force" in said.output
+
+
+def test_the_origin_of_a_limit_is_told_of_a_service(outcome):
+    body = """
+service = tfdocker_service(command=["sleep", "60"], wait=lambda _: None)
+assert_peak_memory(service.run, 1)
+"""
+    said = outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    assert "limit 60 MiB from pyproject.toml:2, in force" in said.output
+
+
 def test_none_is_a_run_without_the_limit_of_the_settings(outcome):
     body = """
 assert tfdocker_run("true").limits.memory_bytes == 60 << 20
