@@ -14,6 +14,7 @@ import pytest
 
 from pytest_tfdocker.collector import VIRTUAL, CheckItem, DockerfileFile, VirtualCollector
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.fixtures import SERVICES
 from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.session import Session
@@ -130,13 +131,23 @@ class Host:
         ):
             item.add_marker(pytest.mark.timeout(0))
 
+    def note_fixture(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Services that it has started, and that live on, are of the tests that use it."""
+        factory = self.config.stash.get(SERVICES, None)
+        if factory is not None and fixturedef.scope != "function":
+            factory.claim(fixturedef.argname)
+
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
         """Puts image, verdict and line on the report; on a failed test's, its service's output."""
-        factory = getattr(item, "funcargs", {}).get("tfdocker_service")
-        if report.failed and factory is not None:
-            report.sections += factory.sections()
+        factory = self.config.stash.get(SERVICES, None)
+        if factory is not None:
+            fixtures = getattr(item, "fixturenames", ())
+            if report.failed and "tfdocker_service" in fixtures:
+                report.sections += factory.sections(fixtures)
+            if report.when == "teardown":
+                factory.end_test()
         if isinstance(item, CheckItem):
             report.location = item.final_location()
             setattr(report, IMAGE, item.image.name)

@@ -159,6 +159,16 @@ class Service(DockerContainer):
             return False
         return self._final is not None or self._ours.stream.wait_end(timeout)
 
+    def stand(self) -> tuple[bool, int, int]:
+        """Whether it has ended, and how much it has written on stdout and stderr."""
+        stdout, stderr = self.get_logs()
+        return self.has_ended(), len(stdout), len(stderr)
+
+    @property
+    def command_line(self) -> str:
+        """What it starts, on one line."""
+        return self._supervised.mask(" ".join(self._argv()))
+
     def how_it_fell(self) -> str:
         """How it ended by itself, or lost a process to the OOM killer; "" while all is well."""
         if self._ours is None:

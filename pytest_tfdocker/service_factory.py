@@ -1,7 +1,7 @@
 """What `tfdocker_service` is: starts services of one image, and ends them with the module."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from pytest_tfdocker.evidence.supervised import KEEP_OUTPUT_BYTES
 from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.running import changed, limit_origin, seconds_of, split_words
 from pytest_tfdocker.service import DYING_SECONDS, Service
-from pytest_tfdocker.text import printable_lines
+from pytest_tfdocker.text import one_line, printable_lines
 
 
 class ServiceFactory:
@@ -25,6 +25,10 @@ class ServiceFactory:
         self._stack = ExitStack()
         self._services: list[Service] = []
         self._never_ready: list[Service] = []
+        self._owners: dict[Service, str] = {}
+        """The fixture that has started it; "" for a test, or a fixture of one test."""
+        self._stood: dict[Service, tuple[bool, int, int]] = {}
+        """At the end of the last test."""
 
     def __call__(
         self,
@@ -81,23 +85,43 @@ class ServiceFactory:
             self._never_ready.append(service)
             raise
 
-    def sections(self) -> list[tuple[str, str]]:
+    def claim(self, fixture: str) -> None:
+        """What was started and has no owner yet is that fixture's, in place of what it had."""
+        new = [service for service in self._services if service not in self._owners]
+        if new:
+            kept = {one: "" if name == fixture else name for one, name in self._owners.items()}
+            self._owners = kept | dict.fromkeys(new, fixture)
+
+    def end_test(self) -> None:
+        """Notes how services stand, to tell what the next test has to do with them."""
+        self._stood = {service: service.stand() for service in self._services}
+        self._owners |= {one: "" for one in self._services if one not in self._owners}
+
+    def sections(self, fixtures: Container[str]) -> list[tuple[str, str]]:
         """Title and text of how services fell, and of what they have written, for a failed test.
+
+        Of those that a fixture of the test has started; and of those that the test has, or that
+        wrote or ended in its time.
 
         The word of an end may come after the connection broke: it is waited for, for a moment.
         """
         until = time.monotonic() + DYING_SECONDS
         told = []
-        for service in self._services:
+        for number, service in enumerate(self._services, 1):
             service.has_ended(max(0.0, until - time.monotonic()))
+            is_owned = self._owners.get(service) in fixtures
+            if not is_owned and self._stood.get(service) == service.stand():
+                continue
+            name = "tfdocker service"
+            if len(self._services) > 1:
+                name += f" {number} ({one_line(service.command_line, 40)})"
             fell = "" if service in self._never_ready else service.how_it_fell()
             if fell:
-                told.append(("tfdocker service", printable_lines(fell)))
-        for service in self._services:
+                told.append((name, printable_lines(fell)))
             for stream, data in zip(("stdout", "stderr"), service.get_logs(), strict=True):
                 text = service.mask(data[-KEEP_OUTPUT_BYTES:].decode("utf-8", "replace"))
                 if text:
-                    told.append((f"tfdocker service {stream}", printable_lines(text)))
+                    told.append((f"{name} {stream}", printable_lines(text)))
         return told
 
     def __enter__(self) -> Self:

@@ -459,3 +459,54 @@ assert False
     said = outcome(body)
     assert "OOM-killed: python3 (pid " in said.output
     assert "; the service lives on\n  limit 60 MiB from memory=…, in force" in said.output
+
+
+def test_services_of_other_tests_are_not_shown(user_project, small_image):
+    user_project.write(
+        "test_own.py",
+        """
+import pytest
+
+def started(tfdocker_service, word):
+    def until_said(service):
+        while word not in service.get_logs()[0].decode():
+            pass
+    code = f"import time; print('{word}', flush=True); time.sleep(60)"
+    return tfdocker_service(command=["python3", "-c", code], wait=until_said)
+
+@pytest.fixture(scope="module")
+def address(tfdocker_service):
+    return f"http://{started(tfdocker_service, 'module')}"
+
+@pytest.fixture
+def own(tfdocker_service):
+    return started(tfdocker_service, "function")
+
+def test_starts(tfdocker_service):
+    started(tfdocker_service, "first").stop()
+    started(tfdocker_service, "second")
+
+def test_starts_nothing(tfdocker_service):
+    tfdocker_service(ports=8000)
+
+def test_has_a_fixture_of_its_own(own):
+    assert False
+
+def test_uses_the_module_s(address):
+    assert False
+
+def test_uses_it_again(address, tfdocker_service):
+    started(tfdocker_service, "third").stop()
+    assert False
+""",
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "-p", "no:randomly", "test_own.py")
+    headings = [line.strip("- ") for line in said.output.splitlines() if "- tfdocker serv" in line]
+    assert [line[: len("tfdocker service N")] for line in headings] == [
+        "tfdocker service 3",
+        "tfdocker service 4",
+        "tfdocker service 4",
+        "tfdocker service 5",
+    ]
+    assert headings[0] == "tfdocker service 3 (python3 -c import time; print('function…) stdout"
+    assert said.left == []
