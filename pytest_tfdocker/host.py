@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +18,7 @@ from pytest_tfdocker.fixtures import SERVICES
 from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.session import Session
-from pytest_tfdocker.settings.given import Options
+from pytest_tfdocker.settings.given import Options, read_json_path
 from pytest_tfdocker.settings.load import load_settings
 from pytest_tfdocker.settings.source import SettingsError, has_settings, is_file
 
@@ -57,6 +57,7 @@ class Host:
         try:
             settings = load_settings(_start(config), options=options, environ=os.environ)
         except SettingsError as error:
+            _remove_old_report(options)
             raise pytest.UsageError("\n".join(["tfdocker:", *error.problems])) from None
         run_id = given["id"] if given else uuid.uuid4().hex
         kept = _kept_folder(config)
@@ -301,6 +302,14 @@ def _upwards(start: Path, here: Path, root: Path) -> list[Path]:
     """A folder and those above it: to the current one where it lies in that, else to the root."""
     end = here if here in start.parents else root
     return [start, *(folder for folder in start.parents if folder.is_relative_to(end))]
+
+
+def _remove_old_report(options: Options) -> None:
+    """A report of an earlier run would pass for that of a run that does not begin."""
+    path = read_json_path(options, os.environ, [])
+    with suppress(OSError, ValueError):  # a folder, or no name of a file, is told as a mistake
+        if path is not None:
+            path.unlink()
 
 
 def _kept_folder(config: pytest.Config) -> Path | None:
