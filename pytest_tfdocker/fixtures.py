@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_tfdocker.session import Session
     from pytest_tfdocker.settings.schema import Settings
 
+SERVICES: pytest.StashKey[ServiceFactory] = pytest.StashKey()
+"""Of the module whose tests run, else of the last that had one."""
 NOT_ASKED = "needs --tfdocker"
 
 
@@ -61,9 +63,12 @@ def tfdocker_run(request: pytest.FixtureRequest, tfdocker_image: JudgedImage) ->
 
 
 @pytest.fixture(scope="module")
-def tfdocker_service(tfdocker_image: JudgedImage) -> Iterator[ServiceFactory]:
+def tfdocker_service(
+    request: pytest.FixtureRequest, tfdocker_image: JudgedImage
+) -> Iterator[ServiceFactory]:
     """`tfdocker_service(wait=…, ports=…, env=…, command=…)` gives the image's service, ready."""
     from pytest_tfdocker.service_factory import ServiceFactory  # noqa: PLC0415
 
     with ServiceFactory(tfdocker_image) as factory:
+        request.config.stash[SERVICES] = factory
         yield factory

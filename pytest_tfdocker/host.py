@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -14,10 +14,11 @@ import pytest
 
 from pytest_tfdocker.collector import VIRTUAL, CheckItem, DockerfileFile, VirtualCollector
 from pytest_tfdocker.evidence.store import Store
+from pytest_tfdocker.fixtures import SERVICES
 from pytest_tfdocker.junit import name_junit_class
 from pytest_tfdocker.outcome import Collected
 from pytest_tfdocker.session import Session
-from pytest_tfdocker.settings.given import Options
+from pytest_tfdocker.settings.given import Options, read_json_path
 from pytest_tfdocker.settings.load import load_settings
 from pytest_tfdocker.settings.source import SettingsError, has_settings, is_file
 
@@ -56,6 +57,7 @@ class Host:
         try:
             settings = load_settings(_start(config), options=options, environ=os.environ)
         except SettingsError as error:
+            _remove_old_report(options)
             raise pytest.UsageError("\n".join(["tfdocker:", *error.problems])) from None
         run_id = given["id"] if given else uuid.uuid4().hex
         kept = _kept_folder(config)
@@ -130,13 +132,23 @@ class Host:
         ):
             item.add_marker(pytest.mark.timeout(0))
 
+    def note_fixture(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Services that it has started, and that live on, are of the tests that use it."""
+        factory = self.config.stash.get(SERVICES, None)
+        if factory is not None and fixturedef.scope != "function":
+            factory.claim(fixturedef.argname)
+
     def annotate(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> None:
         """Puts image, verdict and line on the report; on a failed test's, its service's output."""
-        factory = getattr(item, "funcargs", {}).get("tfdocker_service")
-        if report.failed and factory is not None:
-            report.sections += factory.sections()
+        factory = self.config.stash.get(SERVICES, None)
+        if factory is not None:
+            fixtures = getattr(item, "fixturenames", ())
+            if report.failed and "tfdocker_service" in fixtures:
+                report.sections += factory.sections(fixtures)
+            if report.when == "teardown":
+                factory.end_test()
         if isinstance(item, CheckItem):
             report.location = item.final_location()
             setattr(report, IMAGE, item.image.name)
@@ -290,6 +302,14 @@ def _upwards(start: Path, here: Path, root: Path) -> list[Path]:
     """A folder and those above it: to the current one where it lies in that, else to the root."""
     end = here if here in start.parents else root
     return [start, *(folder for folder in start.parents if folder.is_relative_to(end))]
+
+
+def _remove_old_report(options: Options) -> None:
+    """A report of an earlier run would pass for that of a run that does not begin."""
+    path = read_json_path(options, os.environ, [])
+    with suppress(OSError, ValueError):  # a folder, or no name of a file, is told as a mistake
+        if path is not None:
+            path.unlink()
 
 
 def _kept_folder(config: pytest.Config) -> Path | None:

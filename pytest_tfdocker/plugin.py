@@ -164,6 +164,16 @@ class Hooks:
         self.host.look_ahead(session.items)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        """What a fixture has started is of each test that uses the fixture."""
+        try:
+            return (yield)
+        finally:
+            self.host.note_fixture(fixturedef)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

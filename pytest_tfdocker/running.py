@@ -3,14 +3,17 @@
 import difflib
 import math
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
+from pytest_tfdocker.checks.wording import origin
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.passed_files import PassedFilesError, collect_files
 from pytest_tfdocker.evidence.records import Absent, Run
@@ -28,6 +31,10 @@ from pytest_tfdocker.text import printable_lines
 _Collect = Callable[[Supervised, str, float], Run | Absent]
 """Takes the run's name and its time limit in seconds."""
 
+_QUOTED = re.compile(r"\\.|'[^']*'|" + r'"(?:\\.|[^"\\])*"', re.DOTALL)
+_OPERATOR = re.compile(r"(?<!\S)(?:\d*[<>]|[|&;])\S*|(?<!\S)\S+[;&](?!\S)")
+"""At a word's start, or as its last: within one it may be a URL's, "?a=1&b=2"."""
+
 
 class Runner:
     """Starts a command or a script in the image, waits for its end, gives its record."""
@@ -40,14 +47,16 @@ class Runner:
         self,
         command_or_script: str | Path | list[str],
         *,
-        memory: str | int | None = None,
-        cpus: float | None = None,
+        memory: str | int | UnsetType | None = UNSET,
+        cpus: float | UnsetType | None = UNSET,
         timeout: str | float = "5 min",
         name: str = "run",
         files: Sequence[str | Path] = (),
         **settings: Any,
     ) -> Run:
         """The finished run. `memory` is bytes or text with a unit, `timeout` seconds or text.
+
+        None for `memory` or `cpus` is no limit.
 
         `files`: files and folders of the repo that are passed in, below TFDOCKER_FILES.
 
@@ -57,7 +66,9 @@ class Runner:
         """
         __tracebackhide__ = True
         self._image.must_run()
-        run = changed(self._image.settings.settings.run, memory=memory, cpus=cpus, **settings)
+        limits = {"memory": memory, "cpus": cpus}
+        settings |= {name: value for name, value in limits.items() if value is not UNSET}
+        run = changed(self._image.settings.settings.run, **settings)
         seconds = seconds_of("timeout", timeout)
         collect = self._collector(command_or_script, self._names(files))
         session = self._image.session
@@ -72,6 +83,7 @@ class Runner:
             raise pytest.fail.Exception(text, pytrace=False) from None
         if isinstance(found, Absent):
             pytest.fail(found.reason, pytrace=False)
+        found = msgspec.structs.replace(found, limit_origin=limit_origin(self._image, settings))
         for stream in ("stdout", "stderr"):
             text = getattr(found, stream)
             if text:
@@ -128,15 +140,31 @@ class Runner:
 
 
 def split_words(command: str | list[str]) -> list[str]:
-    """The words of a command, which a shell would split so. Raises ValueError."""
+    """The words of a command, which a shell would split so. Raises ValueError.
+
+    Also of a text with a redirection, a pipe or a list of commands: no shell reads the words.
+    """
     __tracebackhide__ = True
     try:
         words = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
         raise ValueError(f"{command!r} can't be split into words: {error}") from None
+    for_shell = _word_for_a_shell(command) if isinstance(command, str) else ""
+    if for_shell:
+        raise ValueError(
+            f"{for_shell!r} is for a shell, and none reads {command!r}: give a list, or "
+            f"['sh', '-c', {command!r}], or quote it"
+        )
     if not words:
         raise ValueError(f"{command!r} is no command")
     return words
+
+
+def _word_for_a_shell(command: str) -> str:
+    """The first unquoted word with an operator of a shell at its start or end; "" if none is."""
+    bare = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), command)
+    found = _OPERATOR.search(bare)
+    return command[found.start() : found.end()] if found else ""
 
 
 def _unknown(name: str) -> str:
@@ -180,6 +208,11 @@ def seconds_of(name: str, value: str | float) -> float:
     return seconds
 
 
+def limit_origin(image: JudgedImage, given: Container[str]) -> str:
+    """Where the memory limit of a run was set: by a keyword of those given, or in the settings."""
+    return "memory=…" if "memory" in given else origin(image.settings, "run.memory")
+
+
 def _as_written(name: str, value: Any) -> Any:
     """A keyword's value as the settings file has it: bytes with their unit, a list for a tuple."""
     is_bytes = isinstance(value, int) and not isinstance(value, bool)
@@ -188,13 +221,7 @@ def _as_written(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def changed(
-    run: RunSettings,
-    *,
-    memory: str | int | None = None,
-    cpus: float | None = None,
-    **settings: Any,
-) -> RunSettings:
+def changed(run: RunSettings, **settings: Any) -> RunSettings:
     """The settings of a run with some of them changed.
 
     Raises TypeError on an unknown name, ValueError on what the settings file may not say either.
@@ -203,14 +230,11 @@ def changed(
     unknown = set(settings) - set(run.__struct_fields__)
     if unknown:
         raise TypeError("; ".join(map(_unknown, sorted(unknown))))
-    given = {
-        name: value for name, value in (("memory", memory), ("cpus", cpus)) if value is not None
-    }
     # Where the engine's own is the default, None asks for it
     unset = {
         k: None for k, v in settings.items() if v is None and getattr(RunSettings(), k) is None
     }
-    given |= {name: value for name, value in settings.items() if name not in unset}
+    given = {name: value for name, value in settings.items() if name not in unset}
     keywords = _Keywords()
     keyed = {name.replace("_", "-"): value for name, value in given.items()}
     values = keywords.table(

@@ -11,12 +11,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import docker.errors
+import msgspec
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
+from pytest_tfdocker.checks.run_story import limit_line
 from pytest_tfdocker.engine.client import engine_errors
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.errors import ConnectionLostError, EngineError
@@ -30,14 +31,17 @@ from pytest_tfdocker.evidence.supervised import (
     effective,
     probe_failed,
 )
-from pytest_tfdocker.text import printable_lines
+from pytest_tfdocker.text import one_line, printable_lines
 
 READY_SECONDS = 120.0
 LIFE_SECONDS = 3600
 POLL_SECONDS = 0.1
 SEEN_SECONDS = 2.0
 """After its end, for a strategy to find in the output that it was ready before."""
+DYING_SECONDS = 1.0
+"""Between the end of a service's connections and the word of its end."""
 GONE = "it is gone, and nothing is left to say why"
+STOPPED = "it was stopped"
 
 
 class Service(DockerContainer):
@@ -50,11 +54,12 @@ class Service(DockerContainer):
         network: str,
         ports: Sequence[int],
         wait: Any = None,
-        ready_seconds: float = READY_SECONDS,
+        ready_seconds: float | None = None,
         limit_origin: str = "",
     ) -> None:
         """`wait`: a wait strategy of testcontainers, or a function that takes the service.
 
+        `ready_seconds`: until it must be ready; None: a strategy's own startup timeout, else 120.
         `limit_origin`: where the memory limit was set, for the text of a service that breaks.
         """
         with _unchanged_environment():
@@ -67,6 +72,7 @@ class Service(DockerContainer):
         self._effective: Effective | Absent = Absent(reason="not started")
         self._final: Run | None = None
         self._exit_code: int | None = None
+        self._taking = threading.RLock()
         self.with_exposed_ports(*(ports or service_ports(supervised)))
 
     def with_kwargs(self, **kwargs: Any) -> Self:
@@ -95,7 +101,7 @@ class Service(DockerContainer):
         try:
             self._ours.start(probe.supervisor_payload(self._plan(), {}))
         except ConnectionLostError as error:
-            self._final = killed_run(self._supervised, "service", self._argv())
+            self._final = self._killed()
             raise EngineError(self._why_not_ready(error)) from error
         try:
             self._effective = effective(self._told("limits", SETTLE_SECONDS))
@@ -134,15 +140,56 @@ class Service(DockerContainer):
     def _take_final(self, timeout: float) -> Run:
         """The record of its whole life. Raises EngineError if none comes within `timeout` s."""
         __tracebackhide__ = True
+        with self._taking:  # it is told once, and a strategy waits in a thread of its own
+            if self._final is not None:
+                return self._final
+            try:
+                [told] = self._told("children", timeout)
+                self._final, self._exit_code = self._record(told), told["exit_code"]
+            except ConnectionLostError as error:
+                if not (error.oom_killed and self._started().stream.wait_end(0)):
+                    raise
+                self._final = self._killed()
+                self._exit_code = self._final.exit_code
+            return self._final
+
+    def has_ended(self, timeout: float = 0) -> bool:
+        """Whether it ended, or was stopped, within `timeout` seconds."""
+        if self._ours is None:
+            return False
+        return self._final is not None or self._ours.stream.wait_end(timeout)
+
+    def stand(self) -> tuple[bool, int, int]:
+        """Whether it has ended, and how much it has written on stdout and stderr."""
+        stdout, stderr = self.get_logs()
+        return self.has_ended(), len(stdout), len(stderr)
+
+    @property
+    def command_line(self) -> str:
+        """What it starts, on one line."""
+        return self._supervised.mask(" ".join(self._argv()))
+
+    def how_it_fell(self) -> str:
+        """How it ended by itself, or lost a process to the OOM killer; "" while all is well."""
+        if self._ours is None:
+            return ""
         try:
-            [told] = self._told("children", timeout)
-            self._final, self._exit_code = self._record(told), told["exit_code"]
-        except ConnectionLostError as error:
-            if not (error.oom_killed and self._started().stream.wait_end(0)):
-                raise
-            self._final = killed_run(self._supervised, "service", self._argv())
-            self._exit_code = self._final.exit_code
-        return self._final
+            run = self.run
+        except EngineError as error:
+            return str(error)
+        if self.has_ended():
+            said = self._ending(run)
+            return "" if said == STOPPED else f"the service ended: {said}"
+        if not run.oom_killed:
+            return ""
+        who = ", ".join(map(one_line, run.killed)) or "a process of it"
+        return f"OOM-killed: {who}; the service lives on\n  {limit_line(run, run.limit_origin)}"
+
+    def _ending(self, run: Run) -> str:
+        broken = how_it_broke(run)
+        if broken is not None:
+            return broken.text
+        return STOPPED if run.exit_code is None else f"exit code {run.exit_code}"
 
     def _told(self, key: str, timeout: float) -> Any:
         """A report of the supervisor. Raises EngineError, whose text is fit for a terminal."""
@@ -172,9 +219,13 @@ class Service(DockerContainer):
     def get_exposed_port(self, port: int) -> int:
         """The port on the engine's host that stands for `port` of the service."""
         __tracebackhide__ = True
-        self.reload()
+        if not self.has_ended():
+            self.reload()
         published = self.get_wrapped_container().attrs["NetworkSettings"]["Ports"] or {}
         bound = published.get(f"{port}/tcp")
+        if self.has_ended(0 if bound else DYING_SECONDS):
+            how = self._ending(self._take_final(0)).partition("\n")[0]
+            raise EngineError(f"the service has ended: {how}")
         if not bound:
             raise EngineError(f"port {port} is not published; give it in ports=[…]")
         return int(bound[0]["HostPort"])
@@ -215,11 +266,20 @@ class Service(DockerContainer):
 
     def _record(self, told: dict[str, Any]) -> Run:
         told = self._supervised.mask.throughout(told)
-        return run_record(self._supervised, "service", self._argv(), self._effective, told)
+        run = run_record(self._supervised, "service", self._argv(), self._effective, told)
+        return self._with_origin(run)
+
+    def _killed(self) -> Run:
+        return self._with_origin(killed_run(self._supervised, "service", self._argv()))
+
+    def _with_origin(self, run: Run) -> Run:
+        return msgspec.structs.replace(run, limit_origin=self._limit_origin)
 
     def _until_ready(self) -> None:
         strategy: Any = self._wait or self._wait_strategy
         if hasattr(strategy, "wait_until_ready"):
+            if self._ready_seconds is not None and hasattr(strategy, "with_startup_timeout"):
+                strategy.with_startup_timeout(self._ready_seconds)
             self._wait_by(strategy)
         elif strategy is not None:
             strategy(self)
@@ -253,7 +313,7 @@ class Service(DockerContainer):
         lost = isinstance(error, ConnectionLostError)  # it ends in the output, which comes anyway
         broken, complaint = None, str(error).partition("\n")[0] if lost else str(error)
         if self._final is not None:
-            broken = how_it_broke(self._final, Held(limit_origin=self._limit_origin))
+            broken = how_it_broke(self._final)
             if self._final.exit_code is not None:
                 complaint = "it ended before it was ready, with exit code 0"
         if broken is not None:
@@ -263,12 +323,13 @@ class Service(DockerContainer):
         return f"the service is not ready: {printable_lines(told)}".rstrip()
 
     def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
-        until = time.monotonic() + self._ready_seconds
+        seconds = READY_SECONDS if self._ready_seconds is None else self._ready_seconds
+        until = time.monotonic() + seconds
         while not is_ready():
             if self._started().stream.wait_end(POLL_SECONDS):
                 raise EngineError(GONE)
             if time.monotonic() > until:
-                raise EngineError(f"{complaint} within {self._ready_seconds:g} s")
+                raise EngineError(f"{complaint} within {seconds:g} s")
 
     def _is_healthy(self) -> bool:
         self.reload()

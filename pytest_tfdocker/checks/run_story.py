@@ -116,7 +116,8 @@ def limit_line(run: Run, limit_origin: str) -> str:
     asked = run.limits.memory_bytes
     if asked is None:
         return "no memory limit is set"
-    place = f" from {limit_origin}" if limit_origin else ""
+    origin = limit_origin or run.limit_origin
+    place = f" from {origin}" if origin else ""
     force = _in_force(run, asked)
     return f"limit {format_memory(asked)}{place}, {force}; page cache not counted{_beyond(run)}"
 

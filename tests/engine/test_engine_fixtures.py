@@ -85,6 +85,25 @@ assert service.wait() == 0
     assert outcome(body, "-W", "error").tests == {"test_own": "passed"}
 
 
+@pytest.mark.parametrize(
+    ("own", "given", "told"),
+    [
+        ("", "timeout=1", "within 1.0 seconds"),
+        (".with_startup_timeout(50)", "timeout='1 s'", "within 1.0 seconds"),
+        (".with_startup_timeout(2)", "", "within 2.0 seconds"),
+    ],
+)
+def test_a_strategy_waits_as_long_as_the_call_says_else_as_it_says_itself(
+    outcome, own, given, told
+):
+    body = f"""
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+wait = HttpWaitStrategy(8000){own}
+tfdocker_service(command=["sleep", "60"], ports=[8000], wait=wait, {given})
+"""
+    assert f"the service is not ready: HTTP endpoint not ready {told}" in outcome(body).output
+
+
 def test_the_last_line_of_a_service_that_runs_on_is_seen(outcome):
     body = """
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
@@ -129,6 +148,7 @@ def test_an_image_that_starts_nothing_is_told_as_such(user_project, small_image)
         ("tfdocker_run('')", "ValueError: '' is no command"),
         ('tfdocker_run("echo \'a")', "can't be split into words: No closing quotation"),
         ("tfdocker_service(command='')", "ValueError: '' is no command"),
+        ("tfdocker_run('true > x')", "ValueError: '>' is for a shell, and none reads 'true > x'"),
     ],
 )
 def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):
@@ -136,6 +156,33 @@ def test_what_is_no_command_is_told_at_the_users_line(outcome, call, told):
     assert said.tests == {"test_own": "failed"}
     assert f">       {call}\n" in said.output
     assert told in said.output
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"), [("", "pyproject.toml:2"), (", memory='60 MiB'", "memory=…")]
+)
+def test_the_origin_of_a_limit_is_told_by_the_assertion(outcome, given, origin):
+    body = f"assert_peak_memory(tfdocker_run(['sleep', '0.2']{given}), 1)"
+    said = outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    assert f"limit 60 MiB from {origin}, in force" in said.output
+
+
+def test_the_origin_of_a_limit_is_told_of_a_service(outcome):
+    body = """
+service = tfdocker_service(command=["sleep", "60"], wait=lambda _: None)
+assert_peak_memory(service.run, 1)
+"""
+    said = outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    assert "limit 60 MiB from pyproject.toml:2, in force" in said.output
+
+
+def test_none_is_a_run_without_the_limit_of_the_settings(outcome):
+    body = """
+assert tfdocker_run("true").limits.memory_bytes == 60 << 20
+run = tfdocker_run("true", memory=None)
+assert run.limits.memory_bytes is run.effective.memory_bytes is None
+"""
+    assert outcome(body, settings='[tool.tfdocker.run]\nmemory = "60 MiB"\n').exit_code == 0
 
 
 def test_a_long_program_as_text_is_run(outcome):
@@ -346,4 +393,120 @@ def test_ill(service):
     assert said.output.count("tfdocker service stderr") == 1
     assert "said\\x1b[31m" in said.output
     assert "cried" in said.output
+    assert said.left == []
+
+
+def test_a_service_that_was_oom_killed_says_so_in_each_test_that_it_fails(
+    user_project, small_image
+):
+    user_project.write("pyproject.toml", '[tool.tfdocker.run]\nmemory = "60 MiB"\n')
+    user_project.write(
+        "serve.py",
+        f"""
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        {TAKES_200_MIB}
+
+HTTPServer(("", 8000), Handler).serve_forever()
+""",
+    )
+    user_project.write(
+        "test_own.py",
+        """
+import http.client
+from pathlib import Path
+
+import pytest
+
+@pytest.fixture(scope="module")
+def service(tfdocker_service):
+    code = Path("serve.py").read_text()
+    return tfdocker_service(command=["python3", "-c", code], ports=[8000])
+
+def ask(service):
+    connection = http.client.HTTPConnection("127.0.0.1", service.get_exposed_port(8000))
+    connection.request("GET", "/")
+    connection.getresponse()
+
+def test_first(service):
+    ask(service)
+
+def test_second(service):
+    ask(service)
+""",
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "test_own.py")
+    assert said.tests == {"test_first": "failed", "test_second": "failed"}
+    assert said.output.count("the service ended: OOM-killed at ") == 2
+    assert said.output.count("limit 60 MiB from pyproject.toml:2, in force") == 2
+    assert "EngineError: the service has ended: OOM-killed at " in said.output
+    assert "is not published" not in said.output
+    assert said.left == []
+
+
+def test_a_service_that_lives_on_when_a_child_was_oom_killed_says_so(outcome):
+    body = f"""
+code = "import os, time; pid = os.fork()\\nif not pid:\\n    {TAKES_200_MIB}\\n"
+code += "os.waitpid(pid, 0); print('alone', flush=True); time.sleep(60)"
+def until_alone(service):
+    while b"alone" not in service.get_logs()[0]:
+        pass
+tfdocker_service(command=["python3", "-c", code], wait=until_alone, memory="60 MiB")
+assert False
+"""
+    said = outcome(body)
+    assert "OOM-killed: python3 (pid " in said.output
+    assert "; the service lives on\n  limit 60 MiB from memory=…, in force" in said.output
+
+
+def test_services_of_other_tests_are_not_shown(user_project, small_image):
+    user_project.write(
+        "test_own.py",
+        """
+import pytest
+
+def started(tfdocker_service, word):
+    def until_said(service):
+        while word not in service.get_logs()[0].decode():
+            pass
+    code = f"import time; print('{word}', flush=True); time.sleep(60)"
+    return tfdocker_service(command=["python3", "-c", code], wait=until_said)
+
+@pytest.fixture(scope="module")
+def address(tfdocker_service):
+    return f"http://{started(tfdocker_service, 'module')}"
+
+@pytest.fixture
+def own(tfdocker_service):
+    return started(tfdocker_service, "function")
+
+def test_starts(tfdocker_service):
+    started(tfdocker_service, "first").stop()
+    started(tfdocker_service, "second")
+
+def test_starts_nothing(tfdocker_service):
+    tfdocker_service(ports=8000)
+
+def test_has_a_fixture_of_its_own(own):
+    assert False
+
+def test_uses_the_module_s(address):
+    assert False
+
+def test_uses_it_again(address, tfdocker_service):
+    started(tfdocker_service, "third").stop()
+    assert False
+""",
+    )
+    said = user_project.judge("--tfdocker-image", small_image, "-p", "no:randomly", "test_own.py")
+    headings = [line.strip("- ") for line in said.output.splitlines() if "- tfdocker serv" in line]
+    assert [line[: len("tfdocker service N")] for line in headings] == [
+        "tfdocker service 3",
+        "tfdocker service 4",
+        "tfdocker service 4",
+        "tfdocker service 5",
+    ]
+    assert headings[0] == "tfdocker service 3 (python3 -c import time; print('function…) stdout"
     assert said.left == []

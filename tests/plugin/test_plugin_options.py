@@ -103,6 +103,26 @@ def test_every_mistake_at_once_and_no_test_runs(project, workers, monkeypatch):
     result.stdout.no_fnmatch_line("*test_own*")
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_mistake_leaves_no_report_of_an_earlier_run(project, workers, monkeypatch, by):
+    project.write("tfdocker.toml", '[size]\ntotl = "1 GB"\n')
+    project.write("out.json", "{}")
+    if by == "environment":
+        monkeypatch.setenv("TFDOCKER_JSON", "out.json")
+    given = ["--tfdocker-json=out.json"] if by == "option" else []
+    assert project.run("--tfdocker", *given, *workers).ret == pytest.ExitCode.USAGE_ERROR
+    assert not (project.folder / "out.json").exists()
+
+
+def test_a_mistake_removes_no_folder(project):
+    project.write("tfdocker.toml", '[size]\ntotl = "1 GB"\n')
+    project.write("reports/old.json", "{}")
+    result = project.run("--tfdocker", "--tfdocker-json=reports")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--tfdocker-json: expected a file, found 'reports'" in result.errlines
+    assert project.read("reports/old.json") == "{}"
+
+
 def test_a_settings_file_that_is_no_toml(project):
     project.write("pyproject.toml", "[tool.tfdocker\n")
     result = project.run("--tfdocker")

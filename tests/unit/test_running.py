@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_tfdocker.running import changed, seconds_of
+from pytest_tfdocker.running import changed, seconds_of, split_words
 from pytest_tfdocker.settings.schema import Run
 
 
@@ -32,6 +32,12 @@ def test_a_call_is_refused_what_the_settings_are_refused(given, text):
 def test_what_is_given_replaces_and_the_rest_stays():
     run = changed(Run(user="1", pids=5), memory="6 MiB", cpus=2, user=None, shm_size=None)
     assert run == Run(pids=5, memory=6 << 20, cpus=2.0)
+
+
+def test_none_lifts_the_limits_of_the_settings():
+    limited = Run(memory=6 << 20, swap=2 << 20, cpus=2.0, pids=5)
+    assert changed(limited) == limited
+    assert changed(limited, memory=None, cpus=None) == Run(swap=2 << 20, pids=5)
 
 
 def test_sizes_are_bytes_or_text_with_a_unit():
@@ -103,3 +109,44 @@ def test_a_timeout_that_is_none_is_named(given, text):
     with pytest.raises(ValueError) as refused:
         seconds_of("timeout", given)
     assert str(refused.value) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("python -V > /tmp/x && cat /tmp/x && exit 3", ">"),
+        ("python -V >/tmp/x", ">/tmp/x"),
+        ("python -V >> x", ">>"),
+        ("python app.py 2>&1", "2>&1"),
+        ("wc -l < x", "<"),
+        ("cat x | wc", "|"),
+        ("false || true", "||"),
+        ("true && false", "&&"),
+        ("cd /app; ls", "/app;"),
+        ("cd /app ; ls", ";"),
+        ("sleep 5 &", "&"),
+        ("echo 'a' \">\" > b", ">"),
+    ],
+)
+def test_a_text_that_needs_a_shell_is_refused(command, word):
+    with pytest.raises(ValueError) as refused:
+        split_words(command)
+    assert str(refused.value) == (
+        f"{word!r} is for a shell, and none reads {command!r}: give a list, or "
+        f"['sh', '-c', {command!r}], or quote it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("echo '>' \"|\" \\; '&& x'", ["echo", ">", "|", ";", "&& x"]),
+        ("get http://host/?a=1&b=2", ["get", "http://host/?a=1&b=2"]),
+        ("python -c 'import a; print(1 > 2)'", ["python", "-c", "import a; print(1 > 2)"]),
+        (r'echo "a\"; b >" c', ["echo", 'a"; b >', "c"]),
+        (["sh", "-c", "a > b"], ["sh", "-c", "a > b"]),
+        ([">"], [">"]),
+    ],
+)
+def test_quoted_operators_and_those_within_a_word_reach_the_program(command, words):
+    assert split_words(command) == words

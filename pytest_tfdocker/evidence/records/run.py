@@ -128,6 +128,8 @@ class Run(Record, tag="run", frozen=True, kw_only=True):
     command: list[str]
     limits: Limits
     effective: Effective | Absent
+    limit_origin: str = ""
+    """Where the memory limit was set, of a run of a user's test: "compose.yaml:9", "memory=…"."""
     exit_code: int | None
     """Of the user's process; 128 + signal where a signal ended it; None: never ended by itself."""
     timed_out: bool = False
