@@ -45,15 +45,23 @@ NEW_ENOUGH = {
 
 def pytest_generate_tests(metafunc):
     """`python`: each that the probe knows; `end_python`: the oldest and the newest of these;
-    `oldest_python`: for what asks a hundred times and is a matter of text."""
-    ends = list(NEW_ENOUGH)[:1] + list(NEW_ENOUGH)[1:][-1:]
-    for name, versions in (
-        ("python", list(NEW_ENOUGH)),
-        ("end_python", ends),
-        ("oldest_python", ends[:1]),
+    `oldest_python`: for what asks a hundred times and is a matter of text.
+
+    Those between are slow, and of `end_python` the newest: the oldest is what breaks first.
+    """
+    versions = list(NEW_ENOUGH)
+    ends = versions[:1] + versions[1:][-1:]
+    for name, chosen, quick in (
+        ("python", versions, ends),
+        ("end_python", ends, ends[:1]),
+        ("oldest_python", ends[:1], ends[:1]),
     ):
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, [NEW_ENOUGH[v] for v in versions], ids=versions)
+            found = [
+                pytest.param(NEW_ENOUGH[v], id=v, marks=[] if v in quick else [pytest.mark.slow])
+                for v in chosen
+            ]
+            metafunc.parametrize(name, found)
 
 
 @pytest.fixture
