@@ -99,21 +99,36 @@ class Kept(object):
 class Fields(object):
     """Some values of a counter file of lines "key value".
 
-    They are read by their places, which the kernel never changes: a sample is to take little.
+    They are read by their places, which the kernel never changes, and only where it tells another
+    text than before: a sample is to take little.
     """
 
     def __init__(self, file, *keys):
         self.file, self.keys = file, keys
-        self.places, self.words = [None] * len(keys), 0
+        self.data, self.values = b"", [None] * len(keys)
+        self.first, self.places, self.last = b"", [], -1
 
     def read(self):
         """A number for each key, None where there is none."""
-        words = self.file.read().split() if self.file else ()
-        if len(words) != self.words:
-            names = words[::2]
-            self.places = [names.index(k) * 2 + 1 if k in names else None for k in self.keys]
-            self.words = len(words)
-        return [None if at is None else int(words[at]) for at in self.places]
+        data = self.file.read() if self.file else b""
+        if data != self.data:
+            if self.last < 0:
+                self.find(data)
+            words = data[data.find(self.first) :].split(None, self.last + 1)
+            self.values = [None if at is None else int(words[at]) for at in self.places]
+            self.data = data
+        return self.values
+
+    def find(self, data):
+        """Where each stands, counted in words from the first of them; no more are split."""
+        names = data.split()[::2]
+        there = [names.index(key) for key in self.keys if key in names]
+        start = min(there, default=0)
+        self.first = b"\n" + names[start] + b" " if start else b""
+        self.places = [
+            2 * (names.index(key) - start) + 1 if key in names else None for key in self.keys
+        ]
+        self.last = max((at for at in self.places if at is not None), default=0)
 
 
 def kept(folder, name):

@@ -321,7 +321,7 @@ class Meter(object):
 
 
 def most(one, other):
-    return max((value for value in (one, other) if value is not None), default=None)
+    return other if one is None or (other is not None and other > one) else one
 
 
 def difference(now, before):

@@ -10,7 +10,7 @@ GROWN_BYTES = 8 << 20
 SHARE = 0.005  # of the time at most: a process with torch has 2000 mappings
 SAVED_SECONDS = 0.05  # what may be saved up, so that a look after a pause comes at once
 FOLLOWED = 8
-OFTEN_SECONDS = 0.06  # the sizes of processes
+OFTEN_SECONDS = 0.1  # the sizes of processes
 NOW_AND_THEN_SECONDS = 2.0  # which processes there are, and their open files
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
