@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from pytest_tfdocker.checks.run_story import SIGNAL_BASE
 from pytest_tfdocker.evidence.records import Run
 
 _START = re.compile(r"^.*Traceback \(most recent call last\):", re.MULTILINE)
@@ -16,7 +17,6 @@ _IN_GROUP = re.compile(" +\\|")
 _SERVER_ERROR = re.compile(r"\bstatus 5\d\d, not ")
 _LAST_LINES = 10
 """As many as a retry that is logged may take, an answer of the hub's with its links among them."""
-_SIGNAL_BASE = 128
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ def ending_of(run: Run) -> Ending:
     A traceback in the output of what was stopped, killed, or answered on may have been survived.
     """
     code = run.exit_code or 0
-    is_broken = 0 < code <= _SIGNAL_BASE or _SERVER_ERROR.search(run.request_error or "")
+    is_broken = 0 < code <= SIGNAL_BASE or _SERVER_ERROR.search(run.request_error or "")
     if is_broken and not run.timed_out:
         for text in (run.stderr, run.stdout):
             found = _chain(text)

@@ -19,6 +19,7 @@ START = "start"
 """What the supervisor calls the stretch before the first phase; it is told if it lasted 0.5 s."""
 UNBUFFERED = "PYTHONUNBUFFERED=1, or flush=True"
 FULL = 0.95
+"""Of a limit: where a run came so near to it, something had to go."""
 OTHERS_BYTES = 16 << 20
 """What else stands within the limit: the supervisor, and some of the kernel's own memory."""
 

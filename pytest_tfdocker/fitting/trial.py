@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pytest_tfdocker.checks.duration import judge_seconds
 from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import how_it_broke
+from pytest_tfdocker.checks.run_story import FULL
 from pytest_tfdocker.evidence.records import Absent, Effective, Run, Trial
 from pytest_tfdocker.evidence.records.fit import Outcome
 from pytest_tfdocker.settings.schema import Smoke
@@ -14,8 +15,6 @@ from pytest_tfdocker.text import one_line
 TIMES = 2
 BESIDE_SECONDS = 3.0
 """A run that takes more than twice as long, and this, is slower by more than chance."""
-FULL = 0.95
-"""Of a limit: where the kernel's peak came so near to it, page cache was thrown out."""
 
 
 def allowed_seconds(unlimited: Run, smoke: Smoke) -> float:
@@ -74,6 +73,7 @@ def _slower(run: Run, limit_bytes: int, unlimited: Run, allowed: float) -> str:
     usual = format_seconds(unlimited.seconds)
     told = f"slower, not killed: over {format_seconds(allowed)}, {usual} without a limit"
     peak = run.kernel_peak_bytes
+    # Where the kernel's peak came so near to the limit, page cache was thrown out
     is_full = peak is not None and peak >= FULL * limit_bytes and run.refaulted_bytes != 0
     return f"{told}; its mapped files don't fit" if is_full else told
 
