@@ -23,8 +23,8 @@ _INVENTORY = (
 )
 _SAMPLE = (*WALK, "sample")
 _SUPERVISOR = (
-    *("lifeline", "cgroup", "processes", "weights", "meter", "child", "passed", "cold"),
-    *("answer", "request", "expect", "asking", "supervisor"),
+    *("lifeline", "cgroup", "processes", "weights", "phases", "meter", "child"),
+    *("passed", "cold", "answer", "request", "expect", "asking", "supervisor"),
 )
 
 

@@ -5,6 +5,7 @@ import time
 
 import tfdocker_processes as processes
 import tfdocker_weights as weights
+from tfdocker_phases import Phases, difference
 
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
@@ -19,43 +20,6 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IMPORT, LOAD, INFERENCE = "import", "load", "inference"
 
 
-class Phases(object):
-    """Stretches of a run, each with the most that it took and what it used of the CPU."""
-
-    def __init__(self, first, clock):
-        self.rows = []
-        self.begin(first, clock)
-
-    def begin(self, name, clock):
-        self.rows.append({"name": name, "clock": clock, "peak": None, "timed": True})
-
-    def take(self, working):
-        row = self.rows[-1]
-        if row["peak"] is None or working > row["peak"]:
-            row["peak"] = working
-
-    def undo(self):
-        """The last one was none: what it held belongs to the one before."""
-        last = self.rows.pop()
-        if last["peak"] is not None:
-            self.take(last["peak"])
-
-    def told(self, end):
-        """As the record has them; `end` is the clock at which the last one ends."""
-        ends = [row["clock"] for row in self.rows[1:]] + [end]
-        return [
-            {
-                "name": row["name"],
-                "seconds": until[0] - row["clock"][0],
-                "peak_bytes": row["peak"],  # None: no sample fell into it
-                "cpu_seconds": difference(until[1], row["clock"][1]),
-                "throttled_seconds": difference(until[2], row["clock"][2]),
-                "timed": row["timed"],
-            }
-            for row, until in zip(self.rows, ends)
-        ]
-
-
 class Meter(object):
     """Maxima, phases and a timeline of what the counters say, for one child.
 
@@ -67,7 +31,10 @@ class Meter(object):
         self.counters, self.interval, self.files_bytes = counters, interval, files_bytes
         start = self.clock()
         self.started = self.last = self.next = start[0]
-        self.named, self.seen = Phases("start", start), Phases(first_seen, start)
+        self.named, self.seen = (
+            Phases("start", start),
+            Phases(first_seen, start),
+        )
         self.is_named = self.phases_left_out = False
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
         self.working = self.shared = self.cache = self.kernel = self.gap = 0
@@ -322,7 +289,3 @@ class Meter(object):
 
 def most(one, other):
     return other if one is None or (other is not None and other > one) else one
-
-
-def difference(now, before):
-    return None if now is None or before is None else now - before

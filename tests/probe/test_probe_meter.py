@@ -2,7 +2,7 @@
 
 import pytest
 
-MODULES = ("processes", "weights", "meter")
+MODULES = ("processes", "weights", "phases", "meter")
 COUNTERS = """
     import time
     import tfdocker_meter as meter

@@ -482,7 +482,7 @@ def test_files_that_do_not_fit_are_told(end_python, tmp_path):
 
 
 def test_without_counters_nothing_is_measured_and_nothing_is_zero(end_python):
-    modules = ("processes", "weights", "meter", "question")
+    modules = ("processes", "weights", "phases", "meter", "question")
     program = "def main(plan, files, report):\n"
     program += " import tfdocker_meter as s\n report(s.Meter(None, 0.02, 0).figures())\n"
     sources = [probe.source(name).encode() for name in modules[:-1]] + [program.encode()]
