@@ -15,7 +15,9 @@ def counters_of(files: dict[str, str]) -> Any | None:
     """
     program = Loader().load("cgroup")
     program.read = lambda folder, name: files.get(f"{folder}/{name}")
-    program.Kept = lambda path: _Told(files, path)
+    # A text, where there is one, stands for the file that is kept open
+    program.opened = lambda folder, name: files.get(f"{folder}/{name}")
+    program.pread = lambda text, *_: text.encode()
     folders = {path.partition("/")[0] for path in files}
     if f"{_GROUP_V2}/memory.max" in files:
         return program.Version2(_GROUP_V2)
@@ -25,31 +27,18 @@ def counters_of(files: dict[str, str]) -> Any | None:
     return program.Version1({controller: controller for controller in known})
 
 
-class _Told:
-    """In place of a counter file that is kept open: its text, as it was read."""
-
-    def __init__(self, files: dict[str, str], path: str) -> None:
-        """Raises OSError where it was not there; of memory.stat a shell reads nothing."""
-        if path not in files and not path.endswith("/memory.stat"):
-            raise FileNotFoundError(path)
-        self._data = files.get(path, "").encode()
-
-    def read(self) -> bytes:
-        """The whole text, as the probe's own has it."""
-        return self._data
-
-
 def figures(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
     """What a run took, by the names of the fields of `Run`; without those that can't be told."""
     first, last = counters_of(before), counters_of(after)
     if first is None or last is None:
         return {}
     kills = _risen(first.oom_kills(), last.oom_kills())
+    _, cpu_seconds, throttled_seconds = map(_risen, first.used(), last.used())
     return {
         "oom_killed": None if kills is None else kills > 0,
         "kernel_peak_bytes": last.kernel_peak(),
-        "cpu_seconds": _risen(first.cpu_seconds(), last.cpu_seconds()),
-        "throttled_seconds": _risen(first.throttled_seconds(), last.throttled_seconds()),
+        "cpu_seconds": cpu_seconds,
+        "throttled_seconds": throttled_seconds,
     }
 
 

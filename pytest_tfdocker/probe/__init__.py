@@ -24,7 +24,7 @@ _INVENTORY = (
 _SAMPLE = (*WALK, "sample")
 _SUPERVISOR = (
     *("lifeline", "cgroup", "processes", "weights", "phases", "meter", "child"),
-    *("passed", "cold", "answer", "request", "expect", "asking", "supervisor"),
+    *("passed", "cold", "answer", "request", "expect", "asking", "waiting", "supervisor"),
 )
 
 

@@ -34,7 +34,7 @@ class Asking(object):
             return [], []
         connected = [one for one in self.running.values() if one.connected]
         sending = [one for one in self.running.values() if not one.connected or one.sends()]
-        return [one.socket for one in connected], [one.socket for one in sending]
+        return [one.fd for one in connected], [one.fd for one in sending]
 
     def advance(self, readable, writable):
         """Goes on with all that is ready, and begins what may begin."""
@@ -44,7 +44,7 @@ class Asking(object):
         for number, exchange in list(self.running.items()):
             if self.done:
                 break
-            exchange.advance(exchange.socket in readable, exchange.socket in writable)
+            exchange.advance(exchange.fd in readable, exchange.fd in writable)
             self.look_at(number, exchange)
         while not self.done and self.has_more():
             self.begin()

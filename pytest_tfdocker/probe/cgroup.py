@@ -86,57 +86,73 @@ def open_counters(proc="/proc/self"):
     return None
 
 
-class Kept(object):
-    """A counter file that stays open: a sample is then one pread, with no path look-up."""
+def opened(folder, name):
+    """Its descriptor; None where there is none."""
+    try:
+        return os.open(folder + "/" + name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
 
-    def __init__(self, path):
-        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+pread = os.pread
+
+
+class Value(object):
+    """A counter file of one number. It stays open: a sample is then one pread, with no look-up of a
+    path, and what it told before isn't read from its text again."""
+
+    MOST_BYTES = 470  # Python keeps memory of its own for objects of up to 512
+
+    def __init__(self, folder, name):
+        """Where it can't be opened, nothing is counted: its value is None."""
+        self.data, self.value, self.file = b"", None, None
+        if folder is not None:
+            self.file = opened(folder, name)
 
     def read(self):
-        return os.pread(self.fd, 16384, 0)
+        if self.file is not None:
+            data = pread(self.file, self.MOST_BYTES, 0)
+            if data != self.data:
+                self.data, self.value = data, self.parsed(data)
+        return self.value
+
+    def parsed(self, data):
+        return int(data)
 
 
-class Fields(object):
-    """Some values of a counter file of lines "key value".
+class Fields(Value):
+    """A counter file of lines "key value": a number for each key, None where it has none.
 
-    They are read by their places, which the kernel never changes, and only where it tells another
-    text than before: a sample is to take little.
+    A key may be several, of which the first counts that is there. They are found by their places,
+    which the kernel never changes: a sample is to take little.
     """
 
-    def __init__(self, file, *keys):
-        self.file, self.keys = file, keys
-        self.data, self.values = b"", [None] * len(keys)
+    def __init__(self, folder, name, *keys):
+        Value.__init__(self, folder, name)
+        self.keys, self.value = keys, [None] * len(keys)
         self.first, self.places, self.last = b"", [], -1
 
-    def read(self):
-        """A number for each key, None where there is none."""
-        data = self.file.read() if self.file else b""
-        if data != self.data:
-            if self.last < 0:
-                self.find(data)
-            words = data[data.find(self.first) :].split(None, self.last + 1)
-            self.values = [None if at is None else int(words[at]) for at in self.places]
-            self.data = data
-        return self.values
+    def parsed(self, data):
+        if self.last < 0:
+            self.find(data)
+        words = data[data.find(self.first) :].split(None, self.last + 1)
+        return [None if at is None else int(words[at]) for at in self.places]
 
     def find(self, data):
         """Where each stands, counted in words from the first of them; no more are split."""
         names = data.split()[::2]
-        there = [names.index(key) for key in self.keys if key in names]
-        start = min(there, default=0)
+        ways = [[name for name in key.split(b"|") if name in names] for key in self.keys]
+        there = [names.index(found[0]) if found else None for found in ways]
+        start = min((at for at in there if at is not None), default=0)
         self.first = b"\n" + names[start] + b" " if start else b""
-        self.places = [
-            2 * (names.index(key) - start) + 1 if key in names else None for key in self.keys
-        ]
+        self.places = [None if at is None else 2 * (at - start) + 1 for at in there]
         self.last = max((at for at in self.places if at is not None), default=0)
 
 
-def kept(folder, name):
-    """The open counter, or None where it can't be read."""
-    try:
-        return None if folder is None else Kept(folder + "/" + name)
-    except OSError:
-        return None
+class Statistics(Fields):
+    """memory.stat, which is longer."""
+
+    MOST_BYTES = 16384
 
 
 class Counters(object):
@@ -144,14 +160,6 @@ class Counters(object):
 
     def oom_kills(self):
         return self.events.read()[0]
-
-    def processes(self):
-        return int(self.pids_current.read()) if self.pids_current else None
-
-
-def known(*values):
-    """The first that the kernel counts; None where it counts none."""
-    return next((value for value in values if value is not None), None)
 
 
 class Version1(Counters):
@@ -161,32 +169,38 @@ class Version1(Counters):
         self.memory = where["memory"]
         self.cpu, self.cpuacct = where.get("cpu"), where.get("cpuacct")
         self.pids = where.get("pids")
-        self.stat = Fields(
-            Kept(self.memory + "/memory.stat"),
+        self.stat = Statistics(
+            self.memory,
+            "memory.stat",
             b"total_rss",
             b"total_shmem",
             b"total_cache",
             b"total_swap",
             b"total_pgmajfault",
-            b"total_workingset_refault_file",
-            b"total_workingset_refault",  # before Linux 5.9, and of files alone too
+            # The second: before Linux 5.9, and of files alone too
+            b"total_workingset_refault_file|total_workingset_refault",
         )
-        self.kernel = kept(self.memory, "memory.kmem.usage_in_bytes")
-        self.events = Fields(kept(self.memory, "memory.oom_control"), b"oom_kill")
-        self.pids_current = kept(self.pids, "pids.current")
-        self.usage = kept(self.cpuacct, "cpuacct.usage")
-        self.cpu_stat = Fields(kept(self.cpu, "cpu.stat"), b"throttled_time")
+        self.kernel = Value(self.memory, "memory.kmem.usage_in_bytes")
+        self.events = Fields(self.memory, "memory.oom_control", b"oom_kill")
+        self.tasks = Value(self.pids, "pids.current")
+        self.usage = Value(self.cpuacct, "cpuacct.usage")
+        self.cpu_stat = Fields(self.cpu, "cpu.stat", b"throttled_time")
 
     def sample(self):
         """Working, cache, kernel and swapped bytes; file pages read again; major faults; shared bytes.
 
         Kernel memory is an upper bound: v1 does not split it.
         """
-        rss, shmem, cache, swapped, major, *refaults = self.stat.read()
-        shmem = shmem or 0
-        kernel = int(self.kernel.read()) if self.kernel else 0
-        outside = max(0, (cache or 0) - shmem)
-        return (rss or 0) + shmem, outside, kernel, swapped, known(*refaults), major, shmem
+        rss, shmem, cache, swapped, major, refaults = self.stat.read()
+        shmem, cache, kernel = shmem or 0, cache or 0, self.kernel.read() or 0
+        outside = cache - shmem if cache > shmem else 0
+        return (rss or 0) + shmem, outside, kernel, swapped, refaults, major, shmem
+
+    def used(self):
+        """Processes and threads, CPU seconds, throttled seconds."""
+        tasks, usage, [throttled] = self.tasks.read(), self.usage.read(), self.cpu_stat.read()
+        cpu = None if usage is None else usage / 1e9
+        return tasks, cpu, None if throttled is None else throttled / 1e9
 
     def kernel_peak(self):
         return number(read(self.memory, "memory.max_usage_in_bytes"))
@@ -212,13 +226,6 @@ class Version1(Counters):
         period = number(read(self.cpu, "cpu.cfs_period_us")) if self.cpu else None
         return quota / period if quota and period else None
 
-    def cpu_seconds(self):
-        return int(self.usage.read()) / 1e9 if self.usage else None
-
-    def throttled_seconds(self):
-        [time] = self.cpu_stat.read()
-        return None if time is None else time / 1e9
-
 
 class Version2(Counters):
     version = "2"
@@ -226,31 +233,38 @@ class Version2(Counters):
 
     def __init__(self, folder):
         self.folder = folder
-        self.stat = Fields(
-            Kept(folder + "/memory.stat"),
+        self.stat = Statistics(
+            folder,
+            "memory.stat",
             b"anon",
             b"shmem",
             b"file",
             b"sock",
             b"pgmajfault",
-            b"workingset_refault_file",
-            b"workingset_refault",
+            b"workingset_refault_file|workingset_refault",
             b"kernel",
             *self.kernel_kinds,
         )
-        self.swapped = kept(folder, "memory.swap.current")
-        self.events = Fields(kept(folder, "memory.events"), b"oom_kill")
-        self.pids_current = kept(folder, "pids.current")
-        self.cpu_stat = Fields(kept(folder, "cpu.stat"), b"usage_usec", b"throttled_usec")
+        self.swapped = Value(folder, "memory.swap.current")
+        self.events = Fields(folder, "memory.events", b"oom_kill")
+        self.tasks = Value(folder, "pids.current")
+        self.cpu_stat = Fields(folder, "cpu.stat", b"usage_usec", b"throttled_usec")
 
     def sample(self):
         """Working, cache, kernel and swapped bytes; file pages read again; major faults; shared bytes."""
-        values = self.stat.read()
-        anon, shmem, file, sock = [value or 0 for value in values[:4]]
-        major, refaults = values[4], known(*values[5:7])
-        kernel = values[7] or sum(value or 0 for value in values[8:])  # Linux 5.18 has the sum
-        swapped = int(self.swapped.read()) if self.swapped else None
-        return anon + shmem, max(0, file - shmem), kernel + sock, swapped, refaults, major, shmem
+        anon, shmem, file, sock, major, refaults, kernel, *kinds = self.stat.read()
+        shmem, file = shmem or 0, file or 0
+        if kernel is None:  # Linux 5.18 has the sum
+            kernel = sum(value or 0 for value in kinds)
+        outside, swapped = file - shmem if file > shmem else 0, self.swapped.read()
+        kernel += sock or 0
+        return (anon or 0) + shmem, outside, kernel, swapped, refaults, major, shmem
+
+    def used(self):
+        """Processes and threads, CPU seconds, throttled seconds."""
+        tasks, [usage, throttled] = self.tasks.read(), self.cpu_stat.read()
+        cpu = None if usage is None else usage / 1e6
+        return tasks, cpu, None if throttled is None else throttled / 1e6
 
     def kernel_peak(self):
         return number(read(self.folder, "memory.peak"))
@@ -276,11 +290,3 @@ class Version2(Counters):
     def cpus(self):
         quota, _, period = (read(self.folder, "cpu.max") or "max 100000").partition(" ")
         return None if quota == "max" else int(quota) / int(period)
-
-    def cpu_seconds(self):
-        used = self.cpu_stat.read()[0]
-        return None if used is None else used / 1e6
-
-    def throttled_seconds(self):
-        time = self.cpu_stat.read()[1]
-        return None if time is None else time / 1e6

@@ -115,6 +115,8 @@ class Child(object):
             Stream(out, 1 if relay else None, keep_bytes, on_phases),
             Stream(err, 2 if relay else None, keep_bytes, on_phases),
         ]
+        # Whether nothing has come of any since all of them were waited for: pump() may be left out
+        self.is_quiet = False
         self.stdout, self.stderr = [stream.tail for stream in self.streams]
         self.name = os.path.basename(argv[0] if argv else "")[:15]  # as the kernel cuts it
         self.exit_code = self.ended_by = None  # a shell may exit with 137 for its child
@@ -135,18 +137,22 @@ class Child(object):
                 pass
 
     def awaited(self, now):
-        """The streams to wait for, and those that rest."""
-        resting = [stream for stream in self.streams if stream.rests_until > now]
-        return [stream.fd for stream in self.streams if stream.rests_until <= now], resting
+        """The streams to wait for, by their descriptors, and those that rest."""
+        if not self.is_quiet:
+            self.resting = [stream for stream in self.streams if stream.rests_until > now]
+            self.fds = [stream.fd for stream in self.streams if stream.rests_until <= now]
+        return self.fds, self.resting
 
     def pump(self, fds, next_time, awaited=()):
         """`awaited`: those of which each was waited for until now."""
+        self.is_quiet = True
         for stream in self.streams[:]:
             if stream.fd not in fds:
                 stream.was_empty = stream.fd in awaited
             elif not stream.pump(next_time, stream.fd in awaited):
                 stream.close()
                 self.streams.remove(stream)
+            self.is_quiet = self.is_quiet and stream.was_empty
 
 
 def become(argv, environment, out, err, failed):

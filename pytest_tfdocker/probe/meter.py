@@ -10,11 +10,12 @@ from tfdocker_phases import Phases, difference
 KEPT_SAMPLES = 2000
 SAMPLES_BETWEEN_OWN = 50
 FIRST_SECONDS = 0.002
-LATE_SECONDS = 0.002
+LATE_SECONDS = 0.003  # of which one may be the rounding of a wait
 ENDING_SECONDS = 0.1  # what an interpreter takes to end, after it has written what it had kept
 START_SECONDS = 0.5  # a shorter start is not told
 MOST_PHASES = 100  # that a program names: each takes memory of the group's
 ROOM_BYTES = 4 << 20
+LOOK_SECONDS = 0.02  # as others may have the processor meanwhile; growth as it is must have room
 DYING_SECONDS = 0.1
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 IMPORT, LOAD, INFERENCE = "import", "load", "inference"
@@ -39,7 +40,7 @@ class Meter(object):
         self.watch = weights.Watch(weights_pattern) if weights_pattern else None
         self.working = self.shared = self.cache = self.kernel = self.gap = 0
         self.swapped = self.tasks = None
-        self.outside, self.outside_rise = None, 0
+        self.outside = self.outside_rise = 0
         self.faults = None
         self.start_clock, self.stopped_clock, self.marks = start, None, {}
         self.has_ended = False
@@ -57,41 +58,49 @@ class Meter(object):
 
     def clock(self):
         """Now, in wall-clock time, CPU time and throttled time."""
-        counters = self.counters
-        return (
-            time.monotonic(),
-            counters.cpu_seconds() if counters else None,
-            counters.throttled_seconds() if counters else None,
-        )
+        now = time.monotonic()
+        _, cpu, throttled = self.counters.used() if self.counters else (None, None, None)
+        return now, cpu, throttled
 
     def after(self, now):
         """When the sample after one of now is due."""
         # Closer together at first: a run of 20 ms has a peak too
-        return now + min(self.interval, FIRST_SECONDS + (now - self.started) / 4)
+        early = FIRST_SECONDS + (now - self.started) / 4
+        return now + (self.interval if early > self.interval else early)
 
     def sample(self, now):
-        self.gap = max(self.gap, now - self.last)
-        self.last = now
-        self.next = self.after(now)
+        # No max() and few calls: between two samples the processor has forgotten all of this, and
+        # what it has to fetch anew is most of what a sample takes
+        gap = now - self.last
+        if gap > self.gap:
+            self.gap = gap
+        self.last, self.next = now, self.after(now)
         if self.until_own == 0:
             self.own, self.until_own = processes.own_bytes() + self.files_bytes, SAMPLES_BETWEEN_OWN
         self.until_own -= 1
         working, cache, kernel, swapped, refaults, major_faults, shared = self.counters.sample()
-        working = max(0, working - self.own)
-        self.cache, self.kernel = max(self.cache, cache), max(self.kernel, kernel)
-        self.swapped = most(self.swapped, swapped)
+        working = working - self.own if working > self.own else 0
+        if cache > self.cache:
+            self.cache = cache
+        if kernel > self.kernel:
+            self.kernel = kernel
+        if swapped is not None and (self.swapped is None or swapped > self.swapped):
+            self.swapped = swapped
+        outside = cache + kernel
         if self.faults is None:
             self.faults_before = refaults, major_faults
-        self.faults = refaults, major_faults
-        if self.outside is not None:
-            self.outside_rise = max(self.outside_rise, cache + kernel - self.outside)
-        self.outside = cache + kernel
+        elif outside - self.outside > self.outside_rise:
+            self.outside_rise = outside - self.outside
+        self.faults, self.outside = (refaults, major_faults), outside
         self.named.take(working)
         self.seen.take(working)
         if working > self.working:  # what we have passed in is shared memory too
             self.working, self.shared = working, max(0, shared - self.files_bytes)
         # At the limit the kernel would take us for what we open: it charges that too
-        rise, self.last_working = max(0, working - self.last_working), working
+        rise = working - self.last_working if working > self.last_working else 0
+        if gap < LOOK_SECONDS:
+            rise *= LOOK_SECONDS / max(gap, FIRST_SECONDS)
+        self.last_working = working
         has_room = self.room - working - self.own - kernel > ROOM_BYTES + rise
         found = None
         if has_room and not self.has_ended:
@@ -105,9 +114,10 @@ class Meter(object):
         """Who the kernel killed first, and in which phase; `found`: a list of all of this moment."""
         if self.killed is None:
             # The kernel counts before it kills: who has ended and not been counted was not killed
-            self.candidates.check(now)
-            if not self.kills():
-                self.candidates.settle(found, self.last_working)
+            ended = self.candidates.ended(now)
+            if self.counters.oom_kills() == self.kills_before:
+                if ended or found is not None:
+                    self.candidates.settle(ended, found, self.last_working)
                 return
             self.killed = processes.Killed(list(self.candidates.known.values()))
             self.killed_until = now + DYING_SECONDS
@@ -135,14 +145,14 @@ class Meter(object):
             self.seen.begin(INFERENCE, self.clock())  # of a service that is what it is asked for
 
     def keep(self, seconds, working, cache, swapped):
-        tasks = self.counters.processes()
-        self.tasks = most(self.tasks, tasks)
+        tasks, cpu, throttled = self.counters.used()
+        if tasks is not None and (self.tasks is None or tasks > self.tasks):
+            self.tasks = tasks
         self.skipped += 1
         if self.skipped < self.every and self.samples and working <= self.samples[-1][1]:
             return
         self.skipped = 0
-        _, cpu, throttled = self.clock()
-        self.samples.append([round(seconds, 3), working, cache, swapped, tasks, cpu, throttled])
+        self.samples.append([seconds, working, cache, swapped, tasks, cpu, throttled])
         if len(self.samples) > KEPT_SAMPLES:
             self.every *= 2
             first, rest = self.samples[:1], self.samples[1:]
@@ -255,8 +265,8 @@ class Meter(object):
             "phases": phases.told(end),
             "phases_left_out": self.phases_left_out,
             "phases_named": self.is_named,
-            "samples": [row[:3] for row in self.samples],
-            "resources": [[row[0]] + row[3:] for row in self.samples],
+            "samples": [[round(row[0], 3)] + row[1:3] for row in self.samples],
+            "resources": [[round(row[0], 3)] + row[3:] for row in self.samples],
             "processes": self.largest.of_peak(self.working),
             "measured": counters is not None,
         }
@@ -285,7 +295,3 @@ class Meter(object):
                 result["killed"] = self.killed.told()
                 result["killed_in"] = self.named_at_kill if self.is_named else self.seen_at_kill
         return result
-
-
-def most(one, other):
-    return other if one is None or (other is not None and other > one) else one

@@ -113,13 +113,14 @@ class Candidates(object):
     SHARE = 0.005  # of the time at most, for lists of its own
 
     def __init__(self):
-        self.known, self.ended = {}, []  # known: by number
+        self.known = {}  # by number
         self.working, self.has_lost = 0, False
         self.next_check = self.next_list = 0.0
 
     def look(self, now, working):
         """A list of all, where one has ended or more is there than at the last; else None."""
-        self.working = min(self.working, working)
+        if working < self.working:
+            self.working = working
         if now < self.next_list or not (self.has_lost or working > self.working * 1.25):
             return None
         before = time.thread_time()
@@ -127,18 +128,18 @@ class Candidates(object):
         self.next_list = now + max(self.LIST_SECONDS, (time.thread_time() - before) / self.SHARE)
         return found
 
-    def check(self, now):
-        """Who has ended, now and then. It opens nothing."""
-        if now >= self.next_check:
-            self.next_check = now + self.CHECK_SECONDS
-            self.ended = [one for one in self.known.values() if one.is_over()]
+    def ended(self, now):
+        """Who has, looked for now and then. It opens nothing."""
+        if now < self.next_check:
+            return ()
+        self.next_check = now + self.CHECK_SECONDS
+        return [one for one in self.known.values() if one.is_over()]
 
-    def settle(self, found, working):
-        """No kill was counted after that check and that list, so those that ended were not killed."""
-        for one in self.ended:
+    def settle(self, ended, found, working):
+        """No kill was counted after that look and that list, so those that ended were not killed."""
+        for one in ended:
             self.known.pop(one.pid).close()
             self.has_lost = True
-        self.ended = []
         if found is not None:
             self.take(found)
             self.working, self.has_lost = working, False

@@ -64,6 +64,7 @@ class Exchange(object):
         self.error = self.seconds = None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setblocking(False)
+        self.fd = self.socket.fileno()
         code = self.socket.connect_ex(("127.0.0.1", port))
         if code == 0:
             self.connected = True

@@ -13,6 +13,7 @@ import tfdocker_lifeline as lifeline
 import tfdocker_meter as meter_module
 import tfdocker_passed as passed_module
 import tfdocker_request as request_module
+import tfdocker_waiting as waiting
 
 KILL_AFTER_SECONDS = 2.0
 DYING_SECONDS = 1.0
@@ -39,6 +40,7 @@ class Supervisor(object):
         self.wake, wake_write = os.pipe()
         for fd in (self.wake, wake_write, 0):
             os.set_blocking(fd, False)
+        self.waiting = waiting.Waiting((0, self.wake))
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         # STOPSIGNAL may be any: a service such as systemd takes one of the real-time signals
@@ -85,21 +87,22 @@ class Supervisor(object):
     def step(self, deadline):
         now = time.monotonic()
         streams, resting = self.child.awaited(now)
-        reads = [0, self.wake] + streams
-        asks, sends = self.request.fds() if self.request else ([], [])
-        wait = max(0.0, self.meter.next - now) if self.counters else 0.2
+        reads, sends, wait = streams, (), self.meter.next - now if self.counters else 0.2
         if self.request:
+            asks, sends = self.request.fds()
+            reads = streams + asks
             wait = min(wait, asking.RETRY_SECONDS)
         if resting:
             wait = min(wait, min(stream.rests_until for stream in resting) - now)
-        readable, writable, _ = select.select(reads + asks, sends, [], wait)
+        readable, writable = self.waiting.wait(reads, sends, wait)
         now = time.monotonic()
-        # Phases first: what is sampled now is no more that of the phase before
-        due = [stream.fd for stream in resting if stream.rests_until <= now]
-        # Where one has ended too, nobody knows whether it was before
-        awaited = [] if self.wake in readable else streams
         named = len(self.meter.named.rows)
-        self.child.pump(readable + due, self.next_read(now), awaited)
+        if readable or not self.child.is_quiet:
+            # Phases first: what is sampled now is no more that of the phase before
+            due = [stream.fd for stream in resting if stream.rests_until <= now]
+            # Where one has ended too, nobody knows whether it was before
+            awaited = () if self.wake in readable else streams
+            self.child.pump([*readable, *due], self.next_read(now), awaited)
         # By the same clock: a sample that falls due meanwhile would come before its streams
         if self.counters and now >= self.meter.next:
             self.meter.sample(time.monotonic())
@@ -124,7 +127,8 @@ class Supervisor(object):
             if self.request:
                 self.request.give_up()
             self.stop()
-        self.account_for_files()
+        if self.passed.bytes:
+            self.account_for_files()
         if self.stopping_at is not None and now >= self.stopping_at:
             self.child.signal(signal.SIGKILL)
 

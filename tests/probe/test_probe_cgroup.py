@@ -143,8 +143,7 @@ def test_the_other_counters(version, kills, request):
     counters = request.getfixturevalue(version).open()
     assert counters.kernel_peak() == 150 * MIB
     assert counters.oom_kills() == kills
-    assert counters.cpu_seconds() == 1.5
-    assert counters.throttled_seconds() == 2.5
+    assert counters.used()[1:] == (1.5, 2.5)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -215,7 +214,7 @@ def test_version_1_without_cpu_and_pids_controllers(tree):
     tree.write(V1_FILES)
     counters = tree.open()
     assert counters.limits()["unknown"] == ["cpus", "pids"]
-    assert (counters.cpu_seconds(), counters.throttled_seconds()) == (None, None)
+    assert counters.used() == (None, None, None)
 
 
 def test_hybrid_takes_version_1_where_memory_is(v1):
