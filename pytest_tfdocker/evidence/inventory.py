@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from pytest_tfdocker.engine.errors import (
 from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
 from pytest_tfdocker.evidence.image import engine_facts
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
-from pytest_tfdocker.evidence.parts import inventory_of
+from pytest_tfdocker.evidence.parts import Compared, inventory_of
 from pytest_tfdocker.evidence.placing import Placed, place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -87,7 +88,7 @@ def collect_inventory(
             payload,
             run_id,
             python,
-            read=lambda told: _placed(told, layer_bytes, config.volumes),
+            read=lambda told, more: _read(told, more, config, layer_bytes),
         )
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
@@ -111,16 +112,8 @@ def collect_inventory(
             return _nothing(f"no inventory: the layers can't be read: {error}")
     if "crash" in found:
         return _nothing(f"the probe failed inside the image:\n{found['crash']}")
-    listing, placed = found["listed"]
-    compared = unpacked(found["contents"])
-    return inventory_of(
-        {**found, "owned": unpacked(found["owned"])},
-        listing,
-        placed,
-        compared["same"],
-        config,
-        uncompared=compared["uncompared"],
-    )
+    inventory: Inventory = found["read"]
+    return inventory
 
 
 def recall_inventory(
@@ -194,6 +187,29 @@ def report_from_inside(
     return found
 
 
+Report = dict[str, Any]
+
+
+def _read(
+    told: Report, more: Callable[[str], Report], config: ImageConfig, layer_bytes: Sequence[int]
+) -> Report:
+    """From the first report of the probe and those that follow, while it is still at the next."""
+    listing, placed = _placed(told, layer_bytes, config.volumes)
+    found = more("files")
+    if "crash" in found:
+        return found
+
+    def compared() -> Compared:
+        found = more("contents")
+        if "crash" in found:
+            raise EngineError(f"the probe failed inside the image:\n{found['crash']}")
+        contents = unpacked(found["contents"])
+        return Compared(contents["same"], contents["uncompared"])
+
+    found["owned"] = unpacked(found["owned"])
+    return {"read": inventory_of(found, listing, placed, compared, config)}
+
+
 def _placed(
     told: dict[str, Any], layer_bytes: Sequence[int], volumes: Sequence[str]
 ) -> tuple[Listing, Placed]:
@@ -214,12 +230,12 @@ def _first_that_starts(
     python: str | None,
     *,
     key: str = "files",
-    read: Callable[[dict[str, Any]], object] | None = None,
+    read: Callable[[Report, Callable[[str], Report]], Report] | None = None,
 ) -> dict[str, Any] | None:
     """The probe's report, from the first Python that starts and is new enough.
 
     Else that it is too old; None where there is none. `read`: takes the listing that comes first,
-    while the probe goes on; what it gives is "listed".
+    and what gives the next report that has a key; its own result counts.
     """
     too_old, first = None, key if read is None else "listing"
     for candidate in _candidates(config, python):
@@ -237,8 +253,7 @@ def _first_that_starts(
                 container.start(payload)
                 found = container.report(first, INVENTORY_SECONDS)
                 if read is not None and "listing" in found:
-                    listed = read(found)
-                    found = {**container.report(key, INVENTORY_SECONDS), "listed": listed}
+                    found = read(found, partial(container.report, timeout=INVENTORY_SECONDS))
                 # The removal takes half as long as the walk, and nothing waits for it
                 engine.in_background(stack.pop_all().close)
             if "too_old" not in found:

@@ -7,7 +7,7 @@ from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
 from pytest_tfdocker.evidence.listing import Listing, unpacked
-from pytest_tfdocker.evidence.parts import inventory_of
+from pytest_tfdocker.evidence.parts import Compared, inventory_of
 from pytest_tfdocker.evidence.placing import Placed
 from pytest_tfdocker.evidence.records import ImageConfig, Inventory, Layer
 from pytest_tfdocker.evidence.unstarted import (
@@ -55,9 +55,8 @@ def inventory_of_layers(
         {**found, "owned": unpacked(found["owned"]), "files": _files(listing, notes)},
         listing,
         placed,
-        _identical(scanned, merged),
+        lambda: Compared(_identical(scanned, merged), _uncompared(scanned, merged)),
         config,
-        uncompared=_uncompared(scanned, merged),
     )
 
 

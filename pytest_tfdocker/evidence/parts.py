@@ -1,8 +1,8 @@
 """From what was found in an image to the parts of its inventory, whoever has found it."""
 
 import posixpath
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,19 +28,25 @@ from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
 from pytest_tfdocker.text import encodable
 
 
+class Compared(NamedTuple):
+    """What was found out about large files by their contents."""
+
+    identical: list[list[str]]
+    """Paths, a list each content."""
+    uncompared: Sequence[tuple[int, list[str], dict[str, str]]] = ()
+    """As `find_uncompared` takes them."""
+
+
 def inventory_of(
     found: dict[str, Any],
     listing: Listing,
     placed: Placed,
-    identical: list[list[str]],
+    compared: Callable[[], Compared],
     config: ImageConfig,
-    *,
-    uncompared: Sequence[tuple[int, list[str], dict[str, str]]] = (),
 ) -> Inventory:
     """The parts of what was found in an image, by the probe in it or in an archive of it.
 
-    `identical`: paths of large files of one content, a list each content. `uncompared`: as
-    `find_uncompared` takes them.
+    `compared`: asked for as late as may be, since who compares may still be at it.
     """
     files = Files(**found["files"])
     everywhere = [*found["distributions"], *found["elsewhere"]]
@@ -50,6 +56,9 @@ def inventory_of(
     owned = found["owned"]
     owners = find_owners(listing, named, owned, config, rpm.packages)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
+    weights = encodable(paths_of_weights(listing))
+    unlisted = 0 if rpm.problem else unlisted_bytes(listing, owners)
+    identical, uncompared = compared()
     scene = Scene(listing, owners, identical, placed.layers)
     files = msgspec.structs.replace(
         files,
@@ -60,9 +69,9 @@ def inventory_of(
         owners=by_owner,
         bloat=find_bloat(scene),
         unread_packages=rpm.problem,
-        unlisted_bytes=0 if rpm.problem else unlisted_bytes(listing, owners),
+        unlisted_bytes=unlisted,
         uncompared=find_uncompared(scene, uncompared),
-        weights=encodable(paths_of_weights(listing)),
+        weights=weights,
     )
     told = encodable(found["interpreter"])
     if "error" in told:

@@ -25,10 +25,12 @@ def main(plan, parts, report):
     listed = {"listing": files.packed(walk.listing)}
     if plan["blocks"]:
         listed["blocks"] = files.packed([walk.blocks_of, walk.folders])
-    report(listed)  # which the host reads meanwhile
-    result["contents"] = files.packed(identical.compare(walk.listing if plan["contents"] else []))
+    # What the host has to do with each of the three it does meanwhile
+    report(listed)
     result.update(installed.result())
     report(result)
+    compared = identical.compare(walk.listing if plan["contents"] else [])
+    report({"contents": files.packed(compared)})
 
 
 def find_installed(paths, site_packages):

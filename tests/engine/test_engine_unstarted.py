@@ -12,7 +12,7 @@ from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.evidence.image import image_config, platform_of
 from pytest_tfdocker.evidence.inventory import collect_inventory
 from pytest_tfdocker.evidence.listing import read_listing, unpacked
-from pytest_tfdocker.evidence.parts import inventory_of
+from pytest_tfdocker.evidence.parts import Compared, inventory_of
 from pytest_tfdocker.evidence.placing import place_files
 from pytest_tfdocker.evidence.unstarted import ImageTree, Kept, environ_of, read_unstarted
 
@@ -129,7 +129,7 @@ def both(engine, exported):
         inside = collect_inventory(
             engine, inspected["Id"], config, run_id="test", python=python, contents=False
         )
-        return inside, inventory_of(report, listing, placed, [], config)
+        return inside, inventory_of(report, listing, placed, lambda: Compared([]), config)
 
     return read
 
