@@ -6,7 +6,7 @@ from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.manifest import ask_registries
 from pytest_tfdocker.evidence.download_of_layers import sample_layers
-from pytest_tfdocker.evidence.inventory import report_from_inside
+from pytest_tfdocker.evidence.inside import report_from_inside
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
 from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
 from pytest_tfdocker.evidence.store import Store, code_hash

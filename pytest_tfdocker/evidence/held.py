@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.held_counters import figures, limits_of
-from pytest_tfdocker.evidence.inventory import NO_PYTHON
+from pytest_tfdocker.evidence.inside import NO_PYTHON
 from pytest_tfdocker.evidence.records import Absent, Effective, Run
 from pytest_tfdocker.evidence.run_record import killed_run
 from pytest_tfdocker.evidence.supervised import (

@@ -1,8 +1,6 @@
 """Takes the inventory of an image: files, interpreter, distributions, by one container start."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,14 +8,17 @@ import msgspec
 from pytest_tfdocker import probe
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.engine.client import Engine
-from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
-from pytest_tfdocker.engine.errors import (
-    CommandNotFoundError,
-    ConnectionLostError,
-    EngineError,
-)
+from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
 from pytest_tfdocker.evidence.image import engine_facts
+from pytest_tfdocker.evidence.inside import (
+    ANOTHER,
+    NO_PYTHON,
+    PROBE_SECONDS,
+    Report,
+    first_that_starts,
+    unfit,
+)
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.parts import Compared, inventory_of
 from pytest_tfdocker.evidence.placing import Placed, place_files
@@ -30,20 +31,6 @@ from pytest_tfdocker.evidence.records import (
 from pytest_tfdocker.evidence.saved import collect_saved
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing
-
-INVENTORY_SECONDS = 300
-PYTHONS = (
-    "python3",
-    "python",
-    "/usr/local/bin/python3",
-    "/usr/bin/python3",
-    "/opt/venv/bin/python",
-    "/opt/conda/bin/python",
-)
-"""Tried in this order to start the probe; which one the service uses is found out inside."""
-
-NO_PYTHON = "the image has no Python"
-ANOTHER = "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
 
 
 def collect_inventory(
@@ -77,11 +64,11 @@ def collect_inventory(
         "volumes": config.volumes,
         "contents": contents,
         "blocks": counts_blocks,
-        "deadline_seconds": INVENTORY_SECONDS,
+        "deadline_seconds": PROBE_SECONDS,
     }
     payload = probe.inventory_payload(plan)
     try:
-        found = _first_that_starts(
+        found = first_that_starts(
             engine,
             image_id,
             config,
@@ -162,34 +149,6 @@ def _is_whole(found: Inventory) -> bool:
     return Absent not in map(type, (found.interpreter, found.distributions))
 
 
-def report_from_inside(
-    engine: Engine,
-    image_id: str,
-    config: ImageConfig,
-    payload: bytes,
-    run_id: str,
-    python: str | None,
-    *,
-    key: str = "files",
-) -> dict[str, Any] | Absent:
-    """What a program of the probe's reports, which tells of `key`. Raises EngineError."""
-    found = _first_that_starts(engine, image_id, config, payload, run_id, python, key=key)
-    if found is None:
-        tried = ", ".join(_candidates(config, python))
-        return Absent(
-            reason=f"{unfit(None)}\ntried {tried}\n"
-            "`python` in [tool.tfdocker] names one that stands elsewhere"
-        )
-    if "too_old" in found:
-        return Absent(reason=f"{unfit(found['too_old'])}\n{ANOTHER}")
-    if "crash" in found:
-        return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
-    return found
-
-
-Report = dict[str, Any]
-
-
 def _read(
     told: Report, more: Callable[[str], Report], config: ImageConfig, layer_bytes: Sequence[int]
 ) -> Report:
@@ -221,80 +180,12 @@ def _placed(
     return listing, place_files(listing, layer_bytes, volumes)
 
 
-def _first_that_starts(
-    engine: Engine,
-    image_id: str,
-    config: ImageConfig,
-    payload: bytes,
-    run_id: str,
-    python: str | None,
-    *,
-    key: str = "files",
-    read: Callable[[Report, Callable[[str], Report]], Report] | None = None,
-) -> dict[str, Any] | None:
-    """The probe's report, from the first Python that starts and is new enough.
-
-    Else that it is too old; None where there is none. `read`: takes the listing that comes first,
-    and what gives the next report that has a key; its own result counts.
-    """
-    too_old, first = None, key if read is None else "listing"
-    for candidate in _candidates(config, python):
-        cookie = new_cookie()
-        spec = ContainerSpec(
-            image=image_id,
-            argv=probe.command(candidate, cookie),
-            user="0",
-            locked_down=True,
-            capabilities=["DAC_READ_SEARCH"],
-        )
-        try:
-            with ExitStack() as stack:
-                container = stack.enter_context(Container(engine, spec, run_id, cookie))
-                container.start(payload)
-                found = container.report(first, INVENTORY_SECONDS)
-                if read is not None and "listing" in found:
-                    found = read(found, partial(container.report, timeout=INVENTORY_SECONDS))
-                # The removal takes half as long as the walk, and nothing waits for it
-                engine.in_background(stack.pop_all().close)
-            if "too_old" not in found:
-                return found
-            too_old = too_old or found
-        except CommandNotFoundError:
-            continue
-        except ConnectionLostError as error:
-            if "Unknown option: -I" in str(error):
-                too_old = too_old or {"too_old": "2"}
-                continue
-            if "exec format error" in str(error):
-                raise EngineError(
-                    f"exec format error, {candidate} doesn't run here\n"
-                    "the image is built for another processor: set `platform` in "
-                    "[tool.tfdocker.build], or teach the engine's host to emulate it (binfmt)"
-                ) from error
-            said = str(error) or "it wrote nothing"
-            raise EngineError(f"{candidate} ended before it had reported\n{said}") from error
-    return too_old
-
-
-def _candidates(config: ImageConfig, python: str | None) -> list[str]:
-    started = [*config.entrypoint, *config.command][:1]
-    likely = [word for word in started if word.rpartition("/")[2].startswith("python")]
-    return list(dict.fromkeys([*([python] if python else []), *likely, *PYTHONS]))
-
-
 def _with_advice(read: Inventory, too_old: str | None) -> Inventory:
     """What was read without a start; where that tells of no interpreter, why, and the way out."""
     if not isinstance(read.interpreter, Absent):
         return read
     absent = Absent(reason=f"{unfit(too_old)}\n{read.interpreter.reason}\n{ANOTHER}")
     return msgspec.structs.replace(read, interpreter=absent, distributions=absent)
-
-
-def unfit(too_old: str | None) -> str:
-    """Why the probe can't run on the image's Python: it has that version, or there is none."""
-    if too_old:
-        return f"the image's Python is {too_old}: the probe needs 3.7 or newer"
-    return f"{NO_PYTHON}: the probe needs one, 3.7 or newer"
 
 
 def _nothing(reason: str) -> Inventory:

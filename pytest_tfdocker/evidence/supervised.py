@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
-from pytest_tfdocker.evidence.inventory import ANOTHER, unfit
+from pytest_tfdocker.evidence.inside import ANOTHER, unfit
 from pytest_tfdocker.evidence.mask import Mask
 from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles

@@ -3,7 +3,7 @@
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
-from pytest_tfdocker.evidence.inventory import report_from_inside
+from pytest_tfdocker.evidence.inside import report_from_inside
 from pytest_tfdocker.evidence.records import Absent, ImageEvidence, Verification, Verified
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing

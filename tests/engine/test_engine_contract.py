@@ -21,7 +21,7 @@ from pytest_tfdocker import probe, service, service_factory
 from pytest_tfdocker.engine.client import LABEL
 from pytest_tfdocker.engine.container import Container, new_cookie
 from pytest_tfdocker.engine.sweep import OWNER_LABEL, owner, sweep
-from pytest_tfdocker.evidence import gpu, inventory, supervised
+from pytest_tfdocker.evidence import gpu, inside, inventory, supervised
 from pytest_tfdocker.evidence.imports import collect_imports
 from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.passed_files import PassedFile, PassedFiles
@@ -474,7 +474,7 @@ def test_the_time_limits_are_what_the_page_says():
     page = table("Time limits", "seconds")
     rest = f"{supervised.SETTLE_SECONDS:g}"
     assert list(page) == list(KINDS)
-    assert page["inventory"] == str(inventory.INVENTORY_SECONDS)
+    assert page["inventory"] == str(inside.PROBE_SECONDS)
     assert page["imports"].endswith(f"and {rest}")
     assert f"and {rest};" in page["run"]
     assert page["run"].endswith(f"`limits`: {rest}")

@@ -15,7 +15,7 @@ from pytest_tfdocker.engine import buildx
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.container import Container, ContainerSpec, new_cookie
 from pytest_tfdocker.engine.errors import EngineError
-from pytest_tfdocker.evidence.inventory import NO_PYTHON
+from pytest_tfdocker.evidence.inside import NO_PYTHON
 from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.evidence.smoke import collect_run
 from pytest_tfdocker.evidence.supervised import ENGINE_GONE, Supervised

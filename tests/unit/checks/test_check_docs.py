@@ -22,7 +22,7 @@ from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import judge_run
 from pytest_tfdocker.evidence.bloat import CAUSES
 from pytest_tfdocker.evidence.held import _why_no_peak
-from pytest_tfdocker.evidence.inventory import NO_PYTHON
+from pytest_tfdocker.evidence.inside import NO_PYTHON
 from pytest_tfdocker.evidence.records import (
     Absent,
     Bloat,
