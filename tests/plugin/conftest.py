@@ -168,7 +168,9 @@ def watched(engine, small_image):
     return lambda: Watched(engine, small_image)
 
 
-@pytest.fixture(params=[(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.fixture(
+    params=[(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "workers"]
+)
 def workers(request):
     """Arguments: in one process, and with two workers of xdist."""
     return request.param

@@ -192,7 +192,9 @@ def as_nobody(project, monkeypatch):
     return lambda *arguments: project.pytester.run(*command, "-p", "no:randomly", *arguments)
 
 
-@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "more", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "workers"]
+)
 def test_no_permission_to_the_socket_is_one_clear_text(project, as_nobody, monkeypatch, more):
     project.write("Dockerfile", "FROM scratch\n")
     project.write("tests/test_own.py", "def test_own(): pass\n")
