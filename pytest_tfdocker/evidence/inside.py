@@ -70,8 +70,8 @@ def first_that_starts(
 ) -> dict[str, Any] | None:
     """The probe's report, from the first Python that starts and is new enough.
 
-    Else that it is too old; None where there is none. `read`: takes the listing that comes first,
-    and what gives the next report that has a key; its own result counts.
+    Else that it is too old; None where there is none. `read`: takes, in place of the report that
+    has `key`, the listing that comes first, and what gives the next report that has a key.
     """
     too_old, first = None, key if read is None else "listing"
     for candidate in _candidates(config, python):

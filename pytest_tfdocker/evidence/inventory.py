@@ -149,6 +149,13 @@ def _is_whole(found: Inventory) -> bool:
     return Absent not in map(type, (found.interpreter, found.distributions))
 
 
+class _CrashError(Exception):
+    """The probe failed where it was expected to compare."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+
 def _read(
     told: Report, more: Callable[[str], Report], config: ImageConfig, layer_bytes: Sequence[int]
 ) -> Report:
@@ -161,12 +168,15 @@ def _read(
     def compared() -> Compared:
         found = more("contents")
         if "crash" in found:
-            raise EngineError(f"the probe failed inside the image:\n{found['crash']}")
+            raise _CrashError(found)
         contents = unpacked(found["contents"])
         return Compared(contents["same"], contents["uncompared"])
 
     found["owned"] = unpacked(found["owned"])
-    return {"read": inventory_of(found, listing, placed, compared, config)}
+    try:
+        return {"read": inventory_of(found, listing, placed, compared, config)}
+    except _CrashError as error:
+        return error.report
 
 
 def _placed(

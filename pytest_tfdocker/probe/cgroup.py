@@ -81,7 +81,7 @@ def open_counters(proc="/proc/self"):
     where = folders(proc)
     if "memory" in where and read(where["memory"], "memory.stat"):
         return Version1(where)
-    if "v2" in where and read(where["v2"], "memory.current"):
+    if "v2" in where and all(read(where["v2"], "memory." + name) for name in ("current", "stat")):
         return Version2(where["v2"])
     return None
 

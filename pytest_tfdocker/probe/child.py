@@ -152,6 +152,7 @@ class Child(object):
             elif not stream.pump(next_time, stream.fd in awaited):
                 stream.close()
                 self.streams.remove(stream)
+                stream.was_empty = False  # it is to be waited for no more
             self.is_quiet = self.is_quiet and stream.was_empty
 
 

@@ -25,7 +25,7 @@ def main(plan, parts, report):
     listed = {"listing": files.packed(walk.listing)}
     if plan["blocks"]:
         listed["blocks"] = files.packed([walk.blocks_of, walk.folders])
-    # What the host has to do with each of the three it does meanwhile
+    # The host does what it has to do with one, while the next is made
     report(listed)
     result.update(installed.result())
     report(result)

@@ -264,6 +264,12 @@ def test_a_parents_tree_seen_from_a_namespace_is_not_taken_for_the_own_group(tre
     assert tree.open() is None
 
 
+@pytest.mark.parametrize("name", ["memory.current", "memory.stat"])
+def test_version_2_is_read_where_all_that_it_takes_is_there(name, v2, tmp_path):
+    (tmp_path / "cgroup" / name).unlink()
+    assert v2.open() is None
+
+
 @pytest.mark.parametrize("cgroups", ["", "0::/\n", "5:memory:/\n"])
 def test_without_any_memory_counter_there_is_no_reader(tree, cgroups):
     tree.cgroups = cgroups

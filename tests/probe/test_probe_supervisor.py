@@ -237,6 +237,29 @@ PHASE_THAT_RESTS = """
 """
 
 
+CLOSES_WHAT_IT_WRITES_TO = """
+    import sys
+    import tfdocker_passed as passed
+    import tfdocker_supervisor as module
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    m = module.Supervisor(plan, None, dict(os.environ), 0, passed.Passed(None), None)
+    turns, wait = [], m.waiting.wait
+    m.waiting.wait = lambda *told: turns.append(1) or wait(*told)
+    code = "import os, time; time.sleep(0.3); CLOSE; time.sleep(0.5)"
+    spec = {"name": "x", "argv": [sys.executable, "-c", code], "timeout_seconds": 9}
+    return [m.run(spec)["exit_code"], len(turns)]
+"""
+
+
+@pytest.mark.parametrize("close", ["os.close(1); os.close(2)", "os.dup2(1, 2)"])
+def test_a_program_that_closes_its_streams_and_lives_on_is_waited_for(close, ask, end_python):
+    code = CLOSES_WHAT_IT_WRITES_TO.replace("CLOSE", close)
+    exit_code, turns = ask(end_python, probe._SUPERVISOR, code, data=plan([]))
+    assert exit_code == 0
+    assert turns < 20  # one each 0.2 s, and what happens
+
+
 def test_what_is_taken_after_the_line_of_a_phase_is_not_the_phase_befores(ask, end_python):
     # The line before it has had the stream rest until the next sample, which is far away
     modules = probe._SUPERVISOR
