@@ -86,15 +86,17 @@ def open_counters(proc="/proc/self"):
     return None
 
 
+# Where a shell has read the files beforehand, their texts are given by others in place of read(),
+# opened() and pread().
+pread = os.pread
+
+
 def opened(folder, name):
-    """Its descriptor; None where there is none."""
+    """The descriptor of a counter file; None where it can't be opened."""
     try:
         return os.open(folder + "/" + name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
-
-
-pread = os.pread
 
 
 class Value(object):

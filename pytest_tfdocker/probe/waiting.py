@@ -1,4 +1,5 @@
-# What the supervisor waits for, all at once: poll() is asked in half the time that select() takes.
+# What the supervisor waits for, all at once. poll() keeps what it was told; select() would have to be
+# told anew at each sample.
 import select
 
 # As select() has it: an end or an error is there to be read, an error to be written
