@@ -65,7 +65,7 @@ def starts(rounds: int) -> list[bool]:
 
 def layers(rounds: int) -> list[bool]:
     """All layers of the example read for size[wasted]: seconds and memory, beside dive."""
-    return [told(*target) for target in waste.compare(rounds)]
+    return [told(*target) for target in waste.compare(IMAGE, rounds)]
 
 
 def locks(rounds: int) -> list[bool]:
@@ -84,9 +84,10 @@ def behaviours(_: int) -> list[bool]:
 
 
 def cuda(rounds: int) -> list[bool]:
-    """PyPI's torch for CUDA, 6 GB, only when asked for: evidence beside du, dive and syft."""
+    """PyPI's torch for CUDA, 6 GB, only when asked for: evidence and layers, beside the peers."""
     with built("cuda", CUDA) as image:
-        return compare("torch for CUDA", image, rounds, on_image(image))
+        held = compare("torch for CUDA", image, rounds, on_image(image))
+        return held + [told(*target) for target in waste.compare(image, rounds)]
 
 
 PARTS: dict[str, Callable[[int], list[bool]]] = {

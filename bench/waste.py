@@ -15,16 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from images import on_image
+
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.evidence.image import describe_image, image_config, layers_of
 from pytest_tfdocker.evidence.inventory import collect_inventory
 from pytest_tfdocker.evidence.waste import collect_waste
 
-IMAGE = "tfdocker/sentence-embeddings:default"
-ROUNDS = 3
 MOST_MB = 200.0
 POLL_SECONDS = 0.02
-DIVE = ("dive", "--ci", "--highestUserWastedPercent=1", IMAGE)
 
 
 class Cost(NamedTuple):
@@ -61,30 +60,30 @@ def cost(command: Sequence[str | Path]) -> Cost:
     return Cost(seconds, peak_kb * 1024 / 1e6, said)
 
 
-def read_layers() -> None:
+def read_layers(image: str) -> None:
     """What the check does where it fails; prints its seconds."""
     with Engine.connect() as engine:
-        inspected = engine.inspect(IMAGE)
+        inspected = engine.inspect(image)
         layers = [layer.bytes for layer in layers_of(engine, inspected)]
         inventory = collect_inventory(
             engine, inspected["Id"], image_config(inspected), run_id="bench", layer_bytes=layers
         )
-        evidence = describe_image(engine, "bench", IMAGE, inspected=inspected, inventory=inventory)
+        evidence = describe_image(engine, "bench", image, inspected=inspected, inventory=inventory)
         start = time.perf_counter()
         collect_waste(engine, evidence)
         print(time.perf_counter() - start)
 
 
-def compare(rounds: int = ROUNDS) -> list[tuple[str, float, str, float]]:
+def compare(image: str, rounds: int) -> list[tuple[str, float, str, float]]:
     """Prints the table; gives each target as name, value, words and limit."""
-    if shutil.which(DIVE[0]) is None:
+    if shutil.which("dive") is None:
         print("dive: not installed, layers read for size[wasted] are compared with nothing")
         return []
     with tempfile.TemporaryDirectory() as folder:
         commands = {
-            "layers read for size[wasted]": [sys.executable, __file__],
-            "dive --ci": DIVE,
-            "dive --json": ("dive", IMAGE, "--json", f"{folder}/report.json"),
+            "layers read for size[wasted]": [sys.executable, __file__, image],
+            "dive --ci": on_image(image)["dive"],
+            "dive --json": ["dive", image, "--json", f"{folder}/report.json"],
         }
         costs: dict[str, list[Cost]] = {name: [] for name in commands}
         for number in range(1, rounds + 1):
@@ -118,4 +117,4 @@ def _peak(costs: Sequence[Cost]) -> float:
 
 
 if __name__ == "__main__":
-    read_layers()
+    read_layers(sys.argv[1])
