@@ -6,7 +6,7 @@ from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
 from pytest_tfdocker.engine.manifest import ask_registries
 from pytest_tfdocker.evidence.download_of_layers import sample_layers
-from pytest_tfdocker.evidence.inside import report_from_inside
+from pytest_tfdocker.evidence.inside import Target, report_from_inside
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
 from pytest_tfdocker.evidence.sampling import SAMPLE_SECONDS, Sample, estimate_from
 from pytest_tfdocker.evidence.store import Store, code_hash
@@ -101,8 +101,8 @@ def collect_sample(
             "deadline_seconds": DEADLINE_SECONDS,
         }
     )
-    config = evidence.config
-    told = report_from_inside(engine, evidence.id, config, payload, run_id, python)
+    target = Target(engine, evidence.id, evidence.config, run_id, python)
+    told = report_from_inside(target, payload)
     if isinstance(told, Absent):
         return told
     if "error" in told["sample"]:

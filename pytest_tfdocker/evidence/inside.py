@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
@@ -30,92 +30,115 @@ NO_PYTHON = "the image has no Python"
 ANOTHER = "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
 
 Report = dict[str, Any]
+Next = Callable[[str], Report]
+"""Waits for the probe's next report that has a key, and gives it."""
+T = TypeVar("T")
 
 
-def report_from_inside(
-    engine: Engine,
-    image_id: str,
-    config: ImageConfig,
-    payload: bytes,
-    run_id: str,
-    python: str | None,
-    *,
-    key: str = "files",
-) -> dict[str, Any] | Absent:
+class Target(NamedTuple):
+    """An image into which the probe is sent."""
+
+    engine: Engine
+    image_id: str
+    config: ImageConfig
+    run_id: str
+    python: str | None
+    """Which one runs the probe, where that is told: by path, or by name on the image's PATH."""
+
+
+class UnfitError(EngineError):
+    """No Python of the image runs the probe."""
+
+    def __init__(self, too_old: str | None) -> None:
+        """`too_old`: the version of one that starts; None where none does."""
+        super().__init__(unfit(too_old))
+        self.too_old = too_old
+
+
+class ProbeError(EngineError):
+    """The probe itself failed inside the image."""
+
+    def __init__(self, crash: str) -> None:
+        """`crash`: what it wrote of that, its last line the cause."""
+        super().__init__(probe_failure(crash))
+
+
+def report_from_inside(target: Target, payload: bytes, *, key: str = "files") -> Report | Absent:
     """What a program of the probe's reports, which tells of `key`. Raises EngineError."""
-    found = first_that_starts(engine, image_id, config, payload, run_id, python, key=key)
-    if found is None:
-        tried = ", ".join(_candidates(config, python))
+    try:
+        return read_from_inside(target, payload, lambda report: report(key))
+    except UnfitError as error:
+        if error.too_old:
+            return Absent(reason=f"{error}\n{ANOTHER}")
+        tried = ", ".join(_candidates(target))
         return Absent(
-            reason=f"{unfit(None)}\ntried {tried}\n"
+            reason=f"{error}\ntried {tried}\n"
             "`python` in [tool.tfdocker] names one that stands elsewhere"
         )
+    except ProbeError as error:
+        return Absent(reason=str(error))
+
+
+def read_from_inside(target: Target, payload: bytes, read: Callable[[Next], T]) -> T:
+    """What `read` makes of the probe's reports, on the first Python that starts and is new enough.
+
+    Raises UnfitError, ProbeError, EngineError.
+    """
+    too_old = None
+    for candidate in _candidates(target):
+        try:
+            return _read_on(candidate, target, payload, read)
+        except CommandNotFoundError:
+            continue
+        except UnfitError as error:
+            too_old = too_old or error.too_old
+    raise UnfitError(too_old)
+
+
+def _read_on(candidate: str, target: Target, payload: bytes, read: Callable[[Next], T]) -> T:
+    cookie = new_cookie()
+    spec = ContainerSpec(
+        image=target.image_id,
+        argv=probe.command(candidate, cookie),
+        user="0",
+        locked_down=True,
+        capabilities=["DAC_READ_SEARCH"],
+    )
+    try:
+        with ExitStack() as stack:
+            container = stack.enter_context(Container(target.engine, spec, target.run_id, cookie))
+            container.start(payload)
+            found = read(partial(_next_report, container))
+            # The removal takes half as long as the walk, and nothing waits for it
+            target.engine.in_background(stack.pop_all().close)
+            return found
+    except ConnectionLostError as error:
+        said = str(error) or "it wrote nothing"
+        if "Unknown option: -I" in said:
+            raise UnfitError("2") from None
+        if "exec format error" in said:
+            raise EngineError(
+                f"exec format error, {candidate} doesn't run here\n"
+                "the image is built for another processor: set `platform` in "
+                "[tool.tfdocker.build], or teach the engine's host to emulate it (binfmt)"
+            ) from error
+        raise EngineError(f"{candidate} ended before it had reported\n{said}") from error
+
+
+def _next_report(container: Container, key: str) -> Report:
+    found = container.report(key, PROBE_SECONDS)
     if "too_old" in found:
-        return Absent(reason=f"{unfit(found['too_old'])}\n{ANOTHER}")
+        raise UnfitError(found["too_old"])
     if "crash" in found:
-        return Absent(reason=f"the probe failed inside the image:\n{found['crash']}")
+        raise ProbeError(found["crash"])
     return found
 
 
-def first_that_starts(
-    engine: Engine,
-    image_id: str,
-    config: ImageConfig,
-    payload: bytes,
-    run_id: str,
-    python: str | None,
-    *,
-    key: str = "files",
-    read: Callable[[Report, Callable[[str], Report]], Report] | None = None,
-) -> dict[str, Any] | None:
-    """The probe's report, from the first Python that starts and is new enough.
-
-    Else that it is too old; None where there is none. `read`: takes, in place of the report that
-    has `key`, the listing that comes first, and what gives the next report that has a key.
-    """
-    too_old, first = None, key if read is None else "listing"
-    for candidate in _candidates(config, python):
-        cookie = new_cookie()
-        spec = ContainerSpec(
-            image=image_id,
-            argv=probe.command(candidate, cookie),
-            user="0",
-            locked_down=True,
-            capabilities=["DAC_READ_SEARCH"],
-        )
-        try:
-            with ExitStack() as stack:
-                container = stack.enter_context(Container(engine, spec, run_id, cookie))
-                container.start(payload)
-                found = container.report(first, PROBE_SECONDS)
-                if read is not None and "listing" in found:
-                    found = read(found, partial(container.report, timeout=PROBE_SECONDS))
-                # The removal takes half as long as the walk, and nothing waits for it
-                engine.in_background(stack.pop_all().close)
-            if "too_old" not in found:
-                return found
-            too_old = too_old or found
-        except CommandNotFoundError:
-            continue
-        except ConnectionLostError as error:
-            if "Unknown option: -I" in str(error):
-                too_old = too_old or {"too_old": "2"}
-                continue
-            if "exec format error" in str(error):
-                raise EngineError(
-                    f"exec format error, {candidate} doesn't run here\n"
-                    "the image is built for another processor: set `platform` in "
-                    "[tool.tfdocker.build], or teach the engine's host to emulate it (binfmt)"
-                ) from error
-            said = str(error) or "it wrote nothing"
-            raise EngineError(f"{candidate} ended before it had reported\n{said}") from error
-    return too_old
-
-
-def _candidates(config: ImageConfig, python: str | None) -> list[str]:
-    started = [*config.entrypoint, *config.command][:1]
+def _candidates(target: Target) -> list[str]:
+    started = [*target.config.entrypoint, *target.config.command][:1]
     likely = [word for word in started if word.rpartition("/")[2].startswith("python")]
-    return list(dict.fromkeys([*([python] if python else []), *likely, *PYTHONS]))
+    told = [target.python] if target.python else []
+    return list(dict.fromkeys([*told, *likely, *PYTHONS]))
 
 
 def unfit(too_old: str | None) -> str:
@@ -123,3 +146,14 @@ def unfit(too_old: str | None) -> str:
     if too_old:
         return f"the image's Python is {too_old}: the probe needs 3.7 or newer"
     return f"{NO_PYTHON}: the probe needs one, 3.7 or newer"
+
+
+def probe_failure(crash: str) -> str:
+    """That the probe failed: why first, then, where nobody has foreseen it, its traceback."""
+    lines = crash.strip().splitlines() or ["it wrote nothing"]
+    text = f"the probe failed inside the image: {lines[-1]}"
+    if len(lines) == 1:
+        return text
+    return "\n".join(
+        [text, *lines, "a defect of pytest-tfdocker: please report it with these lines"]
+    )

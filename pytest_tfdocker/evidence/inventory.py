@@ -1,7 +1,6 @@
 """Takes the inventory of an image: files, interpreter, distributions, by one container start."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -15,8 +14,12 @@ from pytest_tfdocker.evidence.inside import (
     ANOTHER,
     NO_PYTHON,
     PROBE_SECONDS,
+    Next,
+    ProbeError,
     Report,
-    first_that_starts,
+    Target,
+    UnfitError,
+    read_from_inside,
     unfit,
 )
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
@@ -55,52 +58,36 @@ def collect_inventory(
     nothing else tells; without them an image without Python has no distributions.
     `platform`: "linux/amd64", of an image that the engine may have for several.
     """
-    counts_blocks = engine_facts(engine).counts_blocks
-    plan: dict[str, object] = {
-        "python": python,
-        "entrypoint": config.entrypoint,
-        "command": config.command,
-        "user": config.user,
-        "volumes": config.volumes,
-        "contents": contents,
-        "blocks": counts_blocks,
-        "deadline_seconds": PROBE_SECONDS,
-    }
-    payload = probe.inventory_payload(plan)
+    target = Target(engine, image_id, config, run_id, python)
     try:
-        found = first_that_starts(
-            engine,
-            image_id,
-            config,
-            payload,
-            run_id,
-            python,
-            read=lambda told, more: _read(told, more, config, layer_bytes),
+        return read_from_inside(
+            target,
+            probe.inventory_payload(_plan(target, contents=contents)),
+            lambda report: _read(report, config, layer_bytes),
         )
+    except UnfitError as error:
+        too_old = error.too_old
+    except ProbeError as error:
+        return _nothing(str(error))
     except EngineError as error:
         return _nothing(f"no inventory: {error}")
-    if found is None and not contents:
+    if too_old is None and not contents:
         return msgspec.structs.replace(
             _nothing(NO_PYTHON), distributions=Distributions(installed=[])
         )
-    if found is None or "too_old" in found:
-        try:
-            read = collect_saved(
-                engine,
-                image_id,
-                config,
-                platform=platform,
-                python=python,
-                layer_bytes=layer_bytes,
-                tell=tell,
-            )
-            return _with_advice(read, (found or {}).get("too_old"))
-        except (EngineError, ArchiveError) as error:
-            return _nothing(f"no inventory: the layers can't be read: {error}")
-    if "crash" in found:
-        return _nothing(f"the probe failed inside the image:\n{found['crash']}")
-    inventory: Inventory = found["read"]
-    return inventory
+    try:
+        read = collect_saved(
+            engine,
+            image_id,
+            config,
+            platform=platform,
+            python=python,
+            layer_bytes=layer_bytes,
+            tell=tell,
+        )
+    except (EngineError, ArchiveError) as error:
+        return _nothing(f"no inventory: the layers can't be read: {error}")
+    return _with_advice(read, too_old)
 
 
 def recall_inventory(
@@ -149,38 +136,35 @@ def _is_whole(found: Inventory) -> bool:
     return Absent not in map(type, (found.interpreter, found.distributions))
 
 
-class _CrashError(Exception):
-    """The probe failed where it was expected to compare."""
+def _plan(target: Target, *, contents: bool) -> dict[str, object]:
+    config = target.config
+    return {
+        "python": target.python,
+        "entrypoint": config.entrypoint,
+        "command": config.command,
+        "user": config.user,
+        "volumes": config.volumes,
+        "contents": contents,
+        "blocks": engine_facts(target.engine).counts_blocks,
+        "deadline_seconds": PROBE_SECONDS,
+    }
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
 
-
-def _read(
-    told: Report, more: Callable[[str], Report], config: ImageConfig, layer_bytes: Sequence[int]
-) -> Report:
-    """From the first report of the probe and those that follow, while it is still at the next."""
-    listing, placed = _placed(told, layer_bytes, config.volumes)
-    found = more("files")
-    if "crash" in found:
-        return found
+def _read(report: Next, config: ImageConfig, layer_bytes: Sequence[int]) -> Inventory:
+    """From the probe's three reports, each read while the probe is at the next."""
+    listing, placed = _placed(report("listing"), layer_bytes, config.volumes)
+    found = report("files")
+    found["owned"] = unpacked(found["owned"])
 
     def compared() -> Compared:
-        found = more("contents")
-        if "crash" in found:
-            raise _CrashError(found)
-        contents = unpacked(found["contents"])
+        contents = unpacked(report("contents")["contents"])
         return Compared(contents["same"], contents["uncompared"])
 
-    found["owned"] = unpacked(found["owned"])
-    try:
-        return {"read": inventory_of(found, listing, placed, compared, config)}
-    except _CrashError as error:
-        return error.report
+    return inventory_of(found, listing, placed, compared, config)
 
 
 def _placed(
-    told: dict[str, Any], layer_bytes: Sequence[int], volumes: Sequence[str]
+    told: Report, layer_bytes: Sequence[int], volumes: Sequence[str]
 ) -> tuple[Listing, Placed]:
     """The listing that the probe has reported, and with which layer each file came."""
     listing = read_listing(unpacked(told["listing"]))

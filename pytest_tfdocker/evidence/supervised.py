@@ -17,7 +17,7 @@ from pytest_tfdocker.engine.errors import (
     ConnectionLostError,
     EngineError,
 )
-from pytest_tfdocker.evidence.inside import ANOTHER, unfit
+from pytest_tfdocker.evidence.inside import ANOTHER, probe_failure, unfit
 from pytest_tfdocker.evidence.mask import Mask
 from pytest_tfdocker.evidence.owners import WEIGHTS
 from pytest_tfdocker.evidence.passed_files import TMPFS, PassedFiles
@@ -256,7 +256,7 @@ def probe_failed(told: dict[str, Any], limits: Limits) -> str:
         pids = limits.pids
         why = "" if pids is None else f": run.pids is {pids}, and the supervisor takes one of them"
         return f"the supervisor could not start the program\n{told['crash']}{why}"
-    return f"the probe failed inside the image:\n{told.get('crash', told)}"
+    return probe_failure(str(told.get("crash", told)))
 
 
 def effective(told: dict[str, Any] | None) -> Effective | Absent:

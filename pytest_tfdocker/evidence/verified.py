@@ -3,7 +3,7 @@
 from pytest_tfdocker import probe
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
-from pytest_tfdocker.evidence.inside import report_from_inside
+from pytest_tfdocker.evidence.inside import Target, report_from_inside
 from pytest_tfdocker.evidence.records import Absent, ImageEvidence, Verification, Verified
 from pytest_tfdocker.evidence.store import Store, code_hash
 from pytest_tfdocker.evidence.waste import Doing
@@ -50,9 +50,8 @@ def collect_verified(
         "deadline_seconds": DEADLINE_SECONDS,
     }
     payload = probe.records_payload(plan)
-    told = report_from_inside(
-        engine, evidence.id, evidence.config, payload, run_id, python, key="verified"
-    )
+    target = Target(engine, evidence.id, evidence.config, run_id, python)
+    told = report_from_inside(target, payload, key="verified")
     if isinstance(told, Absent):
         return told
     found = told["verified"]

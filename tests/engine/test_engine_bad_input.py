@@ -309,6 +309,40 @@ def test_a_python_for_another_processor_is_told_as_such(user_project, with_pytho
     }
 
 
+RUNS_OUT_OF_MEMORY = """#!/bin/sh
+# Runs the probe that it is given; one of its functions fails as it would in want of memory
+exec /usr/bin/real-python3 -B -I -S -c '
+import builtins, sys
+real = builtins.compile
+def compile(text, name, *more, **how):
+    if name == "<tfdocker MODULE>":
+        text += "\\ndef fails(*_): raise MemoryError()\\nFUNCTION = fails"
+    return real(text, name, *more, **how)
+builtins.compile = compile
+bootstrap = sys.argv.pop()
+exec(bootstrap)
+' "$6" "$5"
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("files", "Walk.run"), ("distributions", "everything"), ("identical", "compare")],
+)
+def test_a_probe_that_fails_is_told_whichever_of_its_reports_it_was_at(
+    user_project, with_python, module, function
+):
+    with_python(RUNS_OUT_OF_MEMORY.replace("MODULE", module).replace("FUNCTION", function))
+    said = user_project.judge()
+    assert said.exit_code == 1
+    (text,) = {said.texts[one] for one in said.broken}
+    first, second, *_, failed, last = text.splitlines()
+    assert first == "the probe failed inside the image: MemoryError"
+    assert (second, failed) == ("  Traceback (most recent call last):", "  MemoryError")
+    assert last == "  a defect of pytest-tfdocker: please report it with these lines"
+    assert said.left == []
+
+
 # The smoke run
 
 
