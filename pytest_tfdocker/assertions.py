@@ -1,6 +1,5 @@
 """Each check as a function for users' own tests: the same judgement, the same text."""
 
-import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_tfdocker.arguments import by_of, bytes_of, check_image, other_of
 from pytest_tfdocker.checks import (
     conflicts,
     gpu_visible,
@@ -39,7 +39,6 @@ from pytest_tfdocker.judged import JudgedImage
 from pytest_tfdocker.locks.declared import Declared
 from pytest_tfdocker.locks.discover import read_declared
 from pytest_tfdocker.settings import schema
-from pytest_tfdocker.settings.units import parse_share, parse_size
 
 
 def assert_image_size(
@@ -52,12 +51,12 @@ def assert_image_size(
 ) -> None:
     """The image is within these budgets, each bytes or text with a unit: "3 GB"."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     given = {"total": total, "download": download, "layer": layer, "wasted": wasted}
     budgets: dict[str, Any] = {}
     for name, value in given.items():
         if value is not None:
-            budgets[name] = _bytes(name, value)
+            budgets[name] = bytes_of(name, value)
     if not budgets:
         raise TypeError("give a budget: total, download, layer or wasted")
     settings = _with(image.settings, size=schema.Size(**budgets))
@@ -72,8 +71,8 @@ def assert_smaller(image: JudgedImage, than: JudgedImage | str, by: str | int) -
     `by`: bytes, text with a unit, "100 MB", or a share of the larger image, "30 %".
     """
     __tracebackhide__ = True
-    _check_image(image)
-    least, name = _by(by), _other(than)
+    check_image(image)
+    least, name = by_of(by), other_of(than)
     try:
         evidence, other = image.evidence, image.session.other(image.settings, name)
     except (EngineError, NotThereError) as error:
@@ -92,8 +91,8 @@ def _meant(name: str, names: list[str]) -> str:
 def assert_package_size(image: JudgedImage, name: str, budget: str | int) -> None:
     """A distribution's files are within a budget: bytes, or text with a unit."""
     __tracebackhide__ = True
-    _check_image(image)
-    settings = _with(image.settings, size=schema.Size(packages={name: _bytes("budget", budget)}))
+    check_image(image)
+    settings = _with(image.settings, size=schema.Size(packages={name: bytes_of("budget", budget)}))
     parameter = package_size.CHECK.plan(settings, Declared())[0]
     _carry(_judge(image, package_size.CHECK, parameter, settings))
 
@@ -120,7 +119,7 @@ def assert_pinned(*files: str | Path, image: JudgedImage | None = None) -> None:
 def assert_dependency_parity(image: JudgedImage, *files: str | Path) -> None:
     """What these files declare is what is installed; without files, what the settings say."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     _carry(_judge(image, parity.CHECK, None, _declaring(image.settings, files)))
 
 
@@ -130,21 +129,21 @@ def assert_hashes(image: JudgedImage, *files: str | Path) -> None:
     Without files, what the settings say is declared.
     """
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     _carry(_judge(image, hashes.CHECK, None, _declaring(image.settings, files)))
 
 
 def assert_no_conflicts(image: JudgedImage) -> None:
     """Every installed distribution's own requirements are met, and none stands twice."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     _carry(_judge(image, conflicts.CHECK, None, image.settings))
 
 
 def assert_importable(image: JudgedImage, *modules: str) -> None:
     """Each module and its lazy core really import."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     if not modules:
         raise TypeError("give the modules to import")
     image.must_run()
@@ -167,7 +166,7 @@ def assert_importable(image: JudgedImage, *modules: str) -> None:
 def assert_gpu_visible(image: JudgedImage) -> None:
     """Each framework of the image sees the device and runs a kernel on it."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     image.must_run()
     settings = _with(image.settings, gpu=schema.Gpu(expect="required"))
     _carry(_judge(image, gpu_visible.CHECK, None, settings))
@@ -176,7 +175,7 @@ def assert_gpu_visible(image: JudgedImage) -> None:
 def assert_limits(image: JudgedImage) -> None:
     """The limits of [tool.tfdocker.run] are those in force inside."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     image.must_run()
     _carry(_judge(image, limits.CHECK, None, image.settings))
 
@@ -184,18 +183,11 @@ def assert_limits(image: JudgedImage) -> None:
 def assert_threads(image: JudgedImage) -> None:
     """Frameworks start no more threads than `cpus` of [tool.tfdocker.run] allows."""
     __tracebackhide__ = True
-    _check_image(image)
+    check_image(image)
     if image.settings.settings.run.cpus is None:
         raise TypeError("no CPU limit is set: give `cpus` in [tool.tfdocker.run]")
     image.must_run()
     _carry(_judge(image, threads.CHECK, None, image.settings))
-
-
-def _check_image(image: Any) -> None:
-    """Raises TypeError, at the user's own line."""
-    __tracebackhide__ = True
-    if not isinstance(image, JudgedImage):
-        raise TypeError(f"give an image, which is what tfdocker_image gives; found {image!r}")
 
 
 def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:
@@ -203,7 +195,7 @@ def assert_peak_memory(run: Run, budget: str | int | None = None) -> None:
     __tracebackhide__ = True
     if not isinstance(run, Run):
         raise TypeError(f"give a run: of tfdocker_run, or a service's .run; found {run!r}")
-    _carry(peak_memory.judge_run(run, None if budget is None else _bytes("budget", budget)))
+    _carry(peak_memory.judge_run(run, None if budget is None else bytes_of("budget", budget)))
 
 
 def _judge(
@@ -250,40 +242,6 @@ def _declaring(image: schema.Image, files: tuple[str | Path, ...]) -> schema.Ima
     if declared.nothing:
         pytest.fail(declared.reason)
     return declaring
-
-
-def _bytes(name: str, value: Any) -> schema.ByteSize:
-    """Of an argument that is bytes, or text with a unit. Raises ValueError that names it."""
-    __tracebackhide__ = True
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return schema.ByteSize(value)
-    try:
-        return parse_size(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _by(value: Any) -> smaller.By:
-    """Of bytes, or text with a unit or "%". Raises ValueError that names the argument."""
-    __tracebackhide__ = True
-    if not isinstance(value, str) or "%" not in value:
-        return smaller.By(bytes=_bytes("by", value))
-    try:
-        return smaller.By(percent=parse_share(value))
-    except ValueError as error:
-        raise ValueError(f"by: {error}") from None
-
-
-def _other(than: Any) -> str:
-    """The name or reference of an image to compare with. Raises TypeError or ValueError."""
-    __tracebackhide__ = True
-    if isinstance(than, JudgedImage):
-        return than.name if than.session.several else than.reference
-    if not isinstance(than, str):
-        raise TypeError(f"than: give an image, or a tag, a digest or an id; found {than!r}")
-    if not than or re.search(r"\s", than):
-        raise ValueError(f"than: expected a tag, a digest or an id, found {than!r}")
-    return than
 
 
 def _no_image(root: Path) -> schema.Image:

@@ -1,12 +1,10 @@
-"""Between pytest and the run object: where settings come from, where progress and reports go."""
+"""Between pytest and the run object: where settings come from, where reports go."""
 
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +19,7 @@ from pytest_tfdocker.session import Session
 from pytest_tfdocker.settings.given import Options, read_json_path
 from pytest_tfdocker.settings.load import load_settings
 from pytest_tfdocker.settings.source import SettingsError, has_settings, is_file
+from pytest_tfdocker.voice import Voice
 
 IMAGE = "tfdocker_image"
 """The attribute of a report that carries the image's name; xdist sends all that is plain."""
@@ -62,7 +61,7 @@ class Host:
         run_id = given["id"] if given else uuid.uuid4().hex
         kept = _kept_folder(config)
         folder = Path(given["folder"] if given else tempfile.mkdtemp(prefix="tfdocker-run-"))
-        voice = _Voice(config)
+        voice = Voice(config)
         session = Session(
             settings,
             Store(folder, kept),
@@ -212,67 +211,6 @@ class Host:
         self.session.close()
         if not self.is_worker:
             shutil.rmtree(self.session.store.run_folder, ignore_errors=True)
-
-
-class _Voice:
-    """Tells on the terminal what goes on; a worker of xdist has none and says nothing."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    @contextmanager
-    def _progress(self, title: str) -> Iterator[Any]:
-        from pytest_tfdocker.report.progress import Progress  # noqa: PLC0415
-
-        plugins = self._config.pluginmanager
-        reporter = plugins.get_plugin("terminalreporter")
-        if reporter is None or self._config.option.verbose < 0:
-            yield None
-            return
-        capture = plugins.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            reporter.ensure_newline()
-            writer = self._config.get_terminal_writer()
-            output = getattr(writer, "_file", None) or writer.write
-            with Progress(title, output, terminal=None if writer.hasmarkup else False) as progress:
-                yield progress
-
-    @contextmanager
-    def building(self) -> Iterator[Any]:
-        """Gives what takes the steps of a build, say. Nothing is written before the first."""
-        with ExitStack() as stack:
-            begin = cache(lambda title: stack.enter_context(self._progress(title)))
-
-            def on_step(step: Any) -> None:
-                progress = begin(step.part_of)
-                if progress is None:
-                    return
-                if step.state == "log":
-                    progress.log(step.line)
-                elif step.name and not step.name.startswith("[internal]"):
-                    state = "running" if step.state == "started" else step.state
-                    progress.step(step.name, state)
-
-            yield on_step
-
-    @contextmanager
-    def doing(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Tells of one thing that takes a while; gives what takes how far it is."""
-        title, _, rest = what.partition(" ")
-        with self._progress(title) as progress:
-            if progress is None:
-                yield lambda _: None
-                return
-            progress.step(rest or title, "running")
-            try:
-                yield progress.log
-            except KeyboardInterrupt:
-                # Progress itself tells of it: nothing has failed
-                raise
-            except BaseException:
-                progress.step(rest or title, "failed")
-                raise
-            progress.step(rest or title, "done")
 
 
 def _start(config: pytest.Config) -> Path:

@@ -2,10 +2,7 @@
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -31,16 +28,12 @@ from pytest_tfdocker.evidence.supervised import (
     effective,
     probe_failed,
 )
+from pytest_tfdocker.readiness import Readiness
 from pytest_tfdocker.text import one_line, printable_lines
 
-READY_SECONDS = 120.0
 LIFE_SECONDS = 3600
-POLL_SECONDS = 0.1
-SEEN_SECONDS = 2.0
-"""After its end, for a strategy to find in the output that it was ready before."""
 DYING_SECONDS = 1.0
 """Between the end of a service's connections and the word of its end."""
-GONE = "it is gone, and nothing is left to say why"
 STOPPED = "it was stopped"
 
 
@@ -106,7 +99,7 @@ class Service(DockerContainer):
         try:
             self._effective = effective(self._told("limits", SETTLE_SECONDS))
             self._container = supervised.engine.client.containers.get(self._ours.id)
-            self._until_ready()
+            self._until_ready(self._ours)
         except Exception as error:
             raise EngineError(self._why_not_ready(error)) from error
         return self
@@ -275,37 +268,15 @@ class Service(DockerContainer):
     def _with_origin(self, run: Run) -> Run:
         return msgspec.structs.replace(run, limit_origin=self._limit_origin)
 
-    def _until_ready(self) -> None:
-        strategy: Any = self._wait or self._wait_strategy
-        if hasattr(strategy, "wait_until_ready"):
-            if self._ready_seconds is not None and hasattr(strategy, "with_startup_timeout"):
-                strategy.with_startup_timeout(self._ready_seconds)
-            self._wait_by(strategy)
-        elif strategy is not None:
-            strategy(self)
+    def _until_ready(self, ours: Container) -> None:
+        strategy = self._wait or self._wait_strategy
+        ready = Readiness(self, ours.stream, self._ready_seconds)
+        if strategy is not None:
+            ready.wait_by(strategy)
         elif self._supervised.evidence.config.healthcheck:
-            self._poll(self._is_healthy, "its HEALTHCHECK did not succeed")
+            ready.wait_for_health()
         elif self.ports:
-            port = int(str(next(iter(self.ports))).partition("/")[0])
-            self._poll(lambda: self._listens(port), f"nothing listens on port {port}")
-
-    def _wait_by(self, strategy: Any) -> None:
-        """A strategy would wait its whole time, two minutes, for a service that has died."""
-        outcome: Future[None] = Future()
-
-        def wait() -> None:
-            try:
-                outcome.set_result(strategy.wait_until_ready(self))
-            except BaseException as error:  # noqa: BLE001  raised anew below
-                outcome.set_exception(error)
-
-        threading.Thread(target=wait, name="tfdocker-wait", daemon=True).start()
-        while not (outcome.done() or self._started().stream.wait_end(POLL_SECONDS)):
-            pass
-        futures.wait([outcome], SEEN_SECONDS)
-        if not outcome.done():
-            raise EngineError(GONE)
-        outcome.result()
+            ready.wait_for_port(int(str(next(iter(self.ports))).partition("/")[0]))
 
     def _why_not_ready(self, error: Exception) -> str:
         """Stops it; how it broke, where it ended by itself, else the complaint and its output."""
@@ -321,27 +292,6 @@ class Service(DockerContainer):
         logs = b"\n".join(self.get_logs()).decode("utf-8", "replace").strip()
         told = self._supervised.mask(f"{complaint}\n{logs[-2000:]}")
         return f"the service is not ready: {printable_lines(told)}".rstrip()
-
-    def _poll(self, is_ready: Callable[[], bool], complaint: str) -> None:
-        seconds = READY_SECONDS if self._ready_seconds is None else self._ready_seconds
-        until = time.monotonic() + seconds
-        while not is_ready():
-            if self._started().stream.wait_end(POLL_SECONDS):
-                raise EngineError(GONE)
-            if time.monotonic() > until:
-                raise EngineError(f"{complaint} within {seconds:g} s")
-
-    def _is_healthy(self) -> bool:
-        self.reload()
-        state = self.get_wrapped_container().attrs.get("State") or {}
-        return (state.get("Health") or {}).get("Status") == "healthy"
-
-    def _listens(self, port: int) -> bool:
-        """Asked from inside: the engine's proxy accepts connections before the service does."""
-        stream = self._started().stream
-        stream.send(f"listens {port}\n".encode())
-        told = stream.wait_report("listens", SETTLE_SECONDS)
-        return told is not None and bool(told["listens"])
 
 
 @contextmanager

@@ -73,21 +73,9 @@ def inventory_of(
         uncompared=find_uncompared(scene, uncompared),
         weights=weights,
     )
-    told = encodable(found["interpreter"])
-    if "error" in told:
-        absent = Absent(reason=told["error"])
-        return Inventory(files=files, interpreter=absent, distributions=absent)
-    interpreter = Interpreter(
-        executable=told["executable"],
-        reason=told["reason"],
-        version=told["version"],
-        platform=told["platform"],
-        environment=told["environment"],
-        path=told["path"],
-        soabi=told["soabi"],
-        libc=told["libc"],
-        bits=told["bits"],
-    )
+    interpreter = _interpreter(encodable(found["interpreter"]))
+    if isinstance(interpreter, Absent):
+        return Inventory(files=files, interpreter=interpreter, distributions=interpreter)
     installed = [
         Distribution(
             **encodable(values),
@@ -106,6 +94,22 @@ def inventory_of(
             others=encodable(found["others"]),
             elsewhere=_elsewhere(found["elsewhere"]),
         ),
+    )
+
+
+def _interpreter(told: dict[str, Any]) -> Interpreter | Absent:
+    if "error" in told:
+        return Absent(reason=told["error"])
+    return Interpreter(
+        executable=told["executable"],
+        reason=told["reason"],
+        version=told["version"],
+        platform=told["platform"],
+        environment=told["environment"],
+        path=told["path"],
+        soabi=told["soabi"],
+        libc=told["libc"],
+        bits=told["bits"],
     )
 
 

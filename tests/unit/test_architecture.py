@@ -35,15 +35,17 @@ ORDER = (
     ("outcome", "judging", "fitted", "keys", "junit"),
     ("reports", "collector", "judged"),
     ("running",),
+    ("readiness",),
     ("service",),
-    ("service_factory",),
+    ("service_factory", "arguments"),
     ("assertions", "fixtures"),
+    ("voice",),
     ("host",),
     ("plugin",),
 )
 """An import goes to the left; modules that stand together import none of each other."""
 RANKS = {room: rank for rank, together in enumerate(ORDER) for room in together}
-CARRIERS = ("plugin", "collector", "fixtures", "keys", "junit", "host")
+CARRIERS = ("plugin", "collector", "fixtures", "keys", "junit", "host", "voice")
 HEAVY = ("docker", "testcontainers", "msgspec", "rich", "yaml", "packaging", "filelock", "requests")
 LOADED = [NAME, f"{NAME}.fixtures", f"{NAME}.keys", f"{NAME}.plugin"]
 
