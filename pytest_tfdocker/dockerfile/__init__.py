@@ -1,7 +1,8 @@
 """A Dockerfile's lines: its stages, its instructions, what they build on and copy from."""
 
 from pytest_tfdocker.dockerfile.buildkit import needs_buildkit
-from pytest_tfdocker.dockerfile.history import as_written, match_history
+from pytest_tfdocker.dockerfile.entries import as_written
+from pytest_tfdocker.dockerfile.history import commands, match_history
 from pytest_tfdocker.dockerfile.parse import parse
 from pytest_tfdocker.dockerfile.records import Dockerfile, Heredoc, Instruction, Stage
 from pytest_tfdocker.dockerfile.stages import find_stage, resolve_base, sources, stage_chain
@@ -12,6 +13,7 @@ __all__ = [
     "Instruction",
     "Stage",
     "as_written",
+    "commands",
     "find_stage",
     "match_history",
     "needs_buildkit",

@@ -2,19 +2,18 @@
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from pytest_tfdocker.dockerfile.entries import Entry, read_entry, runs, squeezed
 from pytest_tfdocker.dockerfile.records import Dockerfile, Instruction
 from pytest_tfdocker.dockerfile.stages import stage_chain
+from pytest_tfdocker.dockerfile.words import split_words
 
-_NOP = re.compile(r"/bin/sh -c #\(nop\)\s*")
-_ARGS = re.compile(r"(?:RUN )?\|\d+ ")
-_KEYWORD = re.compile(r"([A-Z]+)\b\s*")
-_SHELL = re.compile(r"(?:RUN )?/\S+ (?:-\S+ |pipefail )*-\S*c ")
-_RUN_BY_SHELL = re.compile(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
 _OPTIONAL = frozenset({"ONBUILD", "ARG", "SHELL", "MAINTAINER", ""})
 """BuildKit and the classic builder differ in which of these leave an entry."""
-_COMPARED = frozenset({"RUN", "COPY", "ADD", "WORKDIR", "USER"})
+_VARIABLE = re.compile(r"\$\w+|\$\{[^}]*\}|\$")
+_LIST = re.compile(r"[\[\],\s]+")
+_NAME = re.compile(r"[\w./-]+")
 
 
 def match_history(
@@ -29,10 +28,11 @@ def match_history(
         for stage in reversed(stage_chain(dockerfile, target, args))
         for instruction in stage.instructions
     ]
+    shells = _shells(expected)
     lines: list[int | None] = [None] * len(history)
     at = len(history) - 1
-    for instruction in reversed(expected):
-        if at >= 0 and _comes_from(history[at], instruction):
+    for instruction, shell in zip(reversed(expected), reversed(shells), strict=True):
+        if at >= 0 and _comes_from(read_entry(history[at]), instruction, shell):
             lines[at] = instruction.line
             at -= 1
         elif instruction.keyword not in _OPTIONAL:
@@ -40,27 +40,96 @@ def match_history(
     return lines
 
 
-def as_written(entry: str) -> str:
-    """An instruction of the history, less what the builder put round it.
+def commands(instruction: Instruction) -> Iterator[str]:
+    """What a RUN runs, as its history may have it; the first is what a reader would call it."""
+    words, documents = instruction.exec_form, instruction.heredocs
+    if words is not None:
+        yield " ".join(words)
+    elif len(documents) == 1 and len(split_words(instruction.text)) == 1:
+        # BuildKit runs the text itself, or writes it to a file where it begins with #!
+        yield documents[0].text
+        yield f"/dev/pipes/{documents[0].name}"
+    else:
+        bodies = (f"{one.text}\n{one.name}" for one in documents)
+        yield "\n".join([instruction.text, *bodies])
 
-    Values of build arguments are among that, and may be secret.
-    """
-    text = entry.strip().removesuffix("# buildkit").rstrip()
-    nothing_run = text.partition("#(nop) ")[2].strip()
-    return nothing_run or _RUN_BY_SHELL.sub("RUN ", text)
+
+def _shells(instructions: Sequence[Instruction]) -> list[str | None]:
+    """What SHELL names where each instruction stands; None: nothing, the base's is used."""
+    shell: str | None = None
+    found: list[str | None] = []
+    for instruction in instructions:
+        found.append(shell)
+        if instruction.keyword == "SHELL":
+            shell = squeezed(" ".join(instruction.exec_form or ())) or None
+    return found
 
 
-def _comes_from(entry: str, instruction: Instruction) -> bool:
-    keyword, text = _entry(entry)
-    if keyword != instruction.keyword:
+def _comes_from(entry: Entry, instruction: Instruction, shell: str | None) -> bool:
+    if entry.keyword != instruction.keyword:
         return False
-    if keyword not in _COMPARED or "$" in instruction.text or instruction.heredocs:
-        return True
-    if _NOP.match(entry) and keyword != "USER":
-        return True  # the classic builder writes checksums and absolute paths instead
-    if keyword == "WORKDIR":
-        return _ends_in(text, _plain(instruction))
-    return text.endswith(_plain(instruction).lstrip("./"))
+    if entry.keyword == "RUN":
+        by_shell = instruction.exec_form is None
+        return any(
+            runs(entry.text, squeezed(command), shell, by_shell=by_shell)
+            for command in commands(instruction)
+        )
+    compare = _COMPARED.get(entry.keyword)
+    return compare is None or compare(entry, instruction)
+
+
+def _is_copy(entry: Entry, instruction: Instruction) -> bool:
+    plain = _written(instruction)
+    if entry.is_nop:
+        _, _, folder = entry.text.rpartition(" in ")
+        target = plain.rpartition(" ")[2]
+        return "$" in target or _ends_in(folder, target)
+    return bool(re.fullmatch(rf"(?:--\S+ )*[./]*{_expanded(plain.lstrip('./'))}", entry.text))
+
+
+def _is_workdir(entry: Entry, instruction: Instruction) -> bool:
+    plain = _written(instruction)
+    return "$" in plain or _ends_in(entry.text, plain)
+
+
+def _is_user(entry: Entry, instruction: Instruction) -> bool:
+    return bool(re.fullmatch(_expanded(_written(instruction)), entry.text))
+
+
+def _is_command(entry: Entry, instruction: Instruction) -> bool:
+    """Of CMD and ENTRYPOINT, which stand as a list, in front of it the shell."""
+    plain, text = (_LIST.sub(" ", one).strip() for one in (_written(instruction), entry.text))
+    is_escaped = "\\" in plain or "\\" in text or not plain.isprintable()
+    return is_escaped or text.endswith(plain)
+
+
+def _has_names(entry: Entry, instruction: Instruction) -> bool:
+    """Of ENV and LABEL: values may be those of variables."""
+    words = [word for _, word in split_words(instruction.text)]
+    if words and "=" not in words[0]:
+        words = words[:1]  # the old form, of which the rest is the value
+    names = [squeezed(word.partition("=")[0]) for word in words]
+    known = [re.escape(name) for name in names if _NAME.fullmatch(name)]
+    return bool(re.match(".*?".join(rf"(?<![\w.-]){name}(?![\w-])" for name in known), entry.text))
+
+
+def _is_argument(entry: Entry, instruction: Instruction) -> bool:
+    name = _written(instruction).partition("=")[0]
+    return bool(re.match(rf"{re.escape(name)}\b", entry.text))
+
+
+_COMPARED: dict[str, Callable[[Entry, Instruction], bool]] = {
+    "COPY": _is_copy,
+    "ADD": _is_copy,
+    "WORKDIR": _is_workdir,
+    "USER": _is_user,
+    "CMD": _is_command,
+    "ENTRYPOINT": _is_command,
+    "ENV": _has_names,
+    "LABEL": _has_names,
+    "ARG": _is_argument,
+}
+"""What is compared of an entry of the same keyword, where anything is."""
 
 
 def _ends_in(folder: str, written: str) -> bool:
@@ -74,22 +143,11 @@ def _ends_in(folder: str, written: str) -> bool:
     return kept in {"", "."} or whole.endswith("/" + kept)
 
 
-def _entry(entry: str) -> tuple[str, str]:
-    """Keyword and text of an entry, in whichever builder's form."""
-    plain = _squeezed(entry.removesuffix("# buildkit"))
-    told, count = _NOP.subn("", plain, count=1)
-    match = _KEYWORD.match(told)
-    if count and match:
-        return match.group(1), told[match.end() :]
-    if _ARGS.match(plain) or _SHELL.match(plain):
-        return "RUN", plain
-    return (match.group(1), plain[match.end() :]) if match else ("RUN", plain)
+def _expanded(plain: str) -> str:
+    """A pattern of what a builder may have made of it, which expands variables."""
+    return ".*".join(re.escape(part) for part in _VARIABLE.split(plain))
 
 
-def _plain(instruction: Instruction) -> str:
+def _written(instruction: Instruction) -> str:
     words = instruction.exec_form
-    return _squeezed(" ".join(words) if words is not None else instruction.text)
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\s\"']+", " ", text).strip()
+    return squeezed(" ".join(words) if words is not None else instruction.text)

@@ -15,7 +15,8 @@ _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.*)")
 _KEYWORD = re.compile(r"\s*([A-Za-z]+)(?:\s+|$)")
 _FLAG = re.compile(r"--([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
 # moby/buildkit frontend/dockerfile/parser: reHeredoc; a space after << makes it none
-_HEREDOC = re.compile(r"\d*<<(-?)([^<\s]+)")
+_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)")
+_ONBUILD = re.compile(r"\s*(ADD|COPY|RUN)\s", re.IGNORECASE)
 
 
 def parse(text: str) -> Dockerfile:
@@ -70,7 +71,8 @@ class _Parser:
         text, lines = self._join()
         keyword, begin = _keyword(text)
         flags, begin = _flags(text, begin, self.escape) if keyword in _WITH_FLAGS else ((), begin)
-        heredocs = self._heredocs(text[begin:]) if keyword in _WITH_HEREDOCS else ()
+        has = keyword in _WITH_HEREDOCS or (keyword == "ONBUILD" and _ONBUILD.match(text, begin))
+        heredocs = self._heredocs(text[begin:]) if has else ()
         return Instruction(
             keyword=keyword,
             line=first + 1,

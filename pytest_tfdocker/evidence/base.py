@@ -13,6 +13,7 @@ from pytest_tfdocker.dockerfile import (
     Dockerfile,
     Instruction,
     as_written,
+    commands,
     match_history,
     resolve_base,
 )
@@ -58,18 +59,28 @@ def with_lines(
 
 
 def _readable(entry: str, written: Instruction | None) -> str:
-    """Without what the builder put round it, and file names for the classic one's checksums."""
+    """As it stands in the Dockerfile, where the entry has what is none of a reader's business.
+
+    That is build arguments, which may be secret, scripts' paths, and the classic one's checksums.
+    """
+    if written is not None and written.keyword == "RUN":
+        return " ".join(["RUN", *next(commands(written)).split()])
     if written is not None and _CHECKSUM.search(entry):
         return " ".join([written.keyword, *written.text.split()])
     return as_written(entry)
 
 
 def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
-    """The evidence with its base, by which layers are told apart where no line did it."""
+    """The evidence with its base, which tells better than lines what is its own."""
     layers = evidence.layers
-    if isinstance(base, Base) and all(layer.base is None for layer in layers):
+    if isinstance(base, Base):
+        first = next((at for at, layer in enumerate(layers) if layer.line is not None), None)
+        # Between the two lie instructions that are no longer in the Dockerfile
+        is_whole = first == base.layers
         layers = [
-            msgspec.structs.replace(layer, base=index < base.layers)
+            msgspec.structs.replace(
+                layer, base=index < base.layers, line=layer.line if is_whole else None
+            )
             for index, layer in enumerate(layers)
         ]
     return msgspec.structs.replace(evidence, base=base, layers=layers)

@@ -3,8 +3,8 @@
 import pytest
 
 from pytest_tfdocker.dockerfile import parse
-from pytest_tfdocker.evidence.base import with_lines
-from pytest_tfdocker.evidence.records import Layer
+from pytest_tfdocker.evidence.base import with_base, with_lines
+from pytest_tfdocker.evidence.records import Base, Layer
 
 DOCKERFILE = "FROM base:1\nCOPY requirements.txt \\\n  app.py /\nRUN ./setup\n"
 CLASSIC = [
@@ -58,3 +58,34 @@ def test_without_the_images_dockerfile_they_are_neither(evidence, image, dockerf
     layer = Layer(instruction="RUN |1 TOKEN=secret /bin/sh -c ./own", bytes=1, empty=False)
     (found,) = with_lines(evidence(layers=[layer]), image(), dockerfile).layers
     assert (found.instruction, found.line, found.base) == ("RUN ./own", None, None)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "RUN |1 TOKEN=secret python3 -m setup # buildkit",
+        "RUN |1 TOKEN=secret /bin/sh -c /dev/pipes/EOF # buildkit",
+    ],
+)
+def test_a_run_whose_line_is_known_is_told_as_it_stands_there(evidence, image, entry):
+    written = '["python3", "-m", "setup"]' if "python3" in entry else "<<EOF\n#!/bin/sh\nsetup\nEOF"
+    layers = [Layer(instruction=entry, bytes=1, empty=False)]
+    (found,) = with_lines(
+        evidence(layers=layers), image(), parse(f"FROM base:1\nRUN {written}\n")
+    ).layers
+    assert found.line == 2
+    assert found.instruction in ("RUN python3 -m setup", "RUN #!/bin/sh setup")
+
+
+def test_instructions_that_the_dockerfile_no_longer_has_are_not_the_bases(evidence, layers_of):
+    layers = layers_of(
+        [BUILDKIT[0], "RUN /bin/sh -c apt-get install gcc # buildkit", *BUILDKIT[1:]]
+    )
+    base = Base(reference="base:1", id="b", layers=1, distributions=[])
+    found = with_base(evidence(layers=layers), base).layers
+    assert [(layer.base, layer.line) for layer in found] == [
+        (True, None),
+        (False, None),
+        (False, None),
+        (False, None),
+    ]
