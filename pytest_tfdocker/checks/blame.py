@@ -1,8 +1,6 @@
 """Whose an image's bytes are, and which line brought them: the rows of `size[total]`."""
 
 import re
-from collections.abc import Sequence
-
 import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
@@ -13,7 +11,7 @@ from pytest_tfdocker.evidence.records import (
     Base,
     ImageEvidence,
     Layer,
-    Owner,
+    Waste,
 )
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size
@@ -28,7 +26,7 @@ HIDDEN = "hidden by a later layer"
 BY_ANOTHER_BASE = ("build-tools", "cuda-twice")
 """Causes that another base mends, where they came with it; what else it leaves out isn't known."""
 AS_LARGE = 0.98
-"""Of the bytes that a layer hides, if it is a copy of them: some may be deleted."""
+"""Of the bytes that a layer hides, if it is a copy of them and of nothing else."""
 ONE_INSTRUCTION = "delete or change files in the instruction that writes them"
 _CUDA_WHEELS = re.compile(r"^nvidia-|^cuda-(toolkit|bindings|pathfinder)$")
 
@@ -55,7 +53,7 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
     cells: list[tuple[str, str, str, str]] = []
     told: set[int | None] = set()
     for row in shown:
-        layer = None if row.layer is None else evidence.layers[row.layer]
+        layer = evidence.layer_at(row.layer)
         instruction = "" if layer is None or row.layer in told else layer.instruction
         told.add(row.layer)
         cells.append(
@@ -75,19 +73,33 @@ def owner_rows(image: Image, evidence: ImageEvidence) -> list[str]:
 
 def _one_writer(image: Image, evidence: ImageEvidence, hidden: int, size: int) -> str:
     """What keeps the bytes of a layer from standing twice: a later chown copies every file."""
-    # What hides all of it by copies is at least as large; the first that is so has done it
-    copying = [one for one in evidence.layers[hidden + 1 :] if one.bytes >= AS_LARGE * size]
-    changes = CHANGING.search(copying[0].instruction) if copying else None
-    if changes is None:
+    by = _copied_by(evidence, hidden, size)
+    changes = CHANGING.search(by.instruction) if by else None
+    if by is None or changes is None:
         return ONE_INSTRUCTION
-    at = place(image, copying[0].line) or "a later layer"
+    at = place(image, by.line) or "a later layer"
     return f"{changes[0]} here, or by COPY --{changes[0]}, not at {at}"
+
+
+def _copied_by(evidence: ImageEvidence, hidden: int, size: int) -> Layer | None:
+    """The layer that has the hidden files once more; told by its size where layers weren't read."""
+    if isinstance(evidence.waste, Waste):
+        groups = [one for one in evidence.waste.groups if one.layer == hidden]
+        largest = max(groups, key=lambda one: one.bytes, default=None)
+        is_copied = largest is not None and largest.how == "rewritten"
+        return evidence.layer_at(largest.by) if largest and is_copied else None
+    for at, layer in enumerate(evidence.layers[hidden + 1 :], hidden + 1):
+        # Alone, or with those of the other layers below it
+        below = sum(more for one, more in hidden_layers(evidence) if one < at)
+        if any(one * AS_LARGE <= layer.bytes <= one / AS_LARGE for one in (size, below)):
+            return layer
+    return None
 
 
 def _base(evidence: ImageEvidence, base_bytes: int) -> str:
     files = evidence.files
     owners = [] if isinstance(files, Absent) else files.owners
-    layers = [(_layer(evidence.layers, one), one.bytes) for one in owners]
+    layers = [(evidence.layer_at(one.layer), one.bytes) for one in owners]
     hidden = base_bytes - sum(size for layer, size in layers if layer is not None and layer.base)
     told = f", {format_size(hidden)} of it hidden by later layers"
     return _base_name(evidence) + (told if hidden >= LEAST_BYTES else "")
@@ -103,7 +115,7 @@ def _grouped(evidence: ImageEvidence) -> tuple[list[_Row], int]:
     base_bytes = sum(layer.bytes for layer in evidence.layers if layer.base)
     owners = [] if isinstance(evidence.files, Absent) else evidence.files.owners
     for owner in owners:
-        layer = _layer(evidence.layers, owner)
+        layer = evidence.layer_at(owner.layer)
         if layer is not None and layer.base:
             continue
         what = group(owner.kind, owner.name, owner.version)
@@ -148,10 +160,6 @@ def group(kind: str, name: str, version: str) -> str:
     return one_line(f"{name} {version}")
 
 
-def _layer(layers: Sequence[Layer], owner: Owner) -> Layer | None:
-    return None if owner.layer is None or owner.layer >= len(layers) else layers[owner.layer]
-
-
 def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
     """What saves most, a line a cause, and what would be left."""
     if isinstance(evidence.files, Absent):
@@ -169,7 +177,8 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
         size, layer = above_base(evidence.layers, found)
         if size >= LEAST_BYTES:
             where = place(image, layer.line if layer else None)
-            savings.append((size, where, FIX[found.cause], False))
+            # With compilers go the packages that they alone have asked for
+            savings.append((size, where, FIX[found.cause], found.cause == "build-tools"))
         if found.cause in BY_ANOTHER_BASE and found.bytes - size >= LEAST_BYTES:
             savings.append((found.bytes - size, _base_name(evidence), FIX[found.cause], True))
     wasted = evidence.wasted_bytes or 0

@@ -38,7 +38,7 @@ class Causes:
         if one.instruction is None:
             return None
         dockerfile = printable(self._facts.image.settings.dockerfile)
-        layer = None if found.layer is None else self._facts.evidence.layers[found.layer]
+        layer = self._facts.evidence.layer_at(found.layer)
         if layer is not None and layer.line is not None and layer.instruction.startswith("RUN"):
             if layer.line == one.instruction:
                 return None

@@ -129,7 +129,8 @@ def _judge_wasted(facts: Facts) -> Verdict:
         return weigh(wasted, budget, format_size, *rows, *_notes(evidence))
     told = _judge_by_sums(facts, evidence, budget)
     if isinstance(facts.waste, Absent):
-        return msgspec.structs.replace(told, details=(*told.details, facts.waste.reason))
+        why = facts.waste.reason.split("\n")
+        return msgspec.structs.replace(told, details=(*told.details, *why))
     return told
 
 

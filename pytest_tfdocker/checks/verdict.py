@@ -3,6 +3,9 @@
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import force_setattr
+
+from pytest_tfdocker.text import printable
 
 Outcome = Literal["passed", "failed", "skipped", "error"]
 
@@ -20,6 +23,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     budget: Any = None
     line: int | None = None
     """Of the Dockerfile, where one instruction is to blame."""
+
+    def __post_init__(self) -> None:
+        """Whatever an image says of itself, a terminal acts on nothing of it."""
+        force_setattr(self, "headline", printable(self.headline))
+        force_setattr(self, "details", tuple(map(printable, self.details)))
 
     @property
     def text(self) -> str:

@@ -45,7 +45,8 @@ def waste_rows(image: Image, evidence: ImageEvidence, waste: Waste) -> list[str]
 
 def _fix(evidence: ImageEvidence, group: WastedGroup) -> str:
     """By the instruction that hides: the same content comes by a chmod, or by a second COPY."""
-    by = evidence.layers[group.by].instruction if group.by < len(evidence.layers) else ""
+    layer = evidence.layer_at(group.by)
+    by = layer.instruction if layer else ""
     if group.how == "rewritten" and is_copy(by):
         return ONCE
     if group.how == "rewritten" and CHANGING.search(by):
@@ -65,9 +66,9 @@ def _group(image: Image, evidence: ImageEvidence, group: WastedGroup) -> tuple[s
 
 def _layer(image: Image, evidence: ImageEvidence, at: int) -> str:
     """The line of the Dockerfile; without one the instruction, or which layer it is."""
-    if at >= len(evidence.layers):
+    layer = evidence.layer_at(at)
+    if layer is None:
         return f"layer {at + 1}"
-    layer = evidence.layers[at]
     if layer.base:
         return "the base image"
     return place(image, layer.line) or one_line(layer.instruction, INSTRUCTION_WIDTH)

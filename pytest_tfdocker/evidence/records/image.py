@@ -78,6 +78,10 @@ class ImageEvidence(Record, frozen=True, kw_only=True):
             raise LookupError(self.reference)
         return self.engine
 
+    def layer_at(self, index: int | None) -> Layer | None:
+        """A layer by its entry in the history; None where it isn't known, or there is none."""
+        return None if index is None or index >= len(self.layers) else self.layers[index]
+
     @property
     def counts_blocks(self) -> bool:
         """Whether the layers' sizes are allocated blocks."""

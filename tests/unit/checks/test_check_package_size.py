@@ -66,3 +66,12 @@ def test_unknown_distributions_are_an_error(facts, evidence):
     unknown = evidence(distributions=Absent(reason="no Python in the image"))
     verdict = judge(facts, "torch", MB, evidence=unknown)
     assert (verdict.outcome, verdict.text) == ("error", "no Python in the image")
+
+
+def test_what_a_package_says_of_itself_does_nothing_to_a_terminal(facts, evidence, distribution):
+    pwned = distribution("torch", "2.0\x1b[2J\x1b]0;pwned\x07")
+    installed = Distributions(installed=[pwned])
+    judged = facts({"size": {"packages": {"torch": 1}}}, evidence=evidence(distributions=installed))
+    text = CHECK.judge(judged, "torch").text
+    assert "2.0\\x1b[2J\\x1b]0;pwned\\x07 in" in text
+    assert text.replace("\n", "").isprintable()

@@ -547,6 +547,13 @@ def test_the_layer_tells_which_instruction_replaced_it(given, distribution, evid
     )
 
 
+def test_a_layer_that_the_history_does_not_tell_of_replaced_nothing(given, distribution):
+    torch = distribution("torch", "2.9.0+cu128", layer=9)
+    verdict = CHECK.judge(given(by_dockerfile("9 torch==2.9.0+cpu"), torch), None)
+    assert verdict.outcome == "failed"
+    assert "replaced" not in verdict.text
+
+
 def test_without_layers_what_asks_for_it_tells(given, distribution):
     accelerate = distribution("accelerate", "1.11.0", requires=["torch>=2"])
     declared = by_dockerfile("9 torch==2.9.0+cpu", "11 accelerate")
