@@ -1,6 +1,7 @@
 """Whose an image's bytes are, and which line brought them: the rows of `size[total]`."""
 
 import re
+
 import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
