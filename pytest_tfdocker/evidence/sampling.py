@@ -47,16 +47,21 @@ class Sample(Record, frozen=True, kw_only=True):
 
 
 def estimate_from(sample: Sample, evidence: ImageEvidence, note: str = "") -> Download | Absent:
-    """The sample's figure; what a later layer hides compresses as the rest does, on the average."""
+    """The sample's figure; what a later layer hides is taken to compress as the rest does.
+
+    It may as well not compress at all, or to nothing: it may be off by that too.
+    """
     if not sample.sampled_bytes or not sample.packed_bytes:
         return Absent(reason="no estimate of the download: no file of the image could be read")
     hidden = max(0, (evidence.total_bytes or 0) - sample.files_bytes)
     whole = sample.archive_bytes + hidden
-    figure = sample.estimate * whole / sample.archive_bytes
+    share = sample.estimate / sample.archive_bytes
+    figure = share * whole
+    unknown = hidden * max(share, 1 - share)
     return Download(
         bytes=round(figure),
         source="estimate",
-        error_bytes=round(figure * sample.relative_error),
+        error_bytes=round(figure * sample.relative_error + unknown),
         sampled_bytes=sample.sampled_bytes,
         archive_bytes=sample.archive_bytes,
         note=note,

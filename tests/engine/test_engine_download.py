@@ -93,6 +93,19 @@ def test_the_estimate_is_right_within_its_error(engine, judged_small_image):
     assert abs(found.bytes - truth) <= found.error_bytes
 
 
+def test_what_a_later_layer_hides_is_estimated_by_its_own_bytes(engine, user_project, small_image):
+    """Wheels that were copied in and deleted hardly compress: their mean would be a third."""
+    if engine_facts(engine).counts_blocks:
+        pytest.skip("this engine's image store tells")
+    lines = f"FROM {small_image}\nCOPY noise /wheels/\nRUN rm -r /wheels\n"
+    user_project.write("Dockerfile", lines)
+    (user_project.folder / "noise").write_bytes(random.Random(0).randbytes(20_000_000))  # noqa: S311
+    user_project.write("tfdocker.toml", '[size]\ndownload = "100 MB"\n')
+    said = user_project.judge("-k", "download")
+    truth = saved_and_packed(engine, said.image["id"])
+    assert abs(said.measured["size[download]"] - truth) < 0.03 * truth
+
+
 def saved_and_packed(engine, image_id):
     """The sum of what `gzip -6` makes of each layer that `docker save` has."""
     size = 0

@@ -23,10 +23,13 @@ def test_the_ratio_of_the_sample_is_that_of_the_archive(evidence):
     assert (found.sampled_bytes, found.archive_bytes) == (30_000, 1020 * MB)
 
 
-def test_hidden_bytes_count_with_the_mean(evidence):
+def test_hidden_bytes_count_with_the_mean_and_may_compress_not_at_all(evidence):
     wasteful = evidence(layers=[Layer(instruction="ADD", bytes=1200 * MB, empty=False)])
     assert wasteful.wasted_bytes == 200 * MB
-    assert estimate_from(SAMPLE, wasteful).bytes == round(488 * MB * OVER_ZLIB)
+    found = estimate_from(SAMPLE, wasteful)
+    assert found.bytes == round(488 * MB * OVER_ZLIB)
+    incompressible = estimate_from(SAMPLE, evidence()).bytes + 200 * MB
+    assert found.error_bytes == round(incompressible - found.bytes + SYSTEMATIC * found.bytes)
 
 
 def test_an_image_whose_total_is_not_known_counts_as_it_is_seen(evidence):
