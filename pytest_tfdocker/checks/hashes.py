@@ -1,5 +1,6 @@
 """`hashes`: every pin carries a hash, and what was installed has not been changed since."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -31,8 +32,10 @@ from pytest_tfdocker.locks.declared import Declared, Requirement
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
-STRONG = ("sha256:", "sha384:", "sha512:")
-"""The hashes that pip takes (pip, "Secure installs"); an MD5 proves nothing."""
+HASH_WIDTH = 20
+STRONG = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
+"""The hashes that pip takes (pip, "Secure installs"); an MD5 proves nothing, and no file has one
+that is cut short."""
 SHOWN_PATHS = 5
 
 
@@ -145,7 +148,7 @@ def _without(active: Sequence[Requirement], artifacts: Artifacts) -> list[Requir
 
 
 def _is_strong(text: str) -> bool:
-    return text.startswith(STRONG)
+    return bool(STRONG.fullmatch(text))
 
 
 def _changed(
@@ -224,9 +227,16 @@ def _headline(bare: Sequence[Requirement], changed: Sequence[Changed], total: in
 
 def _row(one: Requirement, artifacts: Artifacts) -> str:
     misfit, hashes = artifacts.misfit(one), list(artifacts.hashes(one))
-    why = f" (only {printable(hashes[0].partition(':')[0])})" if hashes else ""
+    why = f" ({_why_weak(hashes[0])})" if hashes else ""
     why = f" ({why_unfit(one, misfit)})" if misfit else why
     return f"{printable(one.source.file)}:{one.source.line} {shown(one)}{why}"
+
+
+def _why_weak(text: str) -> str:
+    name = printable(text.partition(":")[0])
+    if name not in ("sha256", "sha384", "sha512"):
+        return f"only {name}"
+    return f"{shorten(printable(text), HASH_WIDTH)} is no {name.upper()}"
 
 
 def _changed_rows(one: Changed) -> Iterator[str]:

@@ -135,6 +135,7 @@ def _free(active: list[Requirement], declared: Declared, installed: Installed) -
     needed = Needed(installed, [(one.name, one.extras) for one in active])
     locked = {one.name for one in active if one.source.is_lock}
     told = {one.name for one in declared.requirements}
+    told |= {one.name for one in installed.active(declared.constraints) if not why_loose(one)}
     found = []
     for name in needed.asked_by:
         one = installed.by_name.get(name)

@@ -100,7 +100,13 @@ class Asked(Here):
         pinned = constrain(required, found.constraints)
         found = merged([found, msgspec.structs.replace(overrides, constraints=())])
         changed = tuple(self.changed)
-        return msgspec.structs.replace(found, requirements=pinned, constraints=(), changed=changed)
+        return msgspec.structs.replace(
+            found,
+            requirements=pinned,
+            constraints=(),
+            applied=(*found.applied, *found.constraints),
+            changed=changed,
+        )
 
     def path(self, name: str) -> str:
         return posixpath.join(self.folder, name)

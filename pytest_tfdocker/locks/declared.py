@@ -92,6 +92,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     """Everything declared for one image."""
 
     requirements: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    """Which are on `requirements` already; others of them hold what these bring in."""
     problems: tuple[Problem, ...] = ()
     sources: tuple[str, ...] = ()
     """The files (and Dockerfile lines) read, for people: ("requirements.txt",)."""

@@ -119,6 +119,7 @@ def _beside(image: Image, installed: Contents) -> Declared:
 def _declared(found: Contents, reason: str) -> Declared:
     return Declared(
         requirements=tuple(_distinct(constrain(found.requirements, found.constraints))),
+        constraints=(*found.applied, *found.constraints),
         problems=tuple(dict.fromkeys(found.problems)),  # two commands may read one lock
         sources=tuple(dict.fromkeys(found.sources)),
         reason=reason,

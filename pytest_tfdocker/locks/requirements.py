@@ -47,6 +47,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
+    applied: tuple[Requirement, ...] = ()
+    """Constraints that are in `requirements` already."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -66,6 +68,7 @@ def merged(parts: Iterable[Contents]) -> Contents:
     return Contents(
         requirements=tuple(one for part in every for one in part.requirements),
         constraints=tuple(one for part in every for one in part.constraints),
+        applied=tuple(one for part in every for one in part.applied),
         problems=tuple(one for part in every for one in part.problems),
         notes=tuple(one for part in every for one in part.notes),
         sources=tuple(one for part in every for one in part.sources),

@@ -140,6 +140,8 @@ def _own_file(folder: Path) -> Source | None:
     path = folder / "tfdocker.toml"
     text = _text(path)
     if text is None:
+        if os.path.lexists(path):
+            raise SettingsError([f"{shown(path)}: can't be read: no file, or a link to none"])
         return None
     return Source(
         root=folder, path=path, table=_parsed(text, path), lines=toml_lines.find_lines(text)

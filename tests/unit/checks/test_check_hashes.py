@@ -43,6 +43,16 @@ def test_pins_with_hashes_and_files_as_installed_pass(given):
     assert hashes.problems(facts) == []
 
 
+def test_a_hash_that_no_file_can_have_is_none(given):
+    lines = ["torch==2.13.0 --hash=sha256:zz", f"numpy==2.4.6 --hash=sha256:{'a' * 63}"]
+    verdict = CHECK.judge(given(lines, settings=ON, records=verified()), None)
+    assert verdict.headline == "2 of 2 pins have no hash: torch, numpy"
+    assert verdict.details[:2] == (
+        "requirements.txt:1 torch==2.13.0 (sha256:zz is no SHA256)",
+        "requirements.txt:2 numpy==2.4.6 (sha256:aaaaaaaaaaaa… is no SHA256)",
+    )
+
+
 def test_a_pin_without_a_hash_fails_with_its_line(given):
     lines = [hashed("torch==2.13.0"), "numpy==2.4.6", "weak==1 --hash=md5:00"]
     facts = given(lines, "torch 2.13.0", settings=ON, records=verified())

@@ -179,6 +179,20 @@ def test_what_others_bring_in_is_listed_and_not_failed(given, distribution):
     )
 
 
+def test_what_a_constraint_pins_is_not_listed_as_pinned_by_no_line(given, distribution, declared):
+    told = msgspec.structs.replace(
+        declared("torch==2.13.0"),
+        constraints=declared("sympy==1.14.0", "mpmath").requirements,
+    )
+    requires = {"torch": ["sympy"], "sympy": ["mpmath"]}
+    torch = distribution("torch", "2.13.0", requires=requires["torch"])
+    sympy = distribution("sympy", "1.14.0", requires=requires["sympy"])
+    verdict = CHECK.judge(given(told, torch, sympy, "mpmath 1.3.0"), None)
+    assert verdict.details[-1] == (
+        "pinned by no line, 1 that others bring in: mpmath==1.3.0 (torch → sympy)"
+    )
+
+
 def test_what_the_base_has_is_not_listed_as_brought_in(given, distribution):
     sympy = distribution("sympy", "1.14.0")
     base = Base(reference="b", id="", layers=1, distributions=[sympy.path])

@@ -126,6 +126,19 @@ def test_constraints_of_one_file_hold_for_the_others(tmp_path):
     assert [one.name + one.specifier for one in declared.requirements] == ["torch==2.13.0"]
 
 
+@pytest.mark.parametrize("by", ["file", "command"])
+def test_constraints_on_what_nobody_asks_for_are_kept_as_such(tmp_path, by):
+    (tmp_path / "c.txt").write_text("urllib3==2.2.1\n")
+    (tmp_path / "a.txt").write_text("-c c.txt\nrequests\n" if by == "file" else "requests\n")
+    option = "" if by == "file" else "-c c.txt "
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM python\nWORKDIR /app\nCOPY . .\nRUN pip install {option}-r a.txt\n"
+    )
+    declared = read_declared(image(tmp_path))
+    assert [one.name for one in declared.requirements] == ["requests"]
+    assert [one.name + one.specifier for one in declared.constraints] == ["urllib3==2.2.1"]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [

@@ -123,6 +123,19 @@ def test_keys_of_a_tfdocker_toml_are_named_without_the_prefix(problems):
     ]
 
 
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_tfdocker_toml_that_is_no_file_is_not_passed_over(tmp_path, kind):
+    """Else its budgets would hold nothing."""
+    path = tmp_path / OWN
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path, options=Options(), environ={})
+    assert caught.value.problems == [f"{path}: can't be read: no file, or a link to none"]
+
+
 def test_a_file_above_is_named_by_its_whole_path(problems, tmp_path, monkeypatch):
     (tmp_path / "sub").mkdir()
     found = problems({OWN: 'gpu = "t4"'}, start="sub")
