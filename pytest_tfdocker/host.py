@@ -36,6 +36,8 @@ class Host:
         """Use `configure`."""
         self.config, self.session, self.is_worker = config, session, is_worker
         self.results: dict[str, Collected] = {}
+        self.chosen: frozenset[str] = frozenset()
+        """Node ids of the tests that are to run; workers of xdist tell theirs."""
         self._finished = False
         self.report_is_lost = False
 
@@ -110,6 +112,7 @@ class Host:
 
     def look_ahead(self, items: list[pytest.Item]) -> None:
         """Says which parts will be needed; a worker of xdist runs some of its items alone."""
+        self.chosen = frozenset(item.nodeid for item in items)
         for item in items if not self.is_worker else ():
             if isinstance(item, CheckItem) and "effective" in item.check.needs:
                 self.session.await_limits(item.image)
@@ -175,7 +178,7 @@ class Host:
             return
         if self.session.settings.waste:
             read_layers(self.session)
-        reports = image_reports(self.session, self.results.values())
+        reports = image_reports(self.session, self.results.values(), self.chosen)
         lines = render_figures(reports, self.config.get_terminal_writer().fullwidth)
         if lines:
             reporter.write_sep("=", "tfdocker")
@@ -191,7 +194,7 @@ class Host:
         from pytest_tfdocker.report.summary import last_line  # noqa: PLC0415
         from pytest_tfdocker.reports import image_reports  # noqa: PLC0415
 
-        reports = image_reports(self.session, self.results.values())
+        reports = image_reports(self.session, self.results.values(), self.chosen)
         lines = [last_line(report) for report in reports]
         path = self.session.settings.json_path
         if path is not None:

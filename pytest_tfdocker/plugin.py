@@ -217,3 +217,7 @@ class XdistHooks:
     def pytest_configure_node(self, node: Any) -> None:
         """The workers share the controller's run."""
         node.workerinput["tfdocker"] = self.host.shared()
+
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """All workers collect the same."""
+        self.host.chosen = frozenset(ids)

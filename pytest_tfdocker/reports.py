@@ -1,6 +1,6 @@
 """Puts together what the reports tell of each image, from the run's evidence and its verdicts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from pytest_tfdocker.checks import conflicts, hashes, parity, pinned
@@ -32,11 +32,16 @@ from pytest_tfdocker.settings.schema import Image
 UNSEEN = Absent(reason="no check has looked into it")
 
 
-def image_reports(session: Session, results: Iterable[Collected]) -> list[ImageReport]:
-    """One entry an image, in the settings' order. Gathers nothing that the run has not."""
+def image_reports(
+    session: Session, results: Iterable[Collected], chosen: Collection[str] = ()
+) -> list[ImageReport]:
+    """One entry an image, in the settings' order. Gathers nothing that the run has not.
+
+    `chosen`: node ids of the tests that were to run.
+    """
     told = list(results)
     return [
-        _report(session, image, [one for one in told if one.image == image.name])
+        _report(session, image, [one for one in told if one.image == image.name], chosen)
         for image in session.settings.images
     ]
 
@@ -49,8 +54,11 @@ def read_layers(session: Session) -> None:
                 session.waste(image)
 
 
-def _report(session: Session, image: Image, results: list[Collected]) -> ImageReport:
+def _report(
+    session: Session, image: Image, results: list[Collected], chosen: Collection[str]
+) -> ImageReport:
     name = image.name
+    ids = _ids(session, image)
     prepared = session.peek(("prepared", name), Prepared | Unprepared)
     evidence = _evidence(session, name, prepared)
     return ImageReport(
@@ -77,8 +85,9 @@ def _report(session: Session, image: Image, results: list[Collected]) -> ImageRe
                 measured=one.measured,
                 budget=one.budget,
             )
-            for one in sorted(results, key=_place(session, image))
+            for one in sorted(results, key=_place(ids))
         ),
+        unreached=tuple(_unreached(session, image, ids, results, chosen)),
     )
 
 
@@ -91,12 +100,31 @@ def _fits(session: Session, image: Image) -> dict[str, Fit | Absent] | None:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _place(session: Session, image: Image) -> Callable[[Collected], int]:
-    """The order of collection: workers report in any other, and so do tests in random order."""
+def _ids(session: Session, image: Image) -> list[str]:
+    """Of its checks, in the order of collection."""
     declared = session.declared(image)
-    ids = [check_id(one.name, part) for one in CHECKS for part in one.plan(image, declared)]
+    return [check_id(one.name, part) for one in CHECKS for part in one.plan(image, declared)]
+
+
+def _place(ids: Sequence[str]) -> Callable[[Collected], int]:
+    """The order of collection: workers report in any other, and so do tests in random order."""
     places = {one: place for place, one in enumerate(ids)}
     return lambda result: places.get(result.id, len(places))
+
+
+def _unreached(
+    session: Session,
+    image: Image,
+    ids: Sequence[str],
+    results: Sequence[Collected],
+    chosen: Collection[str],
+) -> Iterator[str]:
+    """Those that were to run and have no verdict."""
+    told = {one.id for one in results}
+    ends = {node.partition("::")[2] for node in chosen}
+    for one in ids:
+        if one not in told and (f"{image.name}::{one}" if session.several else one) in ends:
+            yield one
 
 
 def _evidence(

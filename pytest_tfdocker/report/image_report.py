@@ -68,6 +68,8 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     """With other images of this run, the largest difference first."""
     checks: tuple[CheckResult, ...] = ()
+    unreached: tuple[str, ...] = ()
+    """Ids of checks that were to run, and that the run ended before."""
 
     @property
     def bloat(self) -> list[Bloat]:

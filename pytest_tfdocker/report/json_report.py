@@ -83,6 +83,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
             _part(check, "id", "outcome", "measured", "budget", "message")
             for check in report.checks
         ],
+        "unreached": list(report.unreached),
     }
 
 

@@ -18,6 +18,7 @@ from pytest_tfdocker.text import bounded, one_line, printable, shorten, table
 
 LARGEST = 5
 REASONS = 3
+UNREACHED = 3
 
 
 def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]:
@@ -38,7 +39,7 @@ def render_figures(reports: Sequence[ImageReport], width: int = 80) -> list[str]
 
 def last_line(report: ImageReport) -> str:
     """What was judged: image, digest, platform, interpreter and why, counts and reasons."""
-    return printable(f"tfdocker: {_what(report)}: {_counts(report.checks)}")
+    return printable(f"tfdocker: {_what(report)}: {_counts(report)}")
 
 
 def _what(report: ImageReport) -> str:
@@ -63,17 +64,21 @@ def _interpreter(evidence: ImageEvidence) -> str:
     return f"{python} ({one_line(found.reason, 80)})"
 
 
-def _counts(checks: Sequence[CheckResult]) -> str:
-    if not checks:
-        return "no check was run"
+def _counts(report: ImageReport) -> str:
+    checks = report.checks
     counts = Counter(check.outcome for check in checks)
     parts = [f"{counts['passed']} passed", f"{counts['failed']} failed"]
+    if not checks:
+        parts = ["no check was run"]
     if counts["warned"]:
         parts.append(f"{counts['warned']} warned")
     if counts["error"]:
         parts.append(f"{_errors(counts['error'])} ({_reasons(checks, 'error')})")
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} not judged ({_reasons(checks, 'skipped')})")
+    if report.unreached:
+        names = ", ".join(bounded(report.unreached, UNREACHED))
+        parts.append(f"{len(report.unreached)} not reached ({names})")
     return ", ".join(parts)
 
 

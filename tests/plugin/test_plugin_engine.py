@@ -338,6 +338,18 @@ def test_the_json_is_written_after_an_interruption(small):
     assert result.outlines[-1].startswith("tfdocker: tfdocker/")
 
 
+@pytest.mark.parametrize("more", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_checks_that_an_interrupted_run_has_not_reached_are_named(small, more):
+    small.write(
+        "conftest.py",
+        "def pytest_runtest_setup(item):\n    if item.name == 'parity': raise KeyboardInterrupt\n",
+    )
+    result = small.run_apart(*ASKED, "-p", "no:randomly", "-k", "pinned or parity", *more)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.outlines[-1].endswith(", 1 not reached (parity)")
+    assert small.report()["unreached"] == ["parity"]
+
+
 def test_ctrl_c_while_building(small, engine):
     small.write("Dockerfile", small.read("Dockerfile") + f"RUN sleep 77 # {small.folder.name}\n")
     log = small.folder / "log.txt"
@@ -346,7 +358,9 @@ def test_ctrl_c_while_building(small, engine):
         pytest_.send_signal(signal.SIGINT)
         assert pytest_.wait(30) == pytest.ExitCode.INTERRUPTED
     lines = log.read_text().splitlines()
-    assert lines[-1] == "tfdocker: Dockerfile (not built): no check was run"
+    assert lines[-1].startswith(
+        "tfdocker: Dockerfile (not built): no check was run, 6 not reached (build, pinned, parity"
+    )
     assert not any("Traceback" in line for line in lines)
     assert any(line.startswith("build: [2/2] RUN sleep 77") for line in lines)
     assert json.loads((small.folder / "out.json").read_text())["images"][0]["id"] is None
