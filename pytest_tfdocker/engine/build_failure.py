@@ -1,7 +1,6 @@
 """What a builder's complaint means: a base that can't be had, a file that is not sent."""
 
 import re
-from pathlib import Path
 
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.errors import BuildFailedError
@@ -36,7 +35,7 @@ def explained(error: BuildFailedError, request: BuildRequest) -> BuildFailedErro
         missing = _NOT_IN_STAGE.search(error.headline)
         return _with_cause(error, f"{stage[1]} has no /{_first(missing)}") if missing else error
     if found := _NOT_SENT.search(error.headline):
-        return _with_cause(error, *_not_sent(_first(found), request.context))
+        return _with_cause(error, *_not_sent(_first(found), request))
     return error
 
 
@@ -65,8 +64,11 @@ def _no_frontend(name: str) -> tuple[str, str]:
     )
 
 
-def _not_sent(name: str, context: Path) -> tuple[str, str]:
-    cause = f"{name} isn't in the build context"
+def _not_sent(name: str, request: BuildRequest) -> tuple[str, str]:
+    cause, context = f"{name} isn't in the build context", request.context
     if not any(letter in name for letter in "*?[") and (context / name).exists():
-        return cause, f"it is in {context}, so a line of .dockerignore leaves it out"
+        # BuildKit looks for one of this Dockerfile's own first
+        own = request.dockerfile.with_name(f"{request.dockerfile.name}.dockerignore")
+        ignoring = own.name if own.is_file() else ".dockerignore"
+        return cause, f"it is in {context}, so a line of {ignoring} leaves it out"
     return cause, f"nor is it in {context}; `context` in [tool.tfdocker] names another folder"

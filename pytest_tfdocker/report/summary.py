@@ -9,7 +9,14 @@ from pytest_tfdocker.checks.limits import OUT_OF_REACH
 from pytest_tfdocker.checks.run_story import throttled_words
 from pytest_tfdocker.checks.size import above_base, layer_rows
 from pytest_tfdocker.checks.wasted import waste_rows
-from pytest_tfdocker.evidence.records import Absent, Distribution, ImageEvidence, Imports, Run
+from pytest_tfdocker.evidence.records import (
+    Absent,
+    Distribution,
+    Download,
+    ImageEvidence,
+    Imports,
+    Run,
+)
 from pytest_tfdocker.report.fits import fit_lines
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import suggest
@@ -157,7 +164,7 @@ def _not_read(report: ImageReport) -> list[str]:
 
 def _figures(report: ImageReport) -> list[str]:
     evidence = report.known
-    lines = [] if evidence is None else [*_sizes(evidence), *_layers(report, evidence)]
+    lines = [] if evidence is None else [*_sizes(report, evidence), *_layers(report, evidence)]
     lines += [] if evidence is None else _packages(evidence)
     lines += bounded(filter(None, map(difference, report.comparisons)), LARGEST)
     lines += [line for run in report.runs for line in (*_run(run), *_throttled(run))]
@@ -167,13 +174,16 @@ def _figures(report: ImageReport) -> list[str]:
     return [f"measured in {report.image.name}:", *(f"  {line}" for line in lines)]
 
 
-def _sizes(evidence: ImageEvidence) -> list[str]:
+def _sizes(report: ImageReport, evidence: ImageEvidence) -> list[str]:
     total, wasted = evidence.total_bytes, evidence.wasted_bytes
     parts = [] if total is None else [f"{format_size(total)} in all"]
     parts += [] if wasted is None else [f"{format_size(wasted)} wasted"]
     if not isinstance(evidence.files, Absent):
         count = evidence.files.count
         parts.append(f"{count:,} files" if count != 1 else "1 file")
+    if isinstance(report.download, Download):
+        about = "about " if report.download.source == "estimate" else ""
+        parts.append(f"{about}{format_size(report.download.bytes)} to download")
     return [f"size: {', '.join(parts)}"] if parts else []
 
 

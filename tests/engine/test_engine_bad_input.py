@@ -119,17 +119,24 @@ def test_an_instruction_that_does_not_exist_is_told_with_its_line(user_project, 
     )
 
 
+@pytest.mark.parametrize(
+    ("each_builder", "ignoring"),
+    [
+        ("buildx", ".dockerignore"),
+        ("classic", ".dockerignore"),
+        ("buildx", "Dockerfile.dockerignore"),
+    ],
+    indirect=["each_builder"],
+)
 @pytest.mark.usefixtures("each_builder")
-def test_a_dockerignore_that_hides_the_requirements_is_blamed(user_project, small_image):
+def test_a_dockerignore_that_hides_the_requirements_is_blamed(user_project, small_image, ignoring):
     user_project.write("Dockerfile", f"FROM {small_image}\nCOPY requirements.txt /\n")
     user_project.write("requirements.txt", "requests==2.31.0\n")
-    user_project.write(".dockerignore", "*.txt\n")
+    user_project.write(ignoring, "*.txt\n")
     lines = build_text(user_project.judge(*ONLY_BUILD)).splitlines()
     assert lines[0] == "Dockerfile:2: requirements.txt isn't in the build context"
     assert lines[1] == "  step [2/2] COPY requirements.txt /"
-    assert lines[-1] == (
-        f"  it is in {user_project.folder}, so a line of .dockerignore leaves it out"
-    )
+    assert lines[-1] == (f"  it is in {user_project.folder}, so a line of {ignoring} leaves it out")
 
 
 @pytest.mark.usefixtures("each_builder")

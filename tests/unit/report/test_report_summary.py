@@ -8,7 +8,7 @@ import pytest
 
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.prepare import Prepared
-from pytest_tfdocker.evidence.records import Absent, Bloat, Import, Imports, Limits
+from pytest_tfdocker.evidence.records import Absent, Bloat, Download, Import, Imports, Limits
 from pytest_tfdocker.report.image_report import CheckResult, ImageReport
 from pytest_tfdocker.report.suggestions import rounded_up, suggest
 from pytest_tfdocker.report.summary import last_line, render_figures
@@ -36,6 +36,15 @@ def report(image, evidence):
         return ImageReport(image=image(**settings or {}), **{"evidence": evidence(), **parts})
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [("estimate", "about 368 MB to download"), ("manifest", "368 MB to download")],
+)
+def test_what_is_sent_is_told_with_the_other_sizes(report, source, told):
+    lines = render_summary([report(download=Download(bytes=368_000_000, source=source))])
+    assert lines[1] == f"  size: 1.0 GB in all, 0 B wasted, 4,500 files, {told}"
 
 
 def test_the_summary_tells_figures_then_settings_then_reasons_then_the_last_line(report, run):
