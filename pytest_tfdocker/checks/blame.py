@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
-from pytest_tfdocker.checks.wording import CHANGING, place
+from pytest_tfdocker.checks.wording import CHANGING, place, to_mend
 from pytest_tfdocker.evidence.records import (
     HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,
@@ -177,7 +177,7 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
     for found in findings(image, evidence.files.bloat):
         size, layer = above_base(evidence.layers, found)
         if size >= LEAST_BYTES:
-            where = place(image, layer.line if layer else None)
+            where = to_mend(image, layer)
             # With compilers go the packages that they alone have asked for
             savings.append((size, where, FIX[found.cause], found.cause == "build-tools"))
         if found.cause in BY_ANOTHER_BASE and found.bytes - size >= LEAST_BYTES:

@@ -3,13 +3,14 @@
 import re
 
 from pytest_tfdocker.checks.verdict import Verdict, error, failed
-from pytest_tfdocker.evidence.records import Absent
+from pytest_tfdocker.evidence.records import Absent, Layer
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import Formatter, format_over
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
 CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
 """Commands by which a later instruction copies files as they are."""
+_FROM_STAGE = re.compile(r"(?:COPY|ADD) --from=(\S+) ")
 LINES = 40
 """Of a reason that carries a traceback or a log."""
 
@@ -50,6 +51,13 @@ def origin(image: Image, key: str) -> str:
 def is_copy(instruction: str) -> bool:
     """Whether it is a COPY or an ADD."""
     return instruction.lstrip().upper().startswith(("COPY ", "ADD "))
+
+
+def to_mend(image: Image, layer: Layer | None) -> str:
+    """Where what a layer brought is to be mended: a COPY's in the stage that it copies from."""
+    where = place(image, layer.line if layer else None)
+    stage = _FROM_STAGE.match(layer.instruction) if layer else None
+    return f"stage {stage[1]}, which {where} copies" if where and stage else where
 
 
 def place(image: Image, line: int | None) -> str:

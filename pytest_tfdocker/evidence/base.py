@@ -67,7 +67,10 @@ def _readable(entry: str, written: Instruction | None) -> str:
         return " ".join(["RUN", *next(commands(written)).split()])
     if written is not None and _CHECKSUM.search(entry):
         return " ".join([written.keyword, *written.text.split()])
-    return as_written(entry)
+    stage = written.flag("from") if written is not None else None
+    told = as_written(entry)
+    # BuildKit's history leaves it out
+    return told if stage is None else told.replace(" ", f" --from={stage} ", 1)
 
 
 def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:

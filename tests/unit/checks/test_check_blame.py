@@ -78,6 +78,20 @@ def test_what_saves_most_comes_first_and_what_is_left_is_told(image, owned):
     ]
 
 
+def test_what_is_copied_from_a_stage_is_mended_in_that_stage(image, owned, evidence):
+    """A RUN behind the COPY that deletes it saves nothing."""
+    layers = evidence().layers
+    copy = msgspec.structs.replace(layers[1], instruction="COPY --from=build /opt/venv /opt/venv")
+    at = [(1, 100 * MB)]
+    tests = Bloat(cause="tests", bytes=100 * MB, paths=[], path_bytes=[], count=1, by_layer=at)
+    found = msgspec.structs.replace(owned(bloat=[tests]), layers=[layers[0], copy, layers[2]])
+    [line] = mend_rows(image(), found, 1000 * MB)
+    assert line == (
+        "mend stage build, which Dockerfile:9 copies: delete the distributions' test folders in "
+        "the RUN that installs; saves 100 MB, leaving 900 MB"
+    )
+
+
 def test_what_a_layer_of_yours_adds_to_the_bases_compilers_is_a_saving_of_its_own(image, owned):
     at = [(1, 60 * MB), (0, 40 * MB)]
     gcc = Bloat(cause="build-tools", bytes=100 * MB, paths=[], path_bytes=[], count=2, by_layer=at)

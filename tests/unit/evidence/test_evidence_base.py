@@ -77,6 +77,13 @@ def test_a_run_whose_line_is_known_is_told_as_it_stands_there(evidence, image, e
     assert found.instruction in ("RUN python3 -m setup", "RUN #!/bin/sh setup")
 
 
+def test_the_stage_that_a_copy_is_from_is_told(evidence, image):
+    layer = Layer(instruction="COPY --chown=1 /a /b # buildkit", bytes=1, empty=False)
+    text = "FROM base:1 AS build\nRUN x\nFROM base:1\nCOPY --from=build --chown=1 /a /b\n"
+    (found,) = with_lines(evidence(layers=[layer]), image(), parse(text)).layers
+    assert (found.instruction, found.line) == ("COPY --from=build --chown=1 /a /b", 4)
+
+
 def test_instructions_that_the_dockerfile_no_longer_has_are_not_the_bases(evidence, layers_of):
     layers = layers_of(
         [BUILDKIT[0], "RUN /bin/sh -c apt-get install gcc # buildkit", *BUILDKIT[1:]]
