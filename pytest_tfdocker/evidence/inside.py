@@ -28,6 +28,10 @@ PYTHONS = (
 
 NO_PYTHON = "the image has no Python"
 ANOTHER = "`python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+ELSEWHERE = "`python` in [tool.tfdocker] names one that stands elsewhere"
+NONE_MEANT = (
+    'where none is meant to be there: conflicts = "off", import = "off" in [tool.tfdocker.checks]'
+)
 
 Report = dict[str, Any]
 Next = Callable[[str], Report]
@@ -71,10 +75,7 @@ def report_from_inside(target: Target, payload: bytes, *, key: str = "files") ->
         if error.too_old:
             return Absent(reason=f"{error}\n{ANOTHER}")
         tried = ", ".join(_candidates(target))
-        return Absent(
-            reason=f"{error}\ntried {tried}\n"
-            "`python` in [tool.tfdocker] names one that stands elsewhere"
-        )
+        return Absent(reason=f"{error}\ntried {tried}\n{ELSEWHERE}")
     except ProbeError as error:
         return Absent(reason=str(error))
 

@@ -12,7 +12,9 @@ from pytest_tfdocker.evidence.blocks import place_by_blocks, read_blocks
 from pytest_tfdocker.evidence.image import engine_facts
 from pytest_tfdocker.evidence.inside import (
     ANOTHER,
+    ELSEWHERE,
     NO_PYTHON,
+    NONE_MEANT,
     PROBE_SECONDS,
     Next,
     ProbeError,
@@ -178,7 +180,8 @@ def _with_advice(read: Inventory, too_old: str | None) -> Inventory:
     """What was read without a start; where that tells of no interpreter, why, and the way out."""
     if not isinstance(read.interpreter, Absent):
         return read
-    absent = Absent(reason=f"{unfit(too_old)}\n{read.interpreter.reason}\n{ANOTHER}")
+    advice = ANOTHER if too_old else f"{ELSEWHERE}\n{NONE_MEANT}"
+    absent = Absent(reason=f"{unfit(too_old)}\n{read.interpreter.reason}\n{advice}")
     return msgspec.structs.replace(read, interpreter=absent, distributions=absent)
 
 

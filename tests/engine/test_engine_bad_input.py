@@ -240,7 +240,9 @@ def test_an_image_without_python_is_built_and_its_size_is_known(user_project):
     text = (
         f"{NO_PYTHON}\n"
         "  no Python: the image has no ENTRYPOINT or CMD\n"
-        "  `python` in [tool.tfdocker] names a newer one, where the image has one elsewhere"
+        "  `python` in [tool.tfdocker] names one that stands elsewhere\n"
+        '  where none is meant to be there: conflicts = "off", import = "off" in '
+        "[tool.tfdocker.checks]"
     )
     assert {said.texts[one] for one in said.broken} == {text}
     assert said.outcomes["size[total]"] == "passed"
