@@ -1,9 +1,12 @@
 """What a builder's complaint means: a base that can't be had, a file that is not sent."""
 
 import re
+from pathlib import Path
 
+from pytest_tfdocker.dockerfile import parse
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.errors import BuildFailedError
+from pytest_tfdocker.text import bounded
 
 _BASE = re.compile(r"^\[internal\] load metadata for (\S+)$|^\[\d+/\d+\] FROM (?:--\S+ )?(\S+)")
 """The steps of BuildKit and of the classic builder that fetch a base, and do nothing else."""
@@ -18,25 +21,39 @@ _NOT_IN_STAGE = re.compile(
     r"|^lstat \S+?/buildkit-mount\d+/(.+): no such file"
     r"|COPY failed: stat (.+?): file does not exist$"
 )
+_NO_TARGET = re.compile(
+    r'target stage "(.+?)" could not be found|failed to reach build target (\S+) in Dockerfile'
+)
 _FROM_FLAG = re.compile(r"--from=(\S+)")
 _HUB = re.compile(r"^docker\.io/(library/)?")
 
 
 def explained(error: BuildFailedError, request: BuildRequest) -> BuildFailedError:
     """The same failure with a cause that a user can act on, where the builder's words show one."""
-    step = error.step or ""
-    if found := _BASE.search(step):
-        return _with_cause(error, *_no_base(_HUB.sub("", found[1] or found[2])))
-    if found := _FRONTEND.search(step):
-        return _with_cause(error, *_no_frontend(_HUB.sub("", found[1])))
     if found := _PARSE.search(error.headline):
         return BuildFailedError(found[2].strip(), error.log, error.step, int(found[1]))
-    if stage := _FROM_FLAG.search(step):
-        missing = _NOT_IN_STAGE.search(error.headline)
-        return _with_cause(error, f"{stage[1]} has no /{_first(missing)}") if missing else error
-    if found := _NOT_SENT.search(error.headline):
-        return _with_cause(error, *_not_sent(_first(found), request))
-    return error
+    words = _of_step(error) or _of_headline(error.headline, request)
+    return error if words is None else _with_cause(error, *words)
+
+
+def _of_step(error: BuildFailedError) -> tuple[str, ...] | None:
+    """The cause, and what to do about it, by what the step is there for."""
+    step = error.step or ""
+    if found := _BASE.search(step):
+        return _no_base(_HUB.sub("", found[1] or found[2]))
+    if found := _FRONTEND.search(step):
+        return _no_frontend(_HUB.sub("", found[1]))
+    stage, missing = _FROM_FLAG.search(step), _NOT_IN_STAGE.search(error.headline)
+    return (f"{stage[1]} has no /{_first(missing)}",) if stage and missing else None
+
+
+def _of_headline(headline: str, request: BuildRequest) -> tuple[str, ...] | None:
+    """The cause, and what to do about it, by the builder's words."""
+    if found := _NO_TARGET.search(headline):
+        return _no_target(_first(found), request.dockerfile)
+    if found := _NOT_SENT.search(headline):
+        return _not_sent(_first(found), request)
+    return None
 
 
 def _first(found: re.Match[str]) -> str:
@@ -61,6 +78,15 @@ def _no_frontend(name: str) -> tuple[str, str]:
     return (
         f"can't pull {name}",
         "a `# syntax=` line asks for it: without that line the builder's own frontend is taken",
+    )
+
+
+def _no_target(name: str, path: Path) -> tuple[str, str]:
+    stages = parse(path.read_text("utf-8", "replace")).stages
+    names = ", ".join(bounded([stage.name or str(stage.index) for stage in stages]))
+    return (
+        f"no stage is named {name}",
+        f"`target` in [tool.tfdocker.build] asks for it; the stages are {names}",
     )
 
 

@@ -140,6 +140,18 @@ def test_a_dockerignore_that_hides_the_requirements_is_blamed(user_project, smal
 
 
 @pytest.mark.usefixtures("each_builder")
+def test_a_target_that_is_no_stage_is_told_with_those_that_are(user_project, small_image):
+    lines = f"FROM {small_image} AS builder\nFROM {small_image}\n"
+    user_project.write("Dockerfile", lines)
+    user_project.write("pyproject.toml", '[tool.tfdocker.build]\ntarget = "runtime"\n')
+    text = build_text(user_project.judge(*ONLY_BUILD))
+    assert text.startswith("no stage is named runtime\n")
+    assert text.endswith(
+        "\n  `target` in [tool.tfdocker.build] asks for it; the stages are builder, 1"
+    )
+
+
+@pytest.mark.usefixtures("each_builder")
 def test_a_file_that_is_not_there_is_not_blamed_on_dockerignore(user_project, small_image):
     user_project.write("Dockerfile", f"FROM {small_image}\nCOPY requirements.txt /\n")
     lines = build_text(user_project.judge(*ONLY_BUILD)).splitlines()
