@@ -28,7 +28,7 @@ REASON_WIDTH = 200
 BY_OS_PACKAGE = ("build-tools", "cuda-twice")
 """Causes that are found by whose files they are, of the OS's packages."""
 LEAST_BYTES = 10**6
-"""Of a finding that is told without a budget."""
+"""Of a finding that is told without a budget, the sum of its files however small these are."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10

@@ -2,7 +2,7 @@
 
 from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, REWRITTEN
 from pytest_tfdocker.evidence.bloat.findings import find_bloat
-from pytest_tfdocker.evidence.bloat.scene import Scene
+from pytest_tfdocker.evidence.bloat.scene import LARGE_BYTES, Scene
 from pytest_tfdocker.evidence.bloat.uncompared import find_uncompared
 
-__all__ = ["CAUSES", "REWRITTEN", "Scene", "find_bloat", "find_uncompared"]
+__all__ = ["CAUSES", "LARGE_BYTES", "REWRITTEN", "Scene", "find_bloat", "find_uncompared"]

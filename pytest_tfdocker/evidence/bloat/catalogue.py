@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pytest_tfdocker.evidence.bloat import twice
+from pytest_tfdocker.evidence.bloat import twice, weights
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 REWRITTEN = "rewritten"
@@ -132,13 +132,13 @@ CAUSES = (
         "duplicate-weights",
         "the same weights in several formats",
         "keep one format: `allow_patterns` of snapshot_download, or a line in .dockerignore",
-        twice.other_formats,
+        weights.other_formats,
     ),
     Cause(
         "hub-cache",
         "files of a Hugging Face cache that no link leads to",
         "copy the cache with its links (`cp -a`), or download with `local_dir`",
-        twice.hub_cache,
+        weights.hub_cache,
     ),
     Cause(
         "identical-files",

@@ -3,11 +3,10 @@
 from collections import Counter
 
 from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, Cause
-from pytest_tfdocker.evidence.bloat.scene import Scene
+from pytest_tfdocker.evidence.bloat.scene import LARGE_BYTES, Scene
 from pytest_tfdocker.evidence.records import Bloat
 from pytest_tfdocker.text import encodable
 
-LARGE_BYTES = 10**6
 PATHS = 10
 
 

@@ -9,6 +9,11 @@ from itertools import count
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import Owners
 
+LARGE_BYTES = 10**6
+"""From here on a file is told by its own path, is compared with others, and may be weights. What
+compares inside a container, probe/identical.py, can import nothing of ours and has a number of its
+own."""
+
 
 class Scene:
     """The files of an image, whose they are, and which of them have the same content."""

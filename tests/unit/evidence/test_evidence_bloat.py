@@ -2,7 +2,8 @@
 
 import pytest
 
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
+from pytest_tfdocker import probe
+from pytest_tfdocker.evidence.bloat import LARGE_BYTES, Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import find_owners
 from pytest_tfdocker.evidence.records import ImageConfig
@@ -141,3 +142,8 @@ def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
     dpkg = {"gcc-12-base:amd64": licence, "gcc-12": compiler}
     assert bloat((licence, 0.1), dpkg=dpkg) == {}
     assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}
+
+
+def test_a_container_compares_the_files_that_are_large_here_too():
+    """The probe can't import the number."""
+    assert f"\nLEAST_BYTES = {LARGE_BYTES}\n" in probe.source("identical")
