@@ -1,6 +1,7 @@
 """Causes that are a matter of models: formats of weights, and the cache of Hugging Face's hub."""
 
 import re
+from collections.abc import Iterator
 
 from pytest_tfdocker.evidence.bloat.scene import LARGE_BYTES, Scene
 
@@ -39,7 +40,7 @@ def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
                 continue
             if not scene.listing.paths[row].endswith(SUFFIXES):
                 continue
-            real = _resolved(scene, row)
+            real = scene.real(row)
             if sizes[real] < LARGE_BYTES:  # a pointer of git-lfs, or a dangling link
                 continue
             name = scene.listing.paths[row][len(model) + 1 :]
@@ -49,42 +50,27 @@ def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def _resolved(scene: Scene, row: int) -> int:
-    """The blob that a link of a Hugging Face cache leads to, else the row itself."""
-    target = scene.listing.targets.get(row)
-    if target is None:
-        return row
-    folder = scene.listing.paths[row].rpartition("/")[0]
-    return scene.row_of.get(_joined(folder, target), row)
-
-
-def _joined(folder: str, target: str) -> str:
-    parts: list[str] = [] if target.startswith("/") else folder.split("/")[1:]
-    for part in target.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
-
-
 def hub_cache(scene: Scene) -> list[int]:
-    """Of Hugging Face caches: files where links belong, beside the blobs that no link leads to."""
+    """Of Hugging Face caches: blobs that no link leads to, beside snapshots.
+
+    These hold files where links belong, each a copy of its blob: one of the two goes. Links of the
+    whole image count, since a service may be given a blob by a name of its own; and one that leads
+    to a folder above blobs may be the way to any of them.
+    """
     found: list[int] = []
     for model, (blobs, snapshots) in _hub_models(scene).items():
-        led_to = {_resolved(scene, row) for row in snapshots if row in scene.listing.targets}
-        files = [row for row in snapshots if row not in scene.listing.targets]
-        unused = [row for row in blobs if row not in led_to]
-        # A copy has its blob's size: one of the two goes. A blob alone, unused, is of no use
-        found += unused if unused and (files or led_to or _dangling(scene, model)) else []
+        if snapshots and scene.led_to.isdisjoint(_upwards(f"{model}blobs")):
+            unused = [row for row in blobs if scene.listing.paths[row] not in scene.led_to]
+            found += [row for row in unused if row not in scene.listing.targets]
     return found
 
 
-def _dangling(scene: Scene, model: str) -> bool:
-    return any(
-        scene.listing.paths[row].startswith(model) and _resolved(scene, row) == row
-        for row in scene.listing.targets
-    )
+def _upwards(folder: str) -> Iterator[str]:
+    """The folder and those above it."""
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+    yield "/"
 
 
 def _hub_models(scene: Scene) -> dict[str, tuple[list[int], list[int]]]:

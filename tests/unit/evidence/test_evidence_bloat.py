@@ -1,42 +1,11 @@
 """What is no bloat, or less of it than it seems."""
 
 import pytest
+from scenes import MB, bloat, scene_of
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.evidence.bloat import LARGE_BYTES, Scene, find_bloat, find_uncompared
-from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.owners import find_owners
-from pytest_tfdocker.evidence.records import ImageConfig
+from pytest_tfdocker.evidence.bloat import LARGE_BYTES, find_uncompared
 from pytest_tfdocker.evidence.rpm.headers import Package
-
-MB = 10**6
-HUB = "/hub/models--o--n"
-
-
-def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None):
-    """`files`: path and MB, and an inode or what a link leads to.
-
-    `distributions`: name, folder, what its RECORD lists.
-    """
-    listing = Listing()
-    for path, size, *more in files:
-        kind, _, value = (more or [""])[0].partition(":")
-        row = listing.add(path, int(size * MB), 0, value if kind == "inode" else None)
-        if kind == "link":
-            listing.targets[row] = value
-    named = [(name, "1.0", "pip") for name, _, _ in distributions]
-    records = [(folder, record) for _, folder, record in distributions]
-    owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
-    owners = find_owners(listing, named, owned, ImageConfig(), rpm)
-    at = layers or [0] * len(listing.paths)
-    return Scene(listing, owners, [list(one) for one in identical], at)
-
-
-def bloat(*files, **more):
-    """Bytes by cause."""
-    scene = scene_of(*files, **more)
-    return {one.cause: one.bytes / MB for one in find_bloat(scene)}
-
 
 BUILDERS = (
     *("gcc", "gcc-c++", "gcc13-c++", "cpp", "make", "cmake", "binutils-gold", "python3-devel"),
@@ -75,23 +44,6 @@ def test_a_cache_whose_files_have_other_names_frees_only_the_rest(turn):
         ("/opt/conda/conda-meta/mkl.json", 0.1),
     ]
     assert bloat(*files[::turn]) == {"conda-cache": 50}
-
-
-def test_a_blob_that_two_revisions_share_counts_once():
-    links = [
-        (f"{HUB}/snapshots/{n}/{name}", 0.0001, f"link:../../blobs/{blob}")
-        for n in (1, 2)
-        for name, blob in (("model.safetensors", "aa"), ("pytorch_model.bin", "bb"))
-    ]
-    blobs = [(f"{HUB}/blobs/aa", 400), (f"{HUB}/blobs/bb", 390)]
-    assert bloat(*links, *blobs) == {"duplicate-weights": 390}
-
-
-@pytest.mark.parametrize(
-    "other", [("/m/model.safetensors", 0.0001), ("/m/model.safetensors", 0.0001, "link:gone")]
-)
-def test_a_pointer_is_no_copy_of_the_weights(other):
-    assert bloat(("/m/pytorch_model.bin", 400), other) == {}
 
 
 def test_every_environment_has_a_pip_and_the_newer_of_two_copies_is_the_second():
