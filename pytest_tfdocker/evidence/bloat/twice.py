@@ -26,19 +26,21 @@ def byte_code(scene: Scene) -> list[int]:
 def second_copies(scene: Scene) -> list[int]:
     """All copies of a distribution but the one of the lowest layer: of two environments, say.
 
-    Each environment has a pip of its own.
+    Each environment has a pip of its own. Two versions in one folder are one copy: the files of the
+    newer are in use, whichever RECORD lists them too.
     """
-    copies: dict[str, list[list[int]]] = {}
+    copies: dict[str, dict[str, list[int]]] = {}
     for index in distributions(scene, r"^(?!(pip|setuptools|wheel)$)"):
         rows = scene.rows_of.get(index)
         if rows:
-            copies.setdefault(scene.owners.table[index][1], []).append(rows)
+            by_site = copies.setdefault(scene.owners.table[index][1], {})
+            by_site.setdefault(scene.owners.sites[index], []).extend(rows)
     found: list[int] = []
-    for sets in copies.values():
-        if len(sets) == 1:
-            continue
+    for by_site in copies.values():
         # Of one layer the interpreter's own is the first: other environments stand behind it
-        oldest_first = sorted(sets, key=lambda rows: min(scene.age(row)[0] for row in rows))
+        oldest_first = sorted(
+            by_site.values(), key=lambda rows: min(scene.age(row)[0] for row in rows)
+        )
         found += [row for rows in oldest_first[1:] for row in rows]
     return found
 

@@ -54,6 +54,36 @@ def test_every_environment_has_a_pip_and_the_newer_of_two_copies_is_the_second()
     assert bloat(*files, distributions=installed, layers=[0, 0, 2, 2]) == {"second-copies": 10}
 
 
+STALE = "numpy/core.so\nnumpy/old.so\nnumpy-1.dist-info/RECORD"
+FRESH = "numpy/core.so\nnumpy/new.so\nnumpy-2.dist-info/RECORD"
+
+
+@pytest.mark.parametrize("records", [(STALE, FRESH), (FRESH, STALE)])
+def test_two_versions_in_one_folder_are_one_copy(records):
+    """As a COPY of one site-packages over another leaves them, or `pip install --target` twice."""
+    names = ["core.so", "old.so", "new.so"]
+    files = [(f"/s/site-packages/numpy/{name}", 50) for name in names]
+    files += [(f"/s/site-packages/numpy-{n}.dist-info/RECORD", 1) for n in (1, 2)]
+    installed = [("numpy", "/s/site-packages", record) for record in records]
+    assert bloat(*files, distributions=installed) == {}
+    files.append(("/venv/site-packages/numpy/core.so", 40))
+    installed.append(("numpy", "/venv/site-packages", "numpy/core.so"))
+    assert bloat(*files, distributions=installed) == {"second-copies": 40}
+
+
+def test_what_setup_py_has_installed_is_a_copy_of_that_in_another_folder():
+    """The paths of its installed-files.txt begin at its own .egg-info."""
+    sites = ("/s/site-packages", "/venv/site-packages")
+    files = [(f"{site}/a-2.dist-info/RECORD", 1) for site in sites]
+    egg = ("a", f"{sites[0]}/a-1.egg-info", "../a.so")
+    here, there = (("a", site, "a-2.dist-info/RECORD") for site in sites)
+    found = [
+        bloat((f"{sites[0]}/a.so", 5), *files, distributions=[egg, other])
+        for other in (here, there)
+    ]
+    assert found == [{}, {"second-copies": 1}]
+
+
 def test_what_two_distributions_bring_alike_is_their_packagers():
     files = [("/s/a.libs/gfortran.so", 3), ("/s/b.libs/gfortran.so", 3), ("/own/gfortran.so", 3)]
     installed = [("a", "/s", "a.libs/gfortran.so"), ("b", "/s", "b.libs/gfortran.so")]
