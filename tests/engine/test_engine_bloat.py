@@ -29,7 +29,7 @@ has() {{ # SITE NAME FILE…: a distribution with a RECORD
 package() {{ # NAME FILE…: one of dpkg's
   mkdir -p /var/lib/dpkg/info; name=$1; shift; printf '%s\\n' "$@" >"/var/lib/dpkg/info/$name.list"
 }}
-site={SITE} other={OTHER} hub={HUB}
+site={SITE} other={OTHER} hub={HUB} system=/usr/lib/x86_64-linux-gnu
 """
 """Functions of the shell in each RUN of the cases."""
 
@@ -119,6 +119,17 @@ CASES = {
         "fill 90000 $site/torch/a.so; has $site torch torch/a.so",
     ),
 }
+MORE = {
+    "cuda-libraries without wheels of nvidia": (
+        "fill 1400000 $system/libcudnn.so.9.1.0; ln $system/libcudnn.so.9.1.0 $system/libcudnn.so; "
+        "fill 1300000 /usr/include/cudnn.h; "
+        "package libcudnn9-cuda-12 $system/libcudnn.so.9.1.0 /usr/include/cudnn.h; "
+        "fill 1200000 /opt/libtorch/lib/libtorch_cuda.so; "
+        "fill 1100000 $site/cupy/core.so; has $site cupy-cuda12x cupy/core.so",
+        "true",
+    ),
+}
+"""Other forms of a cause, which the first word of the name is."""
 
 
 @pytest.fixture
@@ -154,9 +165,10 @@ def test_every_cause_has_an_image():
     assert [*CASES, REWRITTEN] == [cause.name for cause in CAUSES]
 
 
-@pytest.mark.parametrize("cause", CASES)
-def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, cause):
-    with_it, fixed = CASES[cause]
+@pytest.mark.parametrize("case", {**CASES, **MORE})
+def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, case):
+    with_it, fixed = {**CASES, **MORE}[case]
+    cause = case.split()[0]
     gpu = "none" if cause == "cuda-libraries" else "auto"
     bloated, [found] = evidence_of(with_it, gpu)
     slim, left = evidence_of(fixed, gpu)

@@ -17,8 +17,12 @@ DEVELOPMENT = (
 """By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
 which every Debian has."""
 CUDA_FILES = (
-    r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
+    r"/lib(torch_cuda|c10_cuda|onnxruntime_providers_(cuda|tensorrt)|cublas|cudnn|cufft|curand|cusolver"
+    r"|cusparse|nccl|nvrtc)[\w.-]*\.(so|a)(\.\d+)*$"
 )
+"""Whoever owns them, as in a folder that libtorch was unpacked into. Of hashes that auditwheel puts
+into names, too; not the lists that dpkg has of packages of these names."""
+CUDA_DISTRIBUTIONS = r"^(nvidia-|cuda-|triton$|cupy-cuda\d|jax-cuda\d+-(plugin|pjrt)$)"
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -175,8 +179,9 @@ CAUSES = (
         "CUDA libraries, and no GPU is asked for",
         "install the CPU build of the framework",
         either(
-            owned_by("distribution", r"^(nvidia-|cuda-|triton$)"),
-            named(CUDA_FILES, kinds=("distribution",)),
+            owned_by("distribution", CUDA_DISTRIBUTIONS),
+            owned_by("os-package", twice.SYSTEM_CUDA),
+            named(CUDA_FILES, kinds=("distribution", "os-package", *twice.OWN)),
             in_folders(r"^/usr/local/cuda[^/]*/"),
         ),
     ),

@@ -129,3 +129,49 @@ def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
 def test_a_container_compares_the_files_that_are_large_here_too():
     """The probe can't import the number."""
     assert f"\nLEAST_BYTES = {LARGE_BYTES}\n" in probe.source("identical")
+
+
+SITE, SYSTEM = "/s/site-packages", "/usr/lib/x86_64-linux-gnu"
+
+
+def cuda_of(path, *, wheel=None, package=None):
+    """Bytes by cause of one file of 9 MB, in a wheel or a package of dpkg."""
+    installed = [(wheel, SITE, path.removeprefix(f"{SITE}/"))] if wheel else []
+    lists = f"/var/lib/dpkg/info/{package}.list"
+    dpkg = {package: path} if package else {}
+    return bloat((path, 9), (lists, 0.1), distributions=installed, dpkg=dpkg)
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (f"{SITE}/nvidia/cudnn/lib/libcudnn_ops.so.9", {"wheel": "nvidia-cudnn-cu12"}),
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_cuda.so", {"wheel": "onnxruntime-gpu"}),
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_tensorrt.so", {"wheel": "ort-nightly"}),
+        (f"{SITE}/cupy/_core/core.cpython-311-x86_64-linux-gnu.so", {"wheel": "cupy-cuda12x"}),
+        (f"{SITE}/jax_plugins/xla_cuda13/xla_cuda_plugin.so", {"wheel": "jax-cuda13-pjrt"}),
+        (f"{SITE}/jax_cuda12_plugin/_solver.so", {"wheel": "jax-cuda12-plugin"}),
+        (f"{SITE}/torch/lib/libcublas-37d11411.so.11", {"wheel": "torch"}),
+        (f"{SYSTEM}/libcudnn.so.9.1.0", {"package": "libcudnn9-cuda-12"}),
+        ("/usr/include/nccl.h", {"package": "libnccl2"}),
+        (f"{SYSTEM}/libcudnn_static_v9.a", {}),
+        ("/opt/libtorch/lib/libtorch_cuda.so", {}),
+        ("/usr/local/cuda-12.4/bin/ptxas", {"package": "cuda-nvcc-12-4"}),
+    ],
+)
+def test_libraries_of_cuda_are_known_wherever_they_stand(path, owner):
+    assert cuda_of(path, **owner) == {"cuda-libraries": 9}
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_shared.so", {"wheel": "onnxruntime"}),
+        (f"{SITE}/jaxlib/_jax.so", {"wheel": "jaxlib"}),
+        (f"{SITE}/cupy_notes/a.so", {"wheel": "cupy-notes"}),
+        (f"{SITE}/torch/lib/libtorch_cpu.so", {"wheel": "torch"}),
+        ("/usr/share/lintian/overrides/libcudnn9", {}),
+    ],
+)
+def test_what_runs_without_cuda_is_none_of_its_libraries(path, owner):
+    assert cuda_of(path, **owner) == {}
