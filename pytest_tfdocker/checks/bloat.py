@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
-from pytest_tfdocker.checks.wording import CHANGING, is_copy, place, unknown, weigh
-from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
+from pytest_tfdocker.checks.wording import CHANGING, is_copy, is_run, place, unknown, weigh
+from pytest_tfdocker.evidence.bloat import CACHES, CAUSES, REWRITTEN, cache_folder
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
     Bloat,
     Files,
+    ImageEvidence,
     Layer,
     Waste,
     WastedFile,
@@ -30,6 +31,9 @@ BY_OS_PACKAGE = ("build-tools", "cuda-twice")
 LEAST_BYTES = 10**6
 """Of a finding that is told without a budget, the sum of its files however small these are."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
+"""Where nothing is known of what has brought it; `fix_of` knows better."""
+FIX_OF_RUN = {cause.name: cause.fix_of_run for cause in CAUSES if cause.fix_of_run}
+FIX_OF_BASE = {cause.name: cause.fix_of_base for cause in CAUSES if cause.fix_of_base}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10
 COPIED = "a chown or chmod writes a file once more: an instruction above may have brought it"
@@ -118,7 +122,8 @@ def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
         figure = f'{format_size(found.bytes)}, and gpu.expect = "{expect}"'
         return skipped(figure, "it is bloat where no GPU is asked for", measured=found.bytes)
     layer = layer_of(facts.evidence.layers, found)
-    details = (*_where(facts, found, layer), *paths(found), f"mend: {FIX[name]}")
+    mend = fix_of(facts.evidence, found, layer)
+    details = (*_where(facts, found, layer), *paths(found), f"mend: {mend}")
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
@@ -157,6 +162,19 @@ def findings(image: Image, found: Sequence[Bloat]) -> list[Bloat]:
 
 def _counts(image: Image, cause: str) -> bool:
     return cause != "cuda-libraries" or image.settings.gpu.expect == "none"
+
+
+def fix_of(evidence: ImageEvidence, found: Bloat, layer: Layer | None) -> str:
+    """How to be rid of it, where this layer has brought most of it; a cache by its own folder."""
+    name = found.cause
+    if layer is not None and layer.base and name in FIX_OF_BASE:
+        return FIX_OF_BASE[name]
+    if layer is not None and is_run(layer.instruction) and name in FIX_OF_RUN:
+        return FIX_OF_RUN[name]
+    folder = cache_folder(name, found.paths[0], evidence.config.env) if found.paths else None
+    if folder is None:
+        return FIX[name]
+    return FIX[name].replace(f"/root/.cache/{CACHES[name].name}", printable(folder))
 
 
 def layer_of(layers: Sequence[Layer], found: Bloat) -> Layer | None:

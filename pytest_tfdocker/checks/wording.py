@@ -52,6 +52,11 @@ def is_copy(instruction: str) -> bool:
     return instruction.lstrip().upper().startswith(("COPY ", "ADD "))
 
 
+def is_run(instruction: str) -> bool:
+    """Whether it is a RUN."""
+    return instruction.lstrip().upper().startswith("RUN ")
+
+
 def place(image: Image, line: int | None) -> str:
     """A line of the Dockerfile as people name it: "Dockerfile:9"; "" where none is known."""
     return "" if line is None else f"{image.settings.dockerfile}:{line}"

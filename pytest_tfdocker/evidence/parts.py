@@ -59,7 +59,7 @@ def inventory_of(
     weights = encodable(paths_of_weights(listing))
     unlisted = 0 if rpm.problem else unlisted_bytes(listing, owners)
     identical, uncompared = compared()
-    scene = Scene(listing, owners, identical, placed.layers)
+    scene = Scene(listing, owners, identical, placed.layers, config.env)
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),

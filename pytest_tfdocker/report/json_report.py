@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.checks.bloat import FIX, layer_of
+from pytest_tfdocker.checks.bloat import fix_of, layer_of
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -141,7 +141,7 @@ def _bloat(report: ImageReport, evidence: ImageEvidence) -> list[Any] | None:
                 "paths": one.paths,
                 "instruction": layer.instruction if layer else None,
                 "line": layer.line if layer else None,
-                "fix": FIX[one.cause],
+                "fix": fix_of(evidence, one, layer),
             }
         )
     return found

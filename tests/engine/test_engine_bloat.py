@@ -120,6 +120,10 @@ CASES = {
     ),
 }
 MORE = {
+    "pip-cache where ENV says": (
+        "fill 3000000 /opt/downloads/http-v2/a; fill 2000000 /opt/downloads/model.bin",
+        "fill 2000000 /opt/downloads/model.bin",
+    ),
     "cuda-libraries without wheels of nvidia": (
         "fill 1400000 $system/libcudnn.so.9.1.0; ln $system/libcudnn.so.9.1.0 $system/libcudnn.so; "
         "fill 1300000 /usr/include/cudnn.h; "
@@ -141,6 +145,7 @@ def evidence_of(user_project, small_image, tmp_path):
         user_project.write("setup.sh", SETUP)
         user_project.write("tfdocker.toml", f'[gpu]\nexpect = "{gpu}"\n')
         lines = [f"FROM {small_image}", "COPY setup.sh /setup.sh", f"RUN . /setup.sh; {commands}"]
+        lines.append("ENV PIP_CACHE_DIR=/opt/downloads")
         user_project.write("Dockerfile", "\n".join([*lines, 'CMD ["python3", "-V"]', ""]))
         session = Session(
             load_settings(user_project.folder, options=Options(), environ={}),

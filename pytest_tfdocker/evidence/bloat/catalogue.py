@@ -3,6 +3,7 @@
 import msgspec
 
 from pytest_tfdocker.evidence.bloat import twice, weights
+from pytest_tfdocker.evidence.bloat.caches import cache_of
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 REWRITTEN = "rewritten"
@@ -35,6 +36,10 @@ class Cause(msgspec.Struct, frozen=True):
     fix: str
     """One sentence."""
     find: Find
+    fix_of_run: str = ""
+    """In place of it where a RUN has brought most of it, and none of the build context."""
+    fix_of_base: str = ""
+    """In place of both where the base image has."""
 
 
 CAUSES = (
@@ -42,19 +47,19 @@ CAUSES = (
         "pip-cache",
         "pip's cache",
         "`pip install --no-cache-dir`, or `RUN --mount=type=cache,target=/root/.cache/pip`",
-        in_folders(r"/\.cache/pip/"),
+        cache_of("pip-cache"),
     ),
     Cause(
         "uv-cache",
         "uv's cache",
         "`uv --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/uv`",
-        in_folders(r"/\.cache/uv/"),
+        cache_of("uv-cache"),
     ),
     Cause(
         "poetry-cache",
         "Poetry's cache",
         "`poetry install --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/pypoetry`",
-        in_folders(r"/\.cache/pypoetry/(artifacts|cache)/"),
+        cache_of("poetry-cache"),
     ),
     Cause(
         "conda-cache",
@@ -97,6 +102,7 @@ CAUSES = (
         "a .git folder",
         "a line `.git` in .dockerignore",
         in_folders(r"/\.git/"),
+        fix_of_run="`rm -rf .git` in the RUN that clones, or ADD of its URL, which brings none",
     ),
     Cause(
         "build-tools",
@@ -113,6 +119,7 @@ CAUSES = (
             kinds=twice.OWN[1:],
             below=r"^(?!.*/(ensurepip/_bundled|lib/python3\.\d+/test)/)",
         ),
+        fix_of_run="delete them in the RUN that brings them",
     ),
     Cause(
         "second-copies",
@@ -184,6 +191,7 @@ CAUSES = (
             named(CUDA_FILES, kinds=("distribution", "os-package", *twice.OWN)),
             in_folders(r"^/usr/local/cuda[^/]*/"),
         ),
+        fix_of_base="a base without CUDA, and the CPU build of the framework",
     ),
     Cause(
         REWRITTEN,

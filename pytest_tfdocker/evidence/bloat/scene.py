@@ -25,13 +25,14 @@ class Scene:
         owners: Owners,
         identical: list[list[str]],
         layers: Sequence[int | None],
+        env: Sequence[str] = (),
     ) -> None:
         """`identical`: paths of large files of one content, a list each content.
 
-        `layers`: which layer each row came with, as an index.
+        `layers`: which layer each row came with, as an index. `env`: of the image's config.
         """
         self.listing, self.owners, self.identical = listing, owners, identical
-        self.layers = layers
+        self.layers, self.env = layers, env
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 

@@ -8,7 +8,7 @@ from pytest_tfdocker.evidence.records import ImageConfig
 MB = 10**6
 
 
-def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None):
+def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None, env=()):
     """`files`: path and MB, and an inode or what a link leads to.
 
     `distributions`: name, folder, what its RECORD lists.
@@ -24,7 +24,7 @@ def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=N
     owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
     owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
-    return Scene(listing, owners, [list(one) for one in identical], at)
+    return Scene(listing, owners, [list(one) for one in identical], at, env)
 
 
 def bloat(*files, **more):

@@ -35,6 +35,25 @@ def test_build_tools_are_told_by_the_names_that_distributions_of_linux_give():
     assert {*found["gcc"]} == {"build-tools"}
 
 
+CACHES = [
+    *(
+        "/opt/downloads/http-v2/a/b.body",
+        "/opt/downloads/wheels/a.whl",
+        "/xdg/uv/archive-v0/a/b.so",
+    ),
+    "/xdg/pypoetry/artifacts/a.whl",
+]
+NO_CACHES = ["/opt/downloads/model.bin", "/xdg/pypoetry/virtualenvs/a/b.so", "/xdg/uv/python/a.so"]
+
+
+def test_caches_stand_where_the_images_environment_has_them():
+    """And no more of such a folder than the installer makes in it: it may be /tmp."""
+    env = ["PIP_CACHE_DIR=/opt/downloads/", "XDG_CACHE_HOME=/xdg", "UV_CACHE_DIR=cache"]
+    files = [(path, 2) for path in (*CACHES, *NO_CACHES)]
+    assert bloat(*files, env=env) == {"pip-cache": 4, "uv-cache": 2, "poetry-cache": 2}
+    assert bloat(*files, env=["PIP_CACHE_DIR=/", "XDG_CACHE_HOME="]) == {"archives": 4}
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_cache_whose_files_have_other_names_frees_only_the_rest(turn):
     files = [
