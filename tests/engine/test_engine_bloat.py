@@ -29,7 +29,7 @@ has() {{ # SITE NAME FILE…: a distribution with a RECORD
 package() {{ # NAME FILE…: one of dpkg's
   mkdir -p /var/lib/dpkg/info; name=$1; shift; printf '%s\\n' "$@" >"/var/lib/dpkg/info/$name.list"
 }}
-site={SITE} other={OTHER} hub={HUB} system=/usr/lib/x86_64-linux-gnu
+site={SITE} other={OTHER} hub={HUB} system=/usr/lib/x86_64-linux-gnu mamba=/root/micromamba
 """
 """Functions of the shell in each RUN of the cases."""
 
@@ -123,6 +123,17 @@ MORE = {
     "pip-cache where ENV says": (
         "fill 3000000 /opt/downloads/http-v2/a; fill 2000000 /opt/downloads/model.bin",
         "fill 2000000 /opt/downloads/model.bin",
+    ),
+    "conda-cache of micromamba": (
+        "fill 9 $mamba/envs/a/conda-meta/b.json; fill 2000000 $mamba/pkgs/b/c.so; "
+        "fill 1000000 $mamba/pkgs/b/d.so; mkdir $mamba/envs/a/lib; "
+        "ln $mamba/pkgs/b/d.so $mamba/envs/a/lib/d.so",
+        "fill 9 $mamba/envs/a/conda-meta/b.json; fill 1000000 $mamba/envs/a/lib/d.so",
+    ),
+    "duplicate-weights of Llama": (
+        "fill 3000000 /m/model.safetensors; fill 2900000 /m/original/consolidated.00.pth; "
+        "fill 1500000 /m/model.fp16.safetensors",
+        "fill 3000000 /m/model.safetensors",
     ),
     "cuda-libraries without wheels of nvidia": (
         "fill 1400000 $system/libcudnn.so.9.1.0; ln $system/libcudnn.so.9.1.0 $system/libcudnn.so; "

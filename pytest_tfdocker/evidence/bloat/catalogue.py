@@ -179,7 +179,7 @@ CAUSES = (
         "tests",
         "tests of distributions",
         "delete the distributions' test folders in the RUN that installs",
-        named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
+        named("", kinds=("distribution",), below=r"-packages/(.*/)?tests?/"),
     ),
     Cause(
         "cuda-libraries",

@@ -92,13 +92,18 @@ class Scene:
         return sum(self.listing.sizes[row] for row in rows)
 
     def freed(self, rows: Sequence[int]) -> dict[int, int]:
-        """Bytes by row that go with these; those of a file that has another name stay."""
+        """Bytes by row that go with these; those of a file that has another name stay.
+
+        A file goes with the last of its names, whichever causes had the others.
+        """
         gone = {*rows, *self.claimed}
-        return {
-            row: self.listing.sizes[row]
-            for row in rows
-            if row not in self.names_of or gone.issuperset(self.names_of[row])
-        }
+        found: dict[int, int] = {}
+        for row in rows:
+            names = self.names_of.get(row, [row])
+            if gone.issuperset(names):
+                first = next(name for name in names if name not in self.claimed)
+                found[row] = self.size(names) if row == first else 0
+        return found
 
     def age(self, row: int) -> tuple[int, str]:
         """By which the first of several copies is the one that came with the lowest layer."""

@@ -6,6 +6,7 @@ from pytest_tfdocker.evidence.bloat.scene import Scene, distributions, in_folder
 
 PYC = re.compile(r"^(?P<module>[^.]+)\.(cpython|pypy)[\w.-]*\.pyc$")
 OWN = ("weights", "project", "nobody")
+ENVIRONMENT = re.compile(r"/envs/[^/]+$")
 COMPILED = 0.9
 """The share of modules that have byte code from which all were compiled, not only those in use."""
 SYSTEM_CUDA = (
@@ -58,7 +59,8 @@ def second_cuda(scene: Scene) -> list[int]:
 def second_framework(scene: Scene) -> list[int]:
     """The smaller of torch and TensorFlow, where both are there."""
     torch = _rows(scene, r"^(torch|torchvision|torchaudio|triton)$")
-    tensorflow = _rows(scene, r"^(tensorflow|tensorflow-cpu|tensorflow-intel|keras|tensorboard)$")
+    # On arm64 most of TensorFlow is tensorflow-cpu-aws, which that requires
+    tensorflow = _rows(scene, r"^(tensorflow(-cpu|-intel|-cpu-aws)?|keras|tensorboard)$")
     return min(torch, tensorflow, key=scene.size) if torch and tensorflow else []
 
 
@@ -82,7 +84,9 @@ def identical(scene: Scene) -> list[int]:
 
 
 def conda_packages(scene: Scene) -> list[int]:
-    """Conda's cache of unpacked packages, beside an environment."""
+    """Conda's cache of unpacked packages, beside an environment or the folder of several."""
     folders = {folder for folder, _ in scene.folders}
-    roots = [one.removesuffix("/conda-meta") for one in folders if one.endswith("/conda-meta")]
-    return [row for root in roots for row in in_folders(f"^{re.escape(root)}/pkgs/")(scene)]
+    roots = {one.removesuffix("/conda-meta") for one in folders if one.endswith("/conda-meta")}
+    # micromamba's root is no environment itself
+    roots |= {ENVIRONMENT.sub("", root) for root in roots}
+    return [row for root in sorted(roots) for row in in_folders(f"^{re.escape(root)}/pkgs/")(scene)]

@@ -5,49 +5,66 @@ from collections.abc import Iterator
 
 from pytest_tfdocker.evidence.bloat.scene import LARGE_BYTES, Scene
 
+_SHARD = r"(-\d+-of-\d+)?"
+_HALF = rf"(\.fp16{_SHARD}|{_SHARD}\.fp16)"
 FORMATS = (
-    (re.compile(r"^(model|diffusion_pytorch_model)(-\d+-of-\d+)?\.safetensors$"), "safetensors"),
-    (re.compile(r"^(pytorch_model|diffusion_pytorch_model)(-\d+-of-\d+)?\.bin$"), "PyTorch"),
-    (re.compile(r"^tf_model(-\d+-of-\d+)?\.h5$"), "TensorFlow"),
-    (re.compile(r"^flax_model(-\d+-of-\d+)?\.msgpack$"), "Flax"),
+    (re.compile(rf"^(model|diffusion_pytorch_model){_SHARD}\.safetensors$"), "safetensors"),
+    (re.compile(rf"^(pytorch_model|diffusion_pytorch_model){_SHARD}\.bin$"), "PyTorch"),
+    (re.compile(rf"^consolidated{_SHARD}\.safetensors$"), "Mistral"),
+    (re.compile(r"^(original/)?consolidated\.\d+\.pth$"), "Llama"),
+    (re.compile(rf"^tf_model{_SHARD}\.h5$"), "TensorFlow"),
+    (re.compile(rf"^flax_model{_SHARD}\.msgpack$"), "Flax"),
     (re.compile(r"^rust_model\.ot$"), "Rust"),
     (re.compile(r"^(onnx/)?(model|decoder_model|encoder_model)\w*\.onnx(_data)?$"), "ONNX"),
     (re.compile(r"^(openvino/)?openvino_model\w*\.bin$"), "OpenVINO"),
+    (re.compile(rf"^(model|diffusion_pytorch_model){_HALF}\.safetensors$"), "safetensors, half"),
+    (re.compile(rf"^(pytorch_model|diffusion_pytorch_model){_HALF}\.bin$"), "PyTorch, half"),
 )
-"""By the names that Hugging Face's libraries give weights; the first that is there is kept."""
-SUFFIXES = (".safetensors", ".bin", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data")
+"""By the names that Hugging Face's libraries, Mistral and Meta give weights; the first format that
+is there is kept. Half precision is one more, by other bytes: a service loads one of the two.
+Variants such as non_ema are none: those are other weights."""
+SUFFIXES = (".safetensors", ".bin", ".pth", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data")
 """Of all of them."""
+WITHIN = ("onnx", "openvino", "original")
+"""Folders of a model that hold it in another format."""
 
 
 def other_formats(scene: Scene) -> list[int]:
     """Weights in every format but one, of folders that hold the same in several."""
     found: list[int] = []
     for formats in _weights(scene).values():
-        kept = next((name for _, name in FORMATS if name in formats), None)
-        found += [row for name, rows in formats.items() if name != kept for row in rows]
+        kept = next(formats[name] for _, name in FORMATS if name in formats)
+        # Links may give the same weights the names of two formats
+        found += [row for rows in formats.values() for row in rows if row not in kept]
     return found
 
 
 def _weights(scene: Scene) -> dict[str, dict[str, list[int]]]:
     """Folder of a model → format → rows."""
     found: dict[str, dict[str, list[int]]] = {}
-    sizes, targets = scene.listing.sizes, scene.listing.targets
-    for folder, rows in scene.folders:
-        within = folder.rpartition("/")[2] in ("onnx", "openvino")
-        model = folder.rpartition("/")[0] if within else folder
-        for row in rows:
-            if sizes[row] < LARGE_BYTES and row not in targets:
-                continue
-            if not scene.listing.paths[row].endswith(SUFFIXES):
-                continue
-            real = scene.real(row)
-            if sizes[real] < LARGE_BYTES:  # a pointer of git-lfs, or a dangling link
-                continue
-            name = scene.listing.paths[row][len(model) + 1 :]
-            for pattern, kind in FORMATS:
-                if pattern.match(name):
-                    found.setdefault(model, {}).setdefault(kind, []).append(real)
+    paths, sizes, targets = scene.listing.paths, scene.listing.sizes, scene.listing.targets
+    for row, size in enumerate(sizes):
+        if (size < LARGE_BYTES and row not in targets) or not paths[row].endswith(SUFFIXES):
+            continue
+        real = scene.real(row)
+        if sizes[real] < LARGE_BYTES:  # a pointer of git-lfs, or a dangling link
+            continue
+        model, kind = _format_of(paths[row])
+        if kind:
+            found.setdefault(model, {}).setdefault(kind, []).append(real)
     return found
+
+
+def _format_of(path: str) -> tuple[str, str]:
+    """The model's folder and the format, "" where the name is that of no weights."""
+    folder, _, name = path.rpartition("/")
+    above, _, within = folder.rpartition("/")
+    names = [(above, f"{within}/{name}")] if within in WITHIN else []
+    for model, one in [*names, (folder, name)]:
+        kind = next((kind for pattern, kind in FORMATS if pattern.match(one)), "")
+        if kind:
+            return model, kind
+    return folder, ""
 
 
 def hub_cache(scene: Scene) -> list[int]:

@@ -4,7 +4,7 @@ import pytest
 from scenes import MB, bloat, scene_of
 
 from pytest_tfdocker import probe
-from pytest_tfdocker.evidence.bloat import LARGE_BYTES, find_uncompared
+from pytest_tfdocker.evidence.bloat import LARGE_BYTES, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.rpm.headers import Package
 
 BUILDERS = (
@@ -63,6 +63,44 @@ def test_a_cache_whose_files_have_other_names_frees_only_the_rest(turn):
         ("/opt/conda/conda-meta/mkl.json", 0.1),
     ]
     assert bloat(*files[::turn]) == {"conda-cache": 50}
+
+
+PIP, UV = "/root/.cache/pip/http-v2/x", "/root/.cache/uv/archive-v0/x"
+
+
+@pytest.mark.parametrize("names", [(PIP, UV), (UV, PIP)])
+def test_a_file_that_two_causes_have_names_of_goes_with_the_second(names):
+    scene = scene_of(*((name, 5, "inode:1") for name in names))
+    [found] = find_bloat(scene)
+    assert (found.cause, found.bytes, found.path_bytes) == ("uv-cache", 5 * MB, [5 * MB])
+    assert (found.paths, found.by_layer) == ([UV], [(0, 5 * MB)])
+
+
+def test_a_file_that_two_causes_and_a_service_have_names_of_stays():
+    assert bloat(*((name, 5, "inode:1") for name in (PIP, UV, "/app/x"))) == {}
+
+
+@pytest.mark.parametrize("root", ["/root/micromamba", "/opt/conda"])
+def test_the_package_cache_of_micromamba_stands_beside_its_environments(root):
+    files = [(f"{root}/pkgs/x.conda", 100), (f"{root}/pkgs/x/lib/x.so", 50)]
+    assert bloat(*files, (f"{root}/envs/e/conda-meta/history", 0.1)) == {"conda-cache": 150}
+    assert bloat(*files) == {}
+
+
+@pytest.mark.parametrize("folder", ["tests", "test", "x/tests", "x/y/test/data"])
+def test_tests_that_a_distribution_puts_beside_all_others_are_tests(folder):
+    files = [(f"/s/site-packages/{folder}/a.py", 5), ("/s/site-packages/x/testing/a.py", 5)]
+    installed = [("x", "/s/site-packages", f"{folder}/a.py\nx/testing/a.py")]
+    assert bloat(*files, distributions=installed) == {"tests": 5}
+
+
+def test_tensorflow_of_arm64_is_that_of_its_own_wheel():
+    site = "/s/site-packages"
+    files = [("torch/a.so", 700), ("tensorflow/__init__.py", 1), ("tensorflow/b.so", 500)]
+    names = ("torch", "tensorflow", "tensorflow-cpu-aws")
+    installed = [(name, site, path) for name, (path, _) in zip(names, files, strict=True)]
+    placed = [(f"{site}/{path}", size) for path, size in files]
+    assert bloat(*placed, distributions=installed) == {"two-frameworks": 501}
 
 
 def test_every_environment_has_a_pip_and_the_newer_of_two_copies_is_the_second():

@@ -85,3 +85,49 @@ def test_weights_behind_two_links_are_those_that_these_lead_to():
     ]
     files = [("/m/pytorch_model.bin", 390), ("/store/blob", 400)]
     assert bloat(*links, *files) == {"duplicate-weights": 390}
+
+
+@pytest.mark.parametrize(
+    ("kept", "freed"),
+    [
+        ("model-00001-of-00003.safetensors", "consolidated.safetensors"),
+        ("model-00001-of-00003.safetensors", "consolidated-00001-of-00010.safetensors"),
+        ("model.safetensors", "original/consolidated.00.pth"),
+        ("model.safetensors", "consolidated.01.pth"),
+        ("model.safetensors", "onnx/model_quantized.onnx"),
+        ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
+        ("model.safetensors", "model.fp16-00001-of-00002.safetensors"),
+        ("model.safetensors", "model-00001-of-00002.fp16.safetensors"),
+        ("pytorch_model.bin", "pytorch_model.fp16.bin"),
+        ("model.fp16.safetensors", "pytorch_model.fp16.bin"),
+    ],
+)
+def test_of_several_formats_one_is_kept(kept, freed):
+    assert bloat((f"/m/{freed}", 390), (f"/m/{kept}", 400)) == {"duplicate-weights": 390}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "diffusion_pytorch_model.non_ema.safetensors",  # other weights
+        "original/model.safetensors",  # it may be what the other was tuned from
+        "original/pytorch_model.bin",
+        "consolidated.safetensors.index.json",
+        "other/consolidated.00.pth",
+        "tokenizer.model.pth",
+    ],
+)
+def test_what_may_be_other_weights_is_no_second_format(other):
+    main = "diffusion_pytorch_model" if "diffusion" in other else "model"
+    assert bloat((f"/m/{other}", 390), (f"/m/{main}.safetensors", 400)) == {}
+
+
+def test_a_second_name_of_the_same_weights_is_no_second_format():
+    file, link = ("/m/model.safetensors", 400), ("/m/consolidated.safetensors", 0.0001)
+    assert bloat(file, (*link, "link:model.safetensors")) == {}
+    assert bloat((*file, "inode:1"), (*link, "inode:1")) == {}
+
+
+def test_a_folder_of_originals_holds_a_model_itself():
+    files = [("/m/original/model.safetensors", 400), ("/m/original/pytorch_model.bin", 390)]
+    assert bloat(*files) == {"duplicate-weights": 390}
