@@ -8,7 +8,6 @@ from itertools import count
 
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import Owners
-from pytest_tfdocker.evidence.unstarted.tree import ImageTree
 
 LARGE_BYTES = 10**6
 """From here on a file is told by its own path, is compared with others, and may be weights. What
@@ -25,14 +24,17 @@ class Scene:
         owners: Owners,
         identical: list[list[str]],
         layers: Sequence[int | None],
-        env: Sequence[str] = (),
+        env: Sequence[str],
+        real: Callable[[str], str],
     ) -> None:
         """`identical`: paths of large files of one content, a list each content.
 
         `layers`: which layer each row came with, as an index. `env`: of the image's config.
+        `real`: gives a path without symbolic links, whether anything is there or not.
         """
         self.listing, self.owners, self.identical = listing, owners, identical
         self.layers, self.env = layers, env
+        self._real = real
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 
@@ -72,20 +74,15 @@ class Scene:
         return {row: rows for rows in self.listing.inodes.values() for row in rows}
 
     @cached_property
-    def _tree(self) -> ImageTree:
-        paths, targets = self.listing.paths, self.listing.targets
-        return ImageTree(paths, targets={paths[row]: target for row, target in targets.items()})
-
-    @cached_property
     def led_to(self) -> set[str]:
         """Every path that a link leads to, over whichever others."""
-        return {self._tree.real(self.listing.paths[row]) for row in self.listing.targets}
+        return {self._real(self.listing.paths[row]) for row in self.listing.targets}
 
     def real(self, row: int) -> int:
         """The file that a link leads to; the row itself where it is none, or leads to no file."""
         if row not in self.listing.targets:
             return row
-        return self.row_of.get(self._tree.real(self.listing.paths[row]), row)
+        return self.row_of.get(self._real(self.listing.paths[row]), row)
 
     def size(self, rows: Iterable[int]) -> int:
         """Bytes of these rows."""

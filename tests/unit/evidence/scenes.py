@@ -3,6 +3,7 @@
 from pytest_tfdocker.evidence.bloat import Scene, find_bloat
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import find_owners
+from pytest_tfdocker.evidence.parts import tree_of
 from pytest_tfdocker.evidence.records import ImageConfig
 
 MB = 10**6
@@ -24,7 +25,7 @@ def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=N
     owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
     owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
-    return Scene(listing, owners, [list(one) for one in identical], at, env)
+    return Scene(listing, owners, [list(one) for one in identical], at, env, tree_of(listing).real)
 
 
 def bloat(*files, **more):
