@@ -4,8 +4,8 @@ import re
 
 import msgspec
 
-from pytest_tfdocker.checks.bloat import FIX, LEAST_BYTES, above_base, findings
-from pytest_tfdocker.checks.wording import CHANGING, place, to_mend
+from pytest_tfdocker.checks.bloat import LEAST_BYTES, above_base, findings, fix_of, layer_of
+from pytest_tfdocker.checks.wording import CHANGING, place
 from pytest_tfdocker.evidence.records import (
     HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,
@@ -175,13 +175,14 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
         for at, size in hidden_layers(evidence)
     ]
     for found in findings(image, evidence.files.bloat):
-        size, layer = above_base(evidence.layers, found)
+        size, layer = above_base(evidence, found)
         if size >= LEAST_BYTES:
-            where = to_mend(image, layer)
+            where, fix = place(image, layer.line if layer else None), fix_of(evidence, found, layer)
             # With compilers go the packages that they alone have asked for
-            savings.append((size, where, FIX[found.cause], found.cause == "build-tools"))
+            savings.append((size, where, fix, found.cause == "build-tools"))
         if found.cause in BY_ANOTHER_BASE and found.bytes - size >= LEAST_BYTES:
-            savings.append((found.bytes - size, _base_name(evidence), FIX[found.cause], True))
+            fix = fix_of(evidence, found, layer_of(evidence, found))
+            savings.append((found.bytes - size, _base_name(evidence), fix, True))
     wasted = evidence.wasted_bytes or 0
     lines = []
     if wasted >= LEAST_BYTES and not is_placed(evidence):

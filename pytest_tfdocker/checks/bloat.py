@@ -5,13 +5,22 @@ from collections.abc import Sequence
 
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
-from pytest_tfdocker.checks.wording import CHANGING, is_copy, place, unknown, weigh
-from pytest_tfdocker.evidence.bloat import CAUSES, REWRITTEN
+from pytest_tfdocker.checks.wording import (
+    CHANGING,
+    copied_stage,
+    is_copy,
+    is_run,
+    place,
+    unknown,
+    weigh,
+)
+from pytest_tfdocker.evidence.bloat import CACHES, CAUSES, REWRITTEN, cache_folder
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,
     Bloat,
     Files,
+    ImageEvidence,
     Layer,
     Waste,
     WastedFile,
@@ -28,8 +37,11 @@ REASON_WIDTH = 200
 BY_OS_PACKAGE = ("build-tools", "cuda-twice")
 """Causes that are found by whose files they are, of the OS's packages."""
 LEAST_BYTES = 10**6
-"""Of a finding that is told without a budget."""
+"""Of a finding that is told without a budget, the sum of its files however small these are."""
 FIX = {cause.name: cause.fix for cause in CAUSES}
+"""Where nothing is known of what has brought it; `fix_of` knows better."""
+FIX_OF_RUN = {cause.name: cause.fix_of_run for cause in CAUSES if cause.fix_of_run}
+FIX_OF_BASE = {cause.name: cause.fix_of_base for cause in CAUSES if cause.fix_of_base}
 WHAT = {cause.name: cause.what for cause in CAUSES}
 PATHS = 10
 COPIED = "a chown or chmod writes a file once more: an instruction above may have brought it"
@@ -117,8 +129,9 @@ def _weighed(facts: Facts, name: str, found: Bloat | None) -> Verdict:
         expect = facts.image.settings.gpu.expect
         figure = f'{format_size(found.bytes)}, and gpu.expect = "{expect}"'
         return skipped(figure, "it is bloat where no GPU is asked for", measured=found.bytes)
-    layer = layer_of(facts.evidence.layers, found)
-    details = (*_where(facts, found, layer), *paths(found), f"mend: {FIX[name]}")
+    layer = layer_of(facts.evidence, found)
+    mend = fix_of(facts.evidence, found, layer)
+    details = (*_where(facts, found, layer), *paths(found), f"mend: {mend}")
     return weigh(
         found.bytes, budget, format_size, *details, line=None if layer is None else layer.line
     )
@@ -159,25 +172,40 @@ def _counts(image: Image, cause: str) -> bool:
     return cause != "cuda-libraries" or image.settings.gpu.expect == "none"
 
 
-def layer_of(layers: Sequence[Layer], found: Bloat) -> Layer | None:
+def fix_of(evidence: ImageEvidence, found: Bloat, layer: Layer | None) -> str:
+    """How to be rid of it, where this layer has brought most of it; a cache by its own folder."""
+    stage = copied_stage(layer.instruction) if layer else None
+    fix = _fix(evidence, found, layer)
+    return f"in stage {printable(stage)}: {fix}" if stage else fix
+
+
+def _fix(evidence: ImageEvidence, found: Bloat, layer: Layer | None) -> str:
+    name = found.cause
+    if layer is not None and layer.base and name in FIX_OF_BASE:
+        return FIX_OF_BASE[name]
+    if layer is not None and is_run(layer.instruction) and name in FIX_OF_RUN:
+        return FIX_OF_RUN[name]
+    folder = cache_folder(name, found.paths[0], evidence.config.env) if found.paths else None
+    if folder is None:
+        return FIX[name]
+    return FIX[name].replace(f"/root/.cache/{CACHES[name].name}", printable(folder))
+
+
+def layer_of(evidence: ImageEvidence, found: Bloat) -> Layer | None:
     """The layer that most of it came with; None where that can't be told."""
-    return _at(layers, found.by_layer[0][0]) if found.by_layer else None
+    return evidence.layer_at(found.by_layer[0][0]) if found.by_layer else None
 
 
-def above_base(layers: Sequence[Layer], found: Bloat) -> tuple[int, Layer | None]:
+def above_base(evidence: ImageEvidence, found: Bloat) -> tuple[int, Layer | None]:
     """Bytes of it that did not come with the base, and the layer that most of these came with."""
-    own = [(_at(layers, at), size) for at, size in found.by_layer]
+    own = [(evidence.layer_at(at), size) for at, size in found.by_layer]
     own = [(layer, size) for layer, size in own if layer is None or not layer.base]
     return sum(size for _, size in own), own[0][0] if own else None
 
 
-def _at(layers: Sequence[Layer], index: int | None) -> Layer | None:
-    return None if index is None or index >= len(layers) else layers[index]
-
-
-def row(image: Image, layers: Sequence[Layer], found: Bloat) -> tuple[str, str, str]:
+def row(image: Image, evidence: ImageEvidence, found: Bloat) -> tuple[str, str, str]:
     """Bytes, what it is, and the line that brought it, as cells of a table."""
-    layer = layer_of(layers, found)
+    layer = layer_of(evidence, found)
     if layer is not None and layer.base:
         return format_size(found.bytes), WHAT[found.cause], "the base image"
     return format_size(found.bytes), WHAT[found.cause], place(image, layer.line if layer else None)

@@ -3,7 +3,7 @@
 import re
 
 from pytest_tfdocker.checks.verdict import Verdict, error, failed
-from pytest_tfdocker.evidence.records import Absent, Layer
+from pytest_tfdocker.evidence.records import Absent
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import Formatter, format_over
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
@@ -53,11 +53,15 @@ def is_copy(instruction: str) -> bool:
     return instruction.lstrip().upper().startswith(("COPY ", "ADD "))
 
 
-def to_mend(image: Image, layer: Layer | None) -> str:
-    """Where what a layer brought is to be mended: a COPY's in the stage that it copies from."""
-    where = place(image, layer.line if layer else None)
-    stage = _FROM_STAGE.match(layer.instruction) if layer else None
-    return f"stage {stage[1]}, which {where} copies" if where and stage else where
+def copied_stage(instruction: str) -> str | None:
+    """The stage that a COPY is from, in which what it brings is to be mended."""
+    found = _FROM_STAGE.match(instruction)
+    return found[1] if found else None
+
+
+def is_run(instruction: str) -> bool:
+    """Whether it is a RUN."""
+    return instruction.lstrip().upper().startswith("RUN ")
 
 
 def place(image: Image, line: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pytest_tfdocker.archive.layer import FILE, SYMLINK, LayerFiles, Reading
 from pytest_tfdocker.archive.manifest import Chosen
 from pytest_tfdocker.archive.merge import Merged
+from pytest_tfdocker.evidence.bloat import LARGE_BYTES
 from pytest_tfdocker.evidence.listing import Listing, unpacked
 from pytest_tfdocker.evidence.parts import Compared, inventory_of
 from pytest_tfdocker.evidence.placing import Placed
@@ -18,9 +19,6 @@ from pytest_tfdocker.evidence.unstarted import (
     read_unstarted,
 )
 from pytest_tfdocker.evidence.waste import telling
-
-LARGE_BYTES = 10**6
-"""Of files that are told where their content stands twice."""
 
 
 def reading_of(config: ImageConfig, tell: Callable[[str], None]) -> Reading:

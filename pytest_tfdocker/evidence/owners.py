@@ -38,6 +38,9 @@ class Owners(msgspec.Struct, frozen=True, kw_only=True):
     table: list[tuple[str, str, str]]
     """Kind, name, version."""
     of_row: list[int]
+    sites: list[str]
+    """The folder that each distribution is installed into, "" where none tells; they are the first
+    of the table."""
     lists: int = 0
     """Packages of the OS whose files are listed."""
 
@@ -79,7 +82,14 @@ def find_owners(
     of_row = _owners_by_path(listing, claims, rest, posixpath.normpath(config.workdir))
     _settle_links(listing, of_row)
     lists = sum(bool(package.paths) for package in packages)
-    return Owners(table=table, of_row=of_row, lists=lists)
+    sites = [_site(record) for record in owned["distributions"]]
+    return Owners(table=table, of_row=of_row, sites=sites, lists=lists)
+
+
+def _site(record: tuple[str, str] | None) -> str:
+    # installed-files.txt is relative to the .egg-info that it stands in
+    folder = "" if record is None else record[0]
+    return posixpath.dirname(folder) if folder.endswith(".egg-info") else folder
 
 
 def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:

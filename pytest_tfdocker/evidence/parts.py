@@ -25,6 +25,7 @@ from pytest_tfdocker.evidence.records import (
     Inventory,
 )
 from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
+from pytest_tfdocker.evidence.unstarted import ImageTree
 from pytest_tfdocker.text import encodable
 
 
@@ -59,7 +60,7 @@ def inventory_of(
     weights = encodable(paths_of_weights(listing))
     unlisted = 0 if rpm.problem else unlisted_bytes(listing, owners)
     identical, uncompared = compared()
-    scene = Scene(listing, owners, identical, placed.layers)
+    scene = Scene(listing, owners, identical, placed.layers, config.env, tree_of(listing).real)
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),
@@ -95,6 +96,12 @@ def inventory_of(
             elsewhere=_elsewhere(found["elsewhere"]),
         ),
     )
+
+
+def tree_of(listing: Listing) -> ImageTree:
+    """The image's files, by which its symbolic links can be followed."""
+    targets = {listing.paths[row]: target for row, target in listing.targets.items()}
+    return ImageTree(listing.paths, targets=targets)
 
 
 def _interpreter(told: dict[str, Any]) -> Interpreter | Absent:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_tfdocker.checks.bloat import FIX, layer_of
+from pytest_tfdocker.checks.bloat import fix_of, layer_of
 from pytest_tfdocker.checks.comparison import Comparison
 from pytest_tfdocker.evidence.records import (
     Absent,
@@ -134,7 +134,7 @@ def _bloat(report: ImageReport, evidence: ImageEvidence) -> list[Any] | None:
         return None
     found = []
     for one in report.bloat:
-        layer = layer_of(evidence.layers, one)
+        layer = layer_of(evidence, one)
         found.append(
             {
                 "cause": one.cause,
@@ -142,7 +142,7 @@ def _bloat(report: ImageReport, evidence: ImageEvidence) -> list[Any] | None:
                 "paths": one.paths,
                 "instruction": layer.instruction if layer else None,
                 "line": layer.line if layer else None,
-                "fix": FIX[one.cause],
+                "fix": fix_of(evidence, one, layer),
             }
         )
     return found

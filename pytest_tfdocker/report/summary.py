@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pytest_tfdocker.checks.bloat import FIX, row, unread_packages
+from pytest_tfdocker.checks.bloat import fix_of, layer_of, row, unread_packages
 from pytest_tfdocker.checks.comparison import difference
 from pytest_tfdocker.checks.limits import OUT_OF_REACH
 from pytest_tfdocker.checks.run_story import throttled_words
@@ -202,8 +202,9 @@ def _bloat(report: ImageReport) -> list[str]:
     unread = unread_packages(evidence.files)
     if not found:
         return unread
-    rows = table([row(report.image, evidence.layers, one) for one in found])
-    fixes = [f"{line}\n    {FIX[one.cause]}" for line, one in zip(rows, found, strict=True)]
+    rows = table([row(report.image, evidence, one) for one in found])
+    mends = [fix_of(evidence, one, layer_of(evidence, one)) for one in found]
+    fixes = [f"{line}\n    {mend}" for line, mend in zip(rows, mends, strict=True)]
     lines = [line for fix in bounded(fixes) for line in fix.split("\n")]
     return [f"could be saved in {report.image.name}:", *(f"  {line}" for line in lines), *unread]
 

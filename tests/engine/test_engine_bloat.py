@@ -29,7 +29,7 @@ has() {{ # SITE NAME FILE…: a distribution with a RECORD
 package() {{ # NAME FILE…: one of dpkg's
   mkdir -p /var/lib/dpkg/info; name=$1; shift; printf '%s\\n' "$@" >"/var/lib/dpkg/info/$name.list"
 }}
-site={SITE} other={OTHER} hub={HUB}
+site={SITE} other={OTHER} hub={HUB} system=/usr/lib/x86_64-linux-gnu mamba=/root/micromamba
 """
 """Functions of the shell in each RUN of the cases."""
 
@@ -119,6 +119,32 @@ CASES = {
         "fill 90000 $site/torch/a.so; has $site torch torch/a.so",
     ),
 }
+MORE = {
+    "pip-cache where ENV says": (
+        "fill 3000000 /opt/downloads/http-v2/a; fill 2000000 /opt/downloads/model.bin",
+        "fill 2000000 /opt/downloads/model.bin",
+    ),
+    "conda-cache of micromamba": (
+        "fill 9 $mamba/envs/a/conda-meta/b.json; fill 2000000 $mamba/pkgs/b/c.so; "
+        "fill 1000000 $mamba/pkgs/b/d.so; mkdir $mamba/envs/a/lib; "
+        "ln $mamba/pkgs/b/d.so $mamba/envs/a/lib/d.so",
+        "fill 9 $mamba/envs/a/conda-meta/b.json; fill 1000000 $mamba/envs/a/lib/d.so",
+    ),
+    "duplicate-weights of Llama": (
+        "fill 3000000 /m/model.safetensors; fill 2900000 /m/original/consolidated.00.pth; "
+        "fill 1500000 /m/model.fp16.safetensors",
+        "fill 3000000 /m/model.safetensors",
+    ),
+    "cuda-libraries without wheels of nvidia": (
+        "fill 1400000 $system/libcudnn.so.9.1.0; ln $system/libcudnn.so.9.1.0 $system/libcudnn.so; "
+        "fill 1300000 /usr/include/cudnn.h; "
+        "package libcudnn9-cuda-12 $system/libcudnn.so.9.1.0 /usr/include/cudnn.h; "
+        "fill 1200000 /opt/libtorch/lib/libtorch_cuda.so; "
+        "fill 1100000 $site/cupy/core.so; has $site cupy-cuda12x cupy/core.so",
+        "true",
+    ),
+}
+"""Other forms of a cause, which the first word of the name is."""
 
 
 @pytest.fixture
@@ -130,6 +156,7 @@ def evidence_of(user_project, small_image, tmp_path):
         user_project.write("setup.sh", SETUP)
         user_project.write("tfdocker.toml", f'[gpu]\nexpect = "{gpu}"\n')
         lines = [f"FROM {small_image}", "COPY setup.sh /setup.sh", f"RUN . /setup.sh; {commands}"]
+        lines.append("ENV PIP_CACHE_DIR=/opt/downloads")
         user_project.write("Dockerfile", "\n".join([*lines, 'CMD ["python3", "-V"]', ""]))
         session = Session(
             load_settings(user_project.folder, options=Options(), environ={}),
@@ -154,9 +181,10 @@ def test_every_cause_has_an_image():
     assert [*CASES, REWRITTEN] == [cause.name for cause in CAUSES]
 
 
-@pytest.mark.parametrize("cause", CASES)
-def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, cause):
-    with_it, fixed = CASES[cause]
+@pytest.mark.parametrize("case", {**CASES, **MORE})
+def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, case):
+    with_it, fixed = {**CASES, **MORE}[case]
+    cause = case.split()[0]
     gpu = "none" if cause == "cuda-libraries" else "auto"
     bloated, [found] = evidence_of(with_it, gpu)
     slim, left = evidence_of(fixed, gpu)

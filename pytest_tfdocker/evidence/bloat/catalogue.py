@@ -2,7 +2,8 @@
 
 import msgspec
 
-from pytest_tfdocker.evidence.bloat import twice
+from pytest_tfdocker.evidence.bloat import twice, weights
+from pytest_tfdocker.evidence.bloat.caches import cache_of
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 REWRITTEN = "rewritten"
@@ -17,8 +18,12 @@ DEVELOPMENT = (
 """By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
 which every Debian has."""
 CUDA_FILES = (
-    r"/lib(torch_cuda|c10_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc)[\w.-]*$"
+    r"/lib(torch_cuda|c10_cuda|onnxruntime_providers_(cuda|tensorrt)|cublas|cudnn|cufft|curand|cusolver"
+    r"|cusparse|nccl|nvrtc)[\w.-]*\.(so|a)(\.\d+)*$"
 )
+"""Whoever owns them, as in a folder that libtorch was unpacked into. Of hashes that auditwheel puts
+into names, too; not the lists that dpkg has of packages of these names."""
+CUDA_DISTRIBUTIONS = r"^(nvidia-|cuda-|triton$|cupy-cuda\d|jax-cuda\d+-(plugin|pjrt)$)"
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -31,6 +36,10 @@ class Cause(msgspec.Struct, frozen=True):
     fix: str
     """One sentence."""
     find: Find
+    fix_of_run: str = ""
+    """In place of it where a RUN has brought most of it, and none of the build context."""
+    fix_of_base: str = ""
+    """In place of both where the base image has."""
 
 
 CAUSES = (
@@ -38,19 +47,19 @@ CAUSES = (
         "pip-cache",
         "pip's cache",
         "`pip install --no-cache-dir`, or `RUN --mount=type=cache,target=/root/.cache/pip`",
-        in_folders(r"/\.cache/pip/"),
+        cache_of("pip-cache"),
     ),
     Cause(
         "uv-cache",
         "uv's cache",
         "`uv --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/uv`",
-        in_folders(r"/\.cache/uv/"),
+        cache_of("uv-cache"),
     ),
     Cause(
         "poetry-cache",
         "Poetry's cache",
         "`poetry install --no-cache`, or `RUN --mount=type=cache,target=/root/.cache/pypoetry`",
-        in_folders(r"/\.cache/pypoetry/(artifacts|cache)/"),
+        cache_of("poetry-cache"),
     ),
     Cause(
         "conda-cache",
@@ -93,6 +102,7 @@ CAUSES = (
         "a .git folder",
         "a line `.git` in .dockerignore",
         in_folders(r"/\.git/"),
+        fix_of_run="`rm -rf .git` in the RUN that clones, or ADD of its URL, which brings none",
     ),
     Cause(
         "build-tools",
@@ -109,6 +119,7 @@ CAUSES = (
             kinds=twice.OWN[1:],
             below=r"^(?!.*/(ensurepip/_bundled|lib/python3\.\d+/test)/)",
         ),
+        fix_of_run="delete them in the RUN that brings them",
     ),
     Cause(
         "second-copies",
@@ -132,13 +143,13 @@ CAUSES = (
         "duplicate-weights",
         "the same weights in several formats",
         "keep one format: `allow_patterns` of snapshot_download, or a line in .dockerignore",
-        twice.other_formats,
+        weights.other_formats,
     ),
     Cause(
         "hub-cache",
         "files of a Hugging Face cache that no link leads to",
         "copy the cache with its links (`cp -a`), or download with `local_dir`",
-        twice.hub_cache,
+        weights.hub_cache,
     ),
     Cause(
         "identical-files",
@@ -168,17 +179,19 @@ CAUSES = (
         "tests",
         "tests of distributions",
         "delete the distributions' test folders in the RUN that installs",
-        named("", kinds=("distribution",), below=r"-packages/.*/tests?/"),
+        named("", kinds=("distribution",), below=r"-packages/(.*/)?tests?/"),
     ),
     Cause(
         "cuda-libraries",
         "CUDA libraries, and no GPU is asked for",
         "install the CPU build of the framework",
         either(
-            owned_by("distribution", r"^(nvidia-|cuda-|triton$)"),
-            named(CUDA_FILES, kinds=("distribution",)),
+            owned_by("distribution", CUDA_DISTRIBUTIONS),
+            owned_by("os-package", twice.SYSTEM_CUDA),
+            named(CUDA_FILES, kinds=("distribution", "os-package", *twice.OWN)),
             in_folders(r"^/usr/local/cuda[^/]*/"),
         ),
+        fix_of_base="a base without CUDA, and the CPU build of the framework",
     ),
     Cause(
         REWRITTEN,

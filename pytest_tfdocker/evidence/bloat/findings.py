@@ -3,11 +3,10 @@
 from collections import Counter
 
 from pytest_tfdocker.evidence.bloat.catalogue import CAUSES, Cause
-from pytest_tfdocker.evidence.bloat.scene import Scene
+from pytest_tfdocker.evidence.bloat.scene import LARGE_BYTES, Scene
 from pytest_tfdocker.evidence.records import Bloat
 from pytest_tfdocker.text import encodable
 
-LARGE_BYTES = 10**6
 PATHS = 10
 
 
@@ -27,7 +26,7 @@ def _finding(scene: Scene, cause: Cause, freed: dict[int, int]) -> Bloat:
     paths: Counter[str] = Counter()
     by_layer: Counter[int | None] = Counter()
     for row, size in freed.items():
-        paths[_shown(scene, row)] += size
+        paths[_shown(scene.listing.paths[row], size)] += size
         by_layer[scene.layers[row]] += size
     return Bloat(
         cause=cause.name,
@@ -39,9 +38,8 @@ def _finding(scene: Scene, cause: Cause, freed: dict[int, int]) -> Bloat:
     )
 
 
-def _shown(scene: Scene, row: int) -> str:
+def _shown(path: str, size_bytes: int) -> str:
     """A large file by its own path, small ones by their folder's; as text that UTF-8 has."""
-    path = scene.listing.paths[row]
-    if scene.listing.sizes[row] < LARGE_BYTES:
+    if size_bytes < LARGE_BYTES:
         path = path.rpartition("/")[0] + "/"
     return encodable(path)

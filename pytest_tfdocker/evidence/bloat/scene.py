@@ -9,6 +9,11 @@ from itertools import count
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import Owners
 
+LARGE_BYTES = 10**6
+"""From here on a file is told by its own path, is compared with others, and may be weights. What
+compares inside a container, probe/identical.py, can import nothing of ours and has a number of its
+own."""
+
 
 class Scene:
     """The files of an image, whose they are, and which of them have the same content."""
@@ -19,13 +24,17 @@ class Scene:
         owners: Owners,
         identical: list[list[str]],
         layers: Sequence[int | None],
+        env: Sequence[str],
+        real: Callable[[str], str],
     ) -> None:
         """`identical`: paths of large files of one content, a list each content.
 
-        `layers`: which layer each row came with, as an index.
+        `layers`: which layer each row came with, as an index. `env`: of the image's config.
+        `real`: gives a path without symbolic links, whether anything is there or not.
         """
         self.listing, self.owners, self.identical = listing, owners, identical
-        self.layers = layers
+        self.layers, self.env = layers, env
+        self._real = real
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 
@@ -64,18 +73,34 @@ class Scene:
         """Of a row that is one of several names of a file: all of these."""
         return {row: rows for rows in self.listing.inodes.values() for row in rows}
 
+    @cached_property
+    def led_to(self) -> set[str]:
+        """Every path that a link leads to, over whichever others."""
+        return {self._real(self.listing.paths[row]) for row in self.listing.targets}
+
+    def real(self, row: int) -> int:
+        """The file that a link leads to; the row itself where it is none, or leads to no file."""
+        if row not in self.listing.targets:
+            return row
+        return self.row_of.get(self._real(self.listing.paths[row]), row)
+
     def size(self, rows: Iterable[int]) -> int:
         """Bytes of these rows."""
         return sum(self.listing.sizes[row] for row in rows)
 
     def freed(self, rows: Sequence[int]) -> dict[int, int]:
-        """Bytes by row that go with these; those of a file that has another name stay."""
+        """Bytes by row that go with these; those of a file that has another name stay.
+
+        A file goes with the last of its names, whichever causes had the others.
+        """
         gone = {*rows, *self.claimed}
-        return {
-            row: self.listing.sizes[row]
-            for row in rows
-            if row not in self.names_of or gone.issuperset(self.names_of[row])
-        }
+        found: dict[int, int] = {}
+        for row in rows:
+            names = self.names_of.get(row, [row])
+            if gone.issuperset(names):
+                first = next(name for name in names if name not in self.claimed)
+                found[row] = self.size(names) if row == first else 0
+        return found
 
     def age(self, row: int) -> tuple[int, str]:
         """By which the first of several copies is the one that came with the lowest layer."""

@@ -87,8 +87,8 @@ def test_what_is_copied_from_a_stage_is_mended_in_that_stage(image, owned, evide
     found = msgspec.structs.replace(owned(bloat=[tests]), layers=[layers[0], copy, layers[2]])
     [line] = mend_rows(image(), found, 1000 * MB)
     assert line == (
-        "mend stage build, which Dockerfile:9 copies: delete the distributions' test folders in "
-        "the RUN that installs; saves 100 MB, leaving 900 MB"
+        "mend Dockerfile:9: in stage build: delete the distributions' test folders in the RUN "
+        "that installs; saves 100 MB, leaving 900 MB"
     )
 
 

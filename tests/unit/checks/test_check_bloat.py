@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from pytest_tfdocker.checks.bloat import CHECK, findings
-from pytest_tfdocker.evidence.records import Absent, Bloat, Uncompared
+from pytest_tfdocker.checks.bloat import CHECK, FIX, findings, fix_of
+from pytest_tfdocker.evidence.records import Absent, Bloat, ImageConfig, Uncompared
 
 MB = 10**6
 
@@ -49,6 +49,59 @@ def test_a_failure_says_where_and_how_to_mend_it(judge):
         "  mend: `pip install --no-cache-dir`, or "
         "`RUN --mount=type=cache,target=/root/.cache/pip`"
     )
+
+
+GIT_OF_RUN = "`rm -rf .git` in the RUN that clones, or ADD of its URL, which brings none"
+ARCHIVES_OF_RUN = "delete them in the RUN that brings them"
+
+
+@pytest.mark.parametrize(
+    ("cause", "instruction", "fix"),
+    [
+        ("git", "COPY . .", FIX["git"]),
+        ("git", "RUN git clone https://example.org/x /opt/x", GIT_OF_RUN),
+        ("git", "run <<E", GIT_OF_RUN),
+        ("git", "RUNNING", FIX["git"]),
+        ("archives", "ADD wheels /wheels", FIX["archives"]),
+        ("archives", "RUN curl -LO https://example.org/x.tar.gz && tar xf x", ARCHIVES_OF_RUN),
+        ("tests", "RUN pip install x", FIX["tests"]),
+    ],
+)
+def test_what_a_run_has_brought_no_dockerignore_keeps_out(facts, evidence, cause, instruction, fix):
+    layers = [msgspec.structs.replace(evidence().layers[1], instruction=instruction)]
+    files = msgspec.structs.replace(evidence().files, bloat=[found(cause, layer=0)])
+    given = facts({"size": {"bloat": {cause: 0}}}, evidence=evidence(files=files, layers=layers))
+    assert CHECK.judge(given, cause).details[-1] == f"mend: {fix}"
+
+
+def test_of_what_nothing_tells_the_instruction_the_fix_is_that_of_the_build_context(evidence):
+    assert fix_of(evidence(), found("git"), None) == "a line `.git` in .dockerignore"
+
+
+def test_cuda_of_the_base_is_left_out_by_another_base(evidence):
+    base, own, _, _ = evidence().layers
+    fixes = [fix_of(evidence(), found("cuda-libraries"), layer) for layer in (base, own, None)]
+    cpu = "install the CPU build of the framework"
+    assert fixes == ["a base without CUDA, and the CPU build of the framework", cpu, cpu]
+
+
+@pytest.mark.parametrize(
+    ("cause", "path", "folder"),
+    [
+        ("pip-cache", "/home/app/.cache/pip/http-v2/", "/home/app/.cache/pip"),
+        ("pip-cache", "/home/a\x1bb/.cache/pip/wheels/a.whl", r"/home/a\x1bb/.cache/pip"),
+        ("pip-cache", "/opt/downloads/wheels/a/b.whl", "/opt/downloads"),
+        ("uv-cache", "/.cache/uv/", "/.cache/uv"),
+        ("uv-cache", "/xdg/uv/archive-v0/a", "/xdg/uv"),
+        ("poetry-cache", "/home/app/.cache/pypoetry/artifacts/", "/home/app/.cache/pypoetry"),
+        ("poetry-cache", "/elsewhere/", "/root/.cache/pypoetry"),
+    ],
+)
+def test_a_cache_is_mounted_where_it_was_found(evidence, cause, path, folder):
+    config = ImageConfig(env=["PIP_CACHE_DIR=/opt/downloads/", "XDG_CACHE_HOME=/xdg", "A"])
+    one = found(cause, paths=[path], path_bytes=[MB])
+    fix = fix_of(evidence(config=config), one, None)
+    assert fix.partition(", or ")[2] == f"`RUN --mount=type=cache,target={folder}`"
 
 
 @pytest.mark.parametrize(

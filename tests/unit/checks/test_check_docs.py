@@ -411,4 +411,6 @@ def test_every_cause_is_on_its_page_with_its_fix():
     text = (DOCS / "bloat.md").read_text()
     for cause in CAUSES:
         assert f"| `{cause.name}` | {cause.what} | {cause.fix} |" in text
+        for by, fix in (("a RUN", cause.fix_of_run), ("the base image", cause.fix_of_base)):
+            assert (f"| `{cause.name}` | {by} | {fix} |" in text) == bool(fix)
     assert tuple(cause.name for cause in CAUSES) == BLOAT

@@ -1,41 +1,11 @@
 """What is no bloat, or less of it than it seems."""
 
 import pytest
+from scenes import MB, bloat, scene_of
 
-from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
-from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.owners import find_owners
-from pytest_tfdocker.evidence.records import ImageConfig
+from pytest_tfdocker import probe
+from pytest_tfdocker.evidence.bloat import LARGE_BYTES, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.rpm.headers import Package
-
-MB = 10**6
-HUB = "/hub/models--o--n"
-
-
-def scene_of(*files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None):
-    """`files`: path and MB, and an inode or what a link leads to.
-
-    `distributions`: name, folder, what its RECORD lists.
-    """
-    listing = Listing()
-    for path, size, *more in files:
-        kind, _, value = (more or [""])[0].partition(":")
-        row = listing.add(path, int(size * MB), 0, value if kind == "inode" else None)
-        if kind == "link":
-            listing.targets[row] = value
-    named = [(name, "1.0", "pip") for name, _, _ in distributions]
-    records = [(folder, record) for _, folder, record in distributions]
-    owned = {"distributions": records, "dpkg": dpkg or {}, "apk": None}
-    owners = find_owners(listing, named, owned, ImageConfig(), rpm)
-    at = layers or [0] * len(listing.paths)
-    return Scene(listing, owners, [list(one) for one in identical], at)
-
-
-def bloat(*files, **more):
-    """Bytes by cause."""
-    scene = scene_of(*files, **more)
-    return {one.cause: one.bytes / MB for one in find_bloat(scene)}
-
 
 BUILDERS = (
     *("gcc", "gcc-c++", "gcc13-c++", "cpp", "make", "cmake", "binutils-gold", "python3-devel"),
@@ -65,6 +35,25 @@ def test_build_tools_are_told_by_the_names_that_distributions_of_linux_give():
     assert {*found["gcc"]} == {"build-tools"}
 
 
+CACHES = [
+    *(
+        "/opt/downloads/http-v2/a/b.body",
+        "/opt/downloads/wheels/a.whl",
+        "/xdg/uv/archive-v0/a/b.so",
+    ),
+    "/xdg/pypoetry/artifacts/a.whl",
+]
+NO_CACHES = ["/opt/downloads/model.bin", "/xdg/pypoetry/virtualenvs/a/b.so", "/xdg/uv/python/a.so"]
+
+
+def test_caches_stand_where_the_images_environment_has_them():
+    """And no more of such a folder than the installer makes in it: it may be /tmp."""
+    env = ["PIP_CACHE_DIR=/opt/downloads/", "XDG_CACHE_HOME=/xdg", "UV_CACHE_DIR=cache"]
+    files = [(path, 2) for path in (*CACHES, *NO_CACHES)]
+    assert bloat(*files, env=env) == {"pip-cache": 4, "uv-cache": 2, "poetry-cache": 2}
+    assert bloat(*files, env=["PIP_CACHE_DIR=/", "XDG_CACHE_HOME="]) == {"archives": 4}
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_cache_whose_files_have_other_names_frees_only_the_rest(turn):
     files = [
@@ -76,21 +65,42 @@ def test_a_cache_whose_files_have_other_names_frees_only_the_rest(turn):
     assert bloat(*files[::turn]) == {"conda-cache": 50}
 
 
-def test_a_blob_that_two_revisions_share_counts_once():
-    links = [
-        (f"{HUB}/snapshots/{n}/{name}", 0.0001, f"link:../../blobs/{blob}")
-        for n in (1, 2)
-        for name, blob in (("model.safetensors", "aa"), ("pytorch_model.bin", "bb"))
-    ]
-    blobs = [(f"{HUB}/blobs/aa", 400), (f"{HUB}/blobs/bb", 390)]
-    assert bloat(*links, *blobs) == {"duplicate-weights": 390}
+PIP, UV = "/root/.cache/pip/http-v2/x", "/root/.cache/uv/archive-v0/x"
 
 
-@pytest.mark.parametrize(
-    "other", [("/m/model.safetensors", 0.0001), ("/m/model.safetensors", 0.0001, "link:gone")]
-)
-def test_a_pointer_is_no_copy_of_the_weights(other):
-    assert bloat(("/m/pytorch_model.bin", 400), other) == {}
+@pytest.mark.parametrize("names", [(PIP, UV), (UV, PIP)])
+def test_a_file_that_two_causes_have_names_of_goes_with_the_second(names):
+    scene = scene_of(*((name, 5, "inode:1") for name in names))
+    [found] = find_bloat(scene)
+    assert (found.cause, found.bytes, found.path_bytes) == ("uv-cache", 5 * MB, [5 * MB])
+    assert (found.paths, found.by_layer) == ([UV], [(0, 5 * MB)])
+
+
+def test_a_file_that_two_causes_and_a_service_have_names_of_stays():
+    assert bloat(*((name, 5, "inode:1") for name in (PIP, UV, "/app/x"))) == {}
+
+
+@pytest.mark.parametrize("root", ["/root/micromamba", "/opt/conda"])
+def test_the_package_cache_of_micromamba_stands_beside_its_environments(root):
+    files = [(f"{root}/pkgs/x.conda", 100), (f"{root}/pkgs/x/lib/x.so", 50)]
+    assert bloat(*files, (f"{root}/envs/e/conda-meta/history", 0.1)) == {"conda-cache": 150}
+    assert bloat(*files) == {}
+
+
+@pytest.mark.parametrize("folder", ["tests", "test", "x/tests", "x/y/test/data"])
+def test_tests_that_a_distribution_puts_beside_all_others_are_tests(folder):
+    files = [(f"/s/site-packages/{folder}/a.py", 5), ("/s/site-packages/x/testing/a.py", 5)]
+    installed = [("x", "/s/site-packages", f"{folder}/a.py\nx/testing/a.py")]
+    assert bloat(*files, distributions=installed) == {"tests": 5}
+
+
+def test_tensorflow_of_arm64_is_that_of_its_own_wheel():
+    site = "/s/site-packages"
+    files = [("torch/a.so", 700), ("tensorflow/__init__.py", 1), ("tensorflow/b.so", 500)]
+    names = ("torch", "tensorflow", "tensorflow-cpu-aws")
+    installed = [(name, site, path) for name, (path, _) in zip(names, files, strict=True)]
+    placed = [(f"{site}/{path}", size) for path, size in files]
+    assert bloat(*placed, distributions=installed) == {"two-frameworks": 501}
 
 
 def test_every_environment_has_a_pip_and_the_newer_of_two_copies_is_the_second():
@@ -99,6 +109,36 @@ def test_every_environment_has_a_pip_and_the_newer_of_two_copies_is_the_second()
     installed = [(name, site, f"{name}.so") for site in sites for name in ("pip", "torch")]
     files[1], files[3] = (files[1][0], 20), (files[3][0], 10)
     assert bloat(*files, distributions=installed, layers=[0, 0, 2, 2]) == {"second-copies": 10}
+
+
+STALE = "numpy/core.so\nnumpy/old.so\nnumpy-1.dist-info/RECORD"
+FRESH = "numpy/core.so\nnumpy/new.so\nnumpy-2.dist-info/RECORD"
+
+
+@pytest.mark.parametrize("records", [(STALE, FRESH), (FRESH, STALE)])
+def test_two_versions_in_one_folder_are_one_copy(records):
+    """As a COPY of one site-packages over another leaves them, or `pip install --target` twice."""
+    names = ["core.so", "old.so", "new.so"]
+    files = [(f"/s/site-packages/numpy/{name}", 50) for name in names]
+    files += [(f"/s/site-packages/numpy-{n}.dist-info/RECORD", 1) for n in (1, 2)]
+    installed = [("numpy", "/s/site-packages", record) for record in records]
+    assert bloat(*files, distributions=installed) == {}
+    files.append(("/venv/site-packages/numpy/core.so", 40))
+    installed.append(("numpy", "/venv/site-packages", "numpy/core.so"))
+    assert bloat(*files, distributions=installed) == {"second-copies": 40}
+
+
+def test_what_setup_py_has_installed_is_a_copy_of_that_in_another_folder():
+    """The paths of its installed-files.txt begin at its own .egg-info."""
+    sites = ("/s/site-packages", "/venv/site-packages")
+    files = [(f"{site}/a-2.dist-info/RECORD", 1) for site in sites]
+    egg = ("a", f"{sites[0]}/a-1.egg-info", "../a.so")
+    here, there = (("a", site, "a-2.dist-info/RECORD") for site in sites)
+    found = [
+        bloat((f"{sites[0]}/a.so", 5), *files, distributions=[egg, other])
+        for other in (here, there)
+    ]
+    assert found == [{}, {"second-copies": 1}]
 
 
 def test_what_two_distributions_bring_alike_is_their_packagers():
@@ -141,3 +181,54 @@ def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
     dpkg = {"gcc-12-base:amd64": licence, "gcc-12": compiler}
     assert bloat((licence, 0.1), dpkg=dpkg) == {}
     assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}
+
+
+def test_a_container_compares_the_files_that_are_large_here_too():
+    """The probe can't import the number."""
+    assert f"\nLEAST_BYTES = {LARGE_BYTES}\n" in probe.source("identical")
+
+
+SITE, SYSTEM = "/s/site-packages", "/usr/lib/x86_64-linux-gnu"
+
+
+def cuda_of(path, *, wheel=None, package=None):
+    """Bytes by cause of one file of 9 MB, in a wheel or a package of dpkg."""
+    installed = [(wheel, SITE, path.removeprefix(f"{SITE}/"))] if wheel else []
+    lists = f"/var/lib/dpkg/info/{package}.list"
+    dpkg = {package: path} if package else {}
+    return bloat((path, 9), (lists, 0.1), distributions=installed, dpkg=dpkg)
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (f"{SITE}/nvidia/cudnn/lib/libcudnn_ops.so.9", {"wheel": "nvidia-cudnn-cu12"}),
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_cuda.so", {"wheel": "onnxruntime-gpu"}),
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_tensorrt.so", {"wheel": "ort-nightly"}),
+        (f"{SITE}/cupy/_core/core.cpython-311-x86_64-linux-gnu.so", {"wheel": "cupy-cuda12x"}),
+        (f"{SITE}/jax_plugins/xla_cuda13/xla_cuda_plugin.so", {"wheel": "jax-cuda13-pjrt"}),
+        (f"{SITE}/jax_cuda12_plugin/_solver.so", {"wheel": "jax-cuda12-plugin"}),
+        (f"{SITE}/torch/lib/libcublas-37d11411.so.11", {"wheel": "torch"}),
+        (f"{SYSTEM}/libcudnn.so.9.1.0", {"package": "libcudnn9-cuda-12"}),
+        ("/usr/include/nccl.h", {"package": "libnccl2"}),
+        (f"{SYSTEM}/libcudnn_static_v9.a", {}),
+        ("/opt/libtorch/lib/libtorch_cuda.so", {}),
+        ("/usr/local/cuda-12.4/bin/ptxas", {"package": "cuda-nvcc-12-4"}),
+    ],
+)
+def test_libraries_of_cuda_are_known_wherever_they_stand(path, owner):
+    assert cuda_of(path, **owner) == {"cuda-libraries": 9}
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (f"{SITE}/onnxruntime/capi/libonnxruntime_providers_shared.so", {"wheel": "onnxruntime"}),
+        (f"{SITE}/jaxlib/_jax.so", {"wheel": "jaxlib"}),
+        (f"{SITE}/cupy_notes/a.so", {"wheel": "cupy-notes"}),
+        (f"{SITE}/torch/lib/libtorch_cpu.so", {"wheel": "torch"}),
+        ("/usr/share/lintian/overrides/libcudnn9", {}),
+    ],
+)
+def test_what_runs_without_cuda_is_none_of_its_libraries(path, owner):
+    assert cuda_of(path, **owner) == {}

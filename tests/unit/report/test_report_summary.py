@@ -198,6 +198,17 @@ def test_lines_keep_to_the_width_and_hold_no_control_characters(report, evidence
     assert all(line.isprintable() for line in lines)
 
 
+def test_what_could_be_saved_is_told_with_the_fix_of_what_has_brought_it(report, evidence):
+    one = Bloat(cause="git", bytes=10**7, paths=[], path_bytes=[], count=1, by_layer=[(1, 10**7)])
+    files = msgspec.structs.replace(evidence().files, bloat=[one])
+    lines = render_summary([report(evidence=evidence(files=files))], 200)
+    at = lines.index("could be saved in default:")
+    assert lines[at + 1 : at + 3] == [
+        "  10 MB  a .git folder  Dockerfile:9",
+        "      `rm -rf .git` in the RUN that clones, or ADD of its URL, which brings none",
+    ]
+
+
 @pytest.mark.parametrize("found", [0, 1])
 def test_that_the_files_of_the_oss_packages_are_unknown_is_told(report, evidence, found):
     """Beside what could be saved, since build tools may be missing there."""
