@@ -41,6 +41,8 @@ class Owners(msgspec.Struct, frozen=True, kw_only=True):
     sites: list[str]
     """The folder that each distribution is installed into, "" where none tells; they are the first
     of the table."""
+    compiled: frozenset[int] = frozenset()
+    """Rows of byte code that a RECORD lists: an installer has made it, and no import."""
     lists: int = 0
     """Packages of the OS whose files are listed."""
 
@@ -83,7 +85,14 @@ def find_owners(
     _settle_links(listing, of_row)
     lists = sum(bool(package.paths) for package in packages)
     sites = [_site(record) for record in owned["distributions"]]
-    return Owners(table=table, of_row=of_row, sites=sites, lists=lists)
+    compiled = frozenset(_compiled(listing, claims))
+    return Owners(table=table, of_row=of_row, sites=sites, compiled=compiled, lists=lists)
+
+
+def _compiled(listing: Listing, claims: dict[str, int]) -> Iterator[int]:
+    for folder, rows in listing.rows_by_folder():
+        if folder.endswith("/__pycache__"):
+            yield from (row for row in rows if listing.paths[row] in claims)
 
 
 def _site(record: tuple[str, str] | None) -> str:

@@ -95,7 +95,7 @@ CASES = {
     ),
     "byte-code": (
         "fill 2000000 $site/foo/a.py; fill 1500000 $site/foo/__pycache__/a.cpython-311.pyc; "
-        "has $site foo foo/a.py",
+        "has $site foo foo/a.py foo/__pycache__/a.cpython-311.pyc",
         "fill 2000000 $site/foo/a.py; has $site foo foo/a.py",
     ),
     "static-libraries": (

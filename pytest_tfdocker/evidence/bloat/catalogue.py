@@ -17,6 +17,7 @@ DEVELOPMENT = (
 )
 """By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
 which every Debian has."""
+TESTS = r"-packages/(?!numpy/_core/tests/)(.*/)?tests?/"
 CUDA_FILES = (
     r"/lib(torch_cuda|c10_cuda|onnxruntime_providers_(cuda|tensorrt)|cublas|cudnn|cufft|curand|cusolver"
     r"|cusparse|nccl|nvrtc)[\w.-]*\.(so|a)(\.\d+)*$"
@@ -178,8 +179,10 @@ CAUSES = (
     Cause(
         "tests",
         "tests of distributions",
-        "delete the distributions' test folders in the RUN that installs",
-        named("", kinds=("distribution",), below=r"-packages/(.*/)?tests?/"),
+        "delete the distributions' test folders, but for numpy/_core/tests, "
+        "in the RUN that installs",
+        # numpy.testing of numpy 2.2 imports from it, and scipy and scikit-learn that
+        named("", kinds=("distribution",), below=TESTS),
     ),
     Cause(
         "cuda-libraries",

@@ -9,19 +9,32 @@ OWN = ("weights", "project", "nobody")
 ENVIRONMENT = re.compile(r"/envs/[^/]+$")
 COMPILED = 0.9
 """The share of modules that have byte code from which all were compiled, not only those in use."""
+MANY = 200
+"""Modules: of fewer an import may well compile nearly all."""
+SEEDS = r"^(?!(pip|setuptools|wheel)$)"
+"""All but what each environment has of its own."""
 SYSTEM_CUDA = (
     r"^(cuda-|libcublas|libcudnn|libcufft|libcurand|libcusolver|libcusparse|libnccl|libnpp)"
 )
 
 
 def byte_code(scene: Scene) -> list[int]:
-    """Byte code of packages that were compiled whole, as pip does; not of the modules in use."""
+    """Byte code of whole packages, as pip makes it; not of the modules that somebody has imported.
+
+    pip lists in RECORD what it compiles. Where nothing is listed (uv, `python -m compileall`) the
+    share tells. An environment's own pip was compiled by `python -m venv`, which has no choice.
+    """
+    listed, others = [], []
+    for one in distributions(scene, SEEDS):
+        rows = scene.rows_of.get(one, [])
+        made = [row for row in rows if row in scene.owners.compiled]
+        listed += made
+        others += [] if made else rows
     paths = scene.listing.paths
-    rows = [row for one in distributions(scene, "") for row in scene.rows_of.get(one, [])]
-    pyc = [row for row in rows if paths[row].endswith(".pyc")]
-    compiled = [row for row in pyc if PYC.match(paths[row].rpartition("/")[2])]
-    modules = sum(paths[row].endswith(".py") for row in rows)
-    return compiled if len(compiled) >= COMPILED * modules else []
+    compiled = [row for row in others if PYC.match(paths[row].rpartition("/")[2])]
+    modules = sum(paths[row].endswith(".py") for row in others)
+    is_whole = modules >= MANY and len(compiled) >= COMPILED * modules
+    return sorted([*listed, *(compiled if is_whole else [])])
 
 
 def second_copies(scene: Scene) -> list[int]:
@@ -31,7 +44,7 @@ def second_copies(scene: Scene) -> list[int]:
     newer are in use, whichever RECORD lists them too.
     """
     copies: dict[str, dict[str, list[int]]] = {}
-    for index in distributions(scene, r"^(?!(pip|setuptools|wheel)$)"):
+    for index in distributions(scene, SEEDS):
         rows = scene.rows_of.get(index)
         if rows:
             by_site = copies.setdefault(scene.owners.table[index][1], {})

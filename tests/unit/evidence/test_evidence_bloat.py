@@ -232,3 +232,41 @@ def test_libraries_of_cuda_are_known_wherever_they_stand(path, owner):
 )
 def test_what_runs_without_cuda_is_none_of_its_libraries(path, owner):
     assert cuda_of(path, **owner) == {}
+
+
+PYC = "__pycache__/a.cpython-311.pyc"
+
+
+def test_byte_code_that_pip_has_made_stands_in_record_and_what_an_import_has_made_does_not():
+    """After `pip install --no-compile` and one import nothing is left to be saved."""
+    files = [("/s/foo/a.py", 1), (f"/s/foo/{PYC}", 2), ("/s/bar/a.py", 1), (f"/s/bar/{PYC}", 4)]
+    by_pip = ("foo", "/s", f"foo/a.py\nfoo/{PYC}")
+    imported = ("bar", "/s", "bar/a.py")
+    assert bloat(*files, distributions=[by_pip, imported]) == {"byte-code": 2}
+    assert bloat(*files, distributions=[imported]) == {}
+
+
+def test_the_byte_code_of_an_environments_own_pip_is_not_of_an_install():
+    files = [("/s/pip/a.py", 1), (f"/s/pip/{PYC}", 2)]
+    assert bloat(*files, distributions=[("pip", "/s", f"pip/a.py\npip/{PYC}")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("modules", "compiled", "found"), [(200, 180, 180), (200, 179, 0), (9, 9, 0)]
+)
+def test_where_no_record_lists_byte_code_whole_packages_are_told_by_their_share(
+    modules, compiled, found
+):
+    names = [f"foo/m{number}" for number in range(modules)]
+    files = [(f"/s/{name}.py", 0.1) for name in names]
+    files += [(f"/s/foo/__pycache__/m{number}.cpython-311.pyc", 1) for number in range(compiled)]
+    record = "\n".join(f"{name}.py" for name in names)
+    assert bloat(*files, distributions=[("foo", "/s", record)]).get("byte-code", 0) == found
+
+
+def test_tests_that_numpy_imports_are_none():
+    inside = "/usr/lib/python3/dist-packages"
+    names = ["numpy/_core/tests/_natype.py", "numpy/lib/tests/test_io.py"]
+    files = [(f"{inside}/{name}", 2) for name in names]
+    found = bloat(*files, distributions=[("numpy", inside, "\n".join(names))])
+    assert found == {"tests": 2}
