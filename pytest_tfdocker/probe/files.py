@@ -113,6 +113,8 @@ class Walk:
         try:
             with os.scandir(opened) as entries:
                 self.entries(folder, entries, folders, opened)
+        except OSError:  # of a file system that is damaged
+            self.unreadable += 1
         finally:
             os.close(opened)
 
@@ -122,30 +124,32 @@ class Walk:
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
         names, sizes, changed, hard, targets, on_disk = [], [], [], {}, {}, []
-        for entry in entries:
-            if mounts and start + entry.name in mounts:
-                continue
-            try:
-                stat = entry.stat(follow_symlinks=False)
-            except OSError:
-                self.unreadable += 1
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                path = start + entry.name
-                folders.add(path)
-                self.folders.append([path, stat.st_blocks, stat.st_ctime_ns // 1000000])
-                continue
-            if stat.st_nlink > 1:
-                hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
-            if entry.is_symlink():
-                targets[len(names)] = target_of(entry.name, opened)
-            names.append(entry.name)
-            sizes.append(stat.st_size)
-            on_disk.append(stat.st_blocks)
-            changed.append(stat.st_ctime_ns // 1000000)
-        if names:
-            self.blocks_of.append(on_disk)
-            self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
+        try:
+            for entry in entries:
+                if mounts and start + entry.name in mounts:
+                    continue
+                try:
+                    stat = entry.stat(follow_symlinks=False)
+                except OSError:
+                    self.unreadable += 1
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    path = start + entry.name
+                    folders.add(path)
+                    self.folders.append([path, stat.st_blocks, stat.st_ctime_ns // 1000000])
+                    continue
+                if stat.st_nlink > 1:
+                    hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
+                if entry.is_symlink():
+                    targets[len(names)] = target_of(entry.name, opened)
+                names.append(entry.name)
+                sizes.append(stat.st_size)
+                on_disk.append(stat.st_blocks)
+                changed.append(stat.st_ctime_ns // 1000000)
+        finally:  # what was listed before it broke off counts
+            if names:
+                self.blocks_of.append(on_disk)
+                self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
 
 
 def target_of(name, folder):

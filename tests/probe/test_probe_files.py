@@ -106,6 +106,41 @@ def test_a_folder_that_can_not_be_listed_is_counted_as_such(walk, tmp_path):
     subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode != 0,
     reason="mounting needs privileges",
 )
+def test_a_folder_that_breaks_off_counts_as_such_with_what_it_has_told(ask, end_python, tmp_path):
+    """As a damaged file system does: the rest of the image is told all the same."""
+    for name in ("bad/one", "bad/two", "good/three"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * 10)
+    breaking = """
+    import os
+
+    real = os.scandir
+
+    class Breaking:
+        def __init__(self, opened):
+            self.entries = real(opened)
+            self.is_bad = os.readlink("/proc/self/fd/%d" % opened).endswith("/bad")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+        def __iter__(self):
+            for entry in self.entries:
+                yield entry
+                if self.is_bad:
+                    raise OSError(5, "Input/output error")
+
+    os.scandir = Breaking
+    """
+    data = {"root": str(tmp_path), "volumes": []}
+    result, packed, _ = ask(end_python, probe.WALK, breaking + QUESTION, data=data)
+    assert (result["count"], result["unreadable"]) == (2, 1)
+    assert f"{tmp_path}/good/three" in read_listing(unpacked(packed)).paths
+
+
 def test_what_is_mounted_is_not_the_images(walk, tmp_path):
     (tmp_path / "with space").mkdir()
     (tmp_path / "hosts").write_bytes(b"image's own")

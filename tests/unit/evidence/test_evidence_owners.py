@@ -44,6 +44,24 @@ def test_a_distribution_owns_what_its_record_lists_and_the_byte_code_of_it():
     assert first == [30]
 
 
+@pytest.mark.parametrize("name", ["a\x0bb.py", "a\x0cb.py", "a\x85b.py", "a\u2028b.py"])
+def test_a_name_ends_with_its_line_and_at_nothing_else(name):
+    """str.splitlines has ends of lines of its own."""
+    files = (f"{SITE}/foo/{name}", f"/usr/share/{name}", f"/lib/{name}")
+    found, _ = owners_of(
+        *files,
+        record=f"foo/{name}\n",
+        dpkg={"tar": f"/usr/share/{name}\n"},
+        apk=f"P:musl\nF:lib\nR:{name}\n\n",
+    )
+    assert list(found.values()) == ["foo", "tar", "musl"]
+
+
+def test_a_path_that_a_record_lists_in_another_way_is_the_same():
+    found, _ = owners_of(f"{SITE}/foo/a.py", record="foo//./a.py\n")
+    assert list(found.values()) == ["foo"]
+
+
 def test_an_os_package_owns_what_dpkg_lists_by_either_name_of_a_merged_usr():
     dpkg = {"libc6:amd64": "/.\n/lib\n/lib/libc.so.6\n", "tar": "/bin/tar\n"}
     found, _ = owners_of("/usr/lib/libc.so.6", "/usr/bin/tar", "/usr/bin/own", dpkg=dpkg)
