@@ -558,4 +558,4 @@ def test_a_line_of_a_phase_whose_end_is_written_apart_is_read_at_once(end_python
     code += "time.sleep(0.001); os.write(1, b'\\n'); t = time.monotonic(); time.sleep(0.5); "
     code += "os.write(2, b'%f' % (time.monotonic() - t))"
     told = run(end_python, plan(children([end_python, "-c", code]), interval_seconds=5.0))[0]
-    assert told["phases"][1]["seconds"] >= float(told["stderr"]) - 0.005
+    assert told["phases"][1]["seconds"] >= float(told["stderr"]) - 0.2  # else only at the end
