@@ -1,0 +1,70 @@
+"""What layers hide, added up: by which layer, in which way, and below which folder."""
+
+import tracemalloc
+from itertools import product
+from os.path import commonpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_tfdocker.archive.merge import Hidden
+from pytest_tfdocker.evidence.waste import FILES, waste_of
+
+
+def one(path, size=1, layer=0, by=1, how="deleted"):
+    return Hidden(path, size, layer, by, how)
+
+
+def below(*paths):
+    [group] = waste_of(map(one, paths), [0, 1]).groups
+    return group.below
+
+
+def test_files_are_told_largest_first_then_by_name_and_no_more_than_so_many():
+    found = waste_of((one(f"/{n:03}", 2 - n % 2) for n in range(300)), [0, 1])
+    assert (found.bytes, found.count, len(found.files)) == (450, 300, FILES)
+    assert [file.path for file in found.files[:2]] == ["/000", "/002"]
+    assert [file.path for file in found.files[149:151]] == ["/298", "/001"]
+
+
+def test_of_all_that_a_layer_hides_no_more_is_in_memory_than_is_told():
+    tracemalloc.start()
+    found = waste_of((one(f"/a/{n}", n) for n in range(20_000)), [0, 1])
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.count == 20_000
+    assert peak_bytes < 500_000
+
+
+def test_what_one_layer_hides_of_another_in_one_way_is_one_group():
+    causes = product((0, 1), (2, 3), ("deleted", "overwritten"))
+    files = [one("/a", 5, *cause) for cause in causes]
+    found = waste_of([*files, one("/b", 100, 1, 3, "deleted")], [0, 2, 4, 7])
+    told = [(group.bytes, group.layer, group.by, group.how) for group in found.groups]
+    assert told[:2] == [(105, 2, 7, "deleted"), (5, 0, 4, "deleted")]
+    assert sum(group.count for group in found.groups) == found.count == 9
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["/a/b"], "/a/b"),
+        (["/a", "/b"], "/"),
+        (["/a/b", "/a/b-c"], "/a/"),
+        (["/a/x", "/a-b/x", "/a/b/x"], "/"),
+        (["/a/b/x", "/a/b/c/d/x"], "/a/b/"),
+    ],
+)
+def test_a_group_is_told_by_the_folder_that_has_them_all(paths, folder):
+    assert below(*paths) == folder
+
+
+PATHS = st.lists(st.text("ab-.", min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@given(st.lists(PATHS.map("/".join), min_size=2, max_size=9))
+def test_the_folder_of_a_group_is_that_of_the_standard_library(names):
+    paths = [f"/{name}" for name in names]
+    folders = [path.rpartition("/")[0] or "/" for path in paths]
+    assert below(*paths).rstrip("/") == commonpath(folders).rstrip("/")
