@@ -69,11 +69,14 @@ def saved(engine: Engine, image_id: str) -> IO[bytes]:
 def _largest(evidence: ImageEvidence) -> int | None:
     """What a hidden file can have at most: no more than all of them; None where that isn't known.
 
-    Disk blocks are no measure of a file: one with holes has fewer.
+    Disk blocks are no measure of a file: one with holes has fewer. `wasted_bytes` lacks what counts
+    on the files' side alone: links, and /etc/mtab, which is made at a container's start.
     """
-    if evidence.wasted_bytes is None or evidence.runs_on.counts_blocks:
+    files, wasted = evidence.files, evidence.wasted_bytes
+    if wasted is None or isinstance(files, Absent) or evidence.runs_on.counts_blocks:
         return None
-    return max(evidence.wasted_bytes, HIDDEN_BY_THE_ENGINE_BYTES)
+    least = HIDDEN_BY_THE_ENGINE_BYTES
+    return max(wasted, least) + files.links_bytes + least
 
 
 def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:

@@ -4,12 +4,15 @@ import tracemalloc
 from itertools import product
 from os.path import commonpath
 
+import msgspec
 import pytest
+from archives import file, saved, tar, tar_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.archive.merge import Hidden
-from pytest_tfdocker.evidence.waste import FILES, waste_of
+from pytest_tfdocker.evidence.records import Layer
+from pytest_tfdocker.evidence.waste import FILES, collect_waste, waste_of
 
 
 def one(path, size=1, layer=0, by=1, how="deleted"):
@@ -68,3 +71,39 @@ def test_the_folder_of_a_group_is_that_of_the_standard_library(names):
     paths = [f"/{name}" for name in names]
     folders = [path.rpartition("/")[0] or "/" for path in paths]
     assert below(*paths).rstrip("/") == commonpath(folders).rstrip("/")
+
+
+class Saving:
+    """An engine that saves one image."""
+
+    def __init__(self, layers, **changes):
+        self.files = saved([tar(*layer) for layer in layers], **changes)
+
+    def save(self, image_id):
+        del image_id
+        yield tar_of(self.files)
+
+
+@pytest.fixture
+def known(evidence):
+    """What the history's sizes and the files' bytes say of an image."""
+
+    def make(*sizes, apparent_bytes, links_bytes=0):
+        sound = evidence()
+        files = msgspec.structs.replace(
+            sound.files, apparent_bytes=apparent_bytes, links_bytes=links_bytes
+        )
+        layers = [Layer(instruction="RUN x", bytes=size, empty=not size) for size in sizes]
+        return evidence(layers=layers, files=files)
+
+    return make
+
+
+@pytest.mark.parametrize(("made", "links"), [(0, 0), (12, 0), (4107, 11)])
+def test_what_a_start_makes_and_links_cost_the_largest_hidden_file_no_digest(known, made, links):
+    """/etc/mtab of 12 bytes: `wasted_bytes` is so much less than the one file has."""
+    content = bytes(3_000_000)
+    layers = [file("model", content)], [file("model", content, mode=0o600)]
+    found = known(3_000_000, 3_000_000, apparent_bytes=3_000_000 + made, links_bytes=links)
+    [group] = collect_waste(Saving(layers), found).groups
+    assert (group.how, group.bytes) == ("rewritten", 3_000_000)
