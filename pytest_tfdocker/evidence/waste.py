@@ -55,10 +55,17 @@ def collect_waste(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
+    return read_waste(saved(engine, evidence.id), evidence, tell)
+
+
+def read_waste(
+    stream: IO[bytes], evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
+) -> Waste:
+    """`stream`: of the image that the evidence is of. Raises ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
-    image, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
-    return waste_of(Merged(layers).hidden(), image.places)
+    image, layers = read_saved(stream, reading, evidence.platform)
+    return waste_of(Merged(layers).hidden(), image.places, by_number=image.entries is None)
 
 
 def saved(engine: Engine, image_id: str) -> IO[bytes]:
@@ -92,8 +99,8 @@ def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
     return on_bytes
 
 
-def waste_of(hidden: Iterable[Hidden], entries: Sequence[int]) -> Waste:
-    """`entries`: of each layer its entry in the history."""
+def waste_of(hidden: Iterable[Hidden], entries: Sequence[int], *, by_number: bool = False) -> Waste:
+    """`entries`: of each layer its entry in the evidence's layers; `by_number`: it has none."""
     groups: dict[tuple[int, int, str], _Group] = {}
     # One pass: of half a million files that a chown -R hides only so many are ever in memory
     largest = heapq.nsmallest(
@@ -117,6 +124,7 @@ def waste_of(hidden: Iterable[Hidden], entries: Sequence[int]) -> Waste:
             )
             for one in largest
         ],
+        by_number=by_number,
     )
 
 

@@ -1,5 +1,6 @@
 """What layers hide, added up: by which layer, in which way, and below which folder."""
 
+import io
 import tracemalloc
 from itertools import product
 from os.path import commonpath
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_tfdocker.archive.merge import Hidden
 from pytest_tfdocker.evidence.records import Layer
-from pytest_tfdocker.evidence.waste import FILES, collect_waste, waste_of
+from pytest_tfdocker.evidence.waste import FILES, read_waste, waste_of
 
 
 def one(path, size=1, layer=0, by=1, how="deleted"):
@@ -63,7 +64,7 @@ def test_a_group_is_told_by_the_folder_that_has_them_all(paths, folder):
     assert below(*paths) == folder
 
 
-PATHS = st.lists(st.text("ab-.", min_size=1, max_size=3), min_size=1, max_size=3)
+PATHS = st.lists(st.text("ab-", min_size=1, max_size=3), min_size=1, max_size=3)
 
 
 @given(st.lists(PATHS.map("/".join), min_size=2, max_size=9))
@@ -73,15 +74,9 @@ def test_the_folder_of_a_group_is_that_of_the_standard_library(names):
     assert below(*paths).rstrip("/") == commonpath(folders).rstrip("/")
 
 
-class Saving:
-    """An engine that saves one image."""
-
-    def __init__(self, layers, **changes):
-        self.files = saved([tar(*layer) for layer in layers], **changes)
-
-    def save(self, image_id):
-        del image_id
-        yield tar_of(self.files)
+def stream(*layers, **changes):
+    """Of layers, a list of entries each, as an engine saves them."""
+    return io.BytesIO(tar_of(saved([tar(*layer) for layer in layers], **changes)))
 
 
 @pytest.fixture
@@ -105,5 +100,21 @@ def test_what_a_start_makes_and_links_cost_the_largest_hidden_file_no_digest(kno
     content = bytes(3_000_000)
     layers = [file("model", content)], [file("model", content, mode=0o600)]
     found = known(3_000_000, 3_000_000, apparent_bytes=3_000_000 + made, links_bytes=links)
-    [group] = collect_waste(Saving(layers), found).groups
+    [group] = read_waste(stream(*layers), found).groups
     assert (group.how, group.bytes) == ("rewritten", 3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("empty", "by_number", "layers"), [((1,), False, (2, 3)), ((1, 2), True, (1, 2))]
+)
+def test_layers_of_which_the_history_tells_not_of_each_are_told_by_number(
+    known, empty, by_number, layers
+):
+    below = [file("python", b"1")], [file("model", b"12")]
+    history = [{"created_by": str(at), "empty_layer": at in empty} for at in range(4)]
+    found = read_waste(
+        stream(*below, [file("model", b"345")], history=history),
+        known(1, 0, 2, 3, apparent_bytes=4),
+    )
+    [group] = found.groups
+    assert (found.by_number, (group.layer, group.by)) == (by_number, layers)
