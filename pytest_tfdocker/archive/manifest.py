@@ -22,7 +22,8 @@ NESTED = 4
 """Indices within indices."""
 MANIFESTS = 1000
 """In all indices: of one image there are about ten, one each platform."""
-_DIGEST = re.compile(r"^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$")
+_DIGEST = re.compile(r"(sha256|blake3):[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}")
+"""Of the algorithms that engines know and OCI has registered; a blob's name is as long."""
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +186,7 @@ class _Read:
 
 
 def _blob(digest: str) -> str:
-    if not _DIGEST.match(digest):
+    if not _DIGEST.fullmatch(digest):
         raise ArchiveError(f"{digest!r} is no digest")
     return f"blobs/{digest.replace(':', '/', 1)}"
 

@@ -300,9 +300,21 @@ def test_a_config_of_other_types_is_named(refused, changes):
 
 @pytest.mark.parametrize(
     "digest",
-    ["sha256:../../etc/passwd", "../x", "sha256", "", "sha256:", "/etc:passwd", "sha256:a/../../b"],
+    [
+        "sha256:../../etc/passwd",
+        "../x",
+        "sha256",
+        "",
+        "sha256:",
+        "/etc:passwd",
+        "sha256:a/../../b",
+        "sha256:" + "a" * 300,
+        "sha256:" + "a" * 64 + "\n",
+        "sha512:" + "a" * 64,
+        "md5:" + "a" * 32,
+    ],
 )
-def test_a_digest_that_leads_out_is_none(refused, digest):
+def test_a_digest_that_leads_out_or_is_of_another_length_is_none(refused, digest):
     files = {"index.json": json.dumps({"manifests": [{"digest": digest}]}).encode()}
     assert refused(files) == f"{digest!r} is no digest"
 
