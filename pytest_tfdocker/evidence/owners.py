@@ -88,18 +88,23 @@ def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
     for index, record in reversed(list(enumerate(records))):
         if record is not None:
             folder, lines = record
-            claims.update(dict.fromkeys(_absolute(folder, lines.splitlines()), index))
+            claims.update(dict.fromkeys(_absolute(folder, _lines(lines)), index))
     return claims
 
 
 def _absolute(folder: str, lines: list[str]) -> list[str]:
     joined = [line if line[0] == "/" else f"{folder}/{line}" for line in lines if line]
-    return [posixpath.normpath(path) if ".." in path or "./" in path else path for path in joined]
+    return [posixpath.normpath(path) if "./" in path or "//" in path else path for path in joined]
+
+
+def _lines(text: str) -> list[str]:
+    """Not by splitlines(), which ends them at characters that names of files may have, too."""
+    return text.replace("\r\n", "\n").split("\n")
 
 
 def _os_packages(owned: dict[str, Any]) -> Iterator[Package]:
     for name, text in (owned["dpkg"] or {}).items():
-        yield Package(name.partition(":")[0], "", text.splitlines())
+        yield Package(name.partition(":")[0], "", list(filter(None, text.split("\n"))))
     yield from _apk_packages(owned["apk"] or "")
 
 
@@ -107,7 +112,7 @@ def _apk_packages(text: str) -> Iterator[Package]:
     """Of /lib/apk/db/installed: P: a package, F: a folder, R: a file in it."""
     for block in text.split("\n\n"):
         name, folder, paths = "", "", []
-        for line in block.splitlines():
+        for line in block.split("\n"):
             key, _, value = line.partition(":")
             if key == "P":
                 name = encodable(value)
