@@ -144,3 +144,53 @@ def test_what_each_file_and_folder_has_on_disk_is_told_beside_the_listing(
     assert {path: count for path, count, _ in folders} == {
         str(tmp_path / path): blocks(tmp_path / path) // 512 for path in ("folder", "folder/empty")
     }
+
+
+BREAKING = """
+    import os
+
+    import tfdocker_files
+
+    class Entry:
+        def __init__(self, entry):
+            self.name, self.stat = entry.name, entry.stat
+
+        def is_dir(self, follow_symlinks=True):
+            raise OSError("its type can't be told")
+
+    class Entries:
+        def __init__(self, entries):
+            self.entries = entries
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+        def __iter__(self):
+            yield from map(Entry, self.entries)
+            raise OSError("the rest can't be told")
+
+    def scandir(folder):
+        if os.path.basename(os.readlink("/proc/self/fd/%d" % folder)) == "unlisted":
+            raise OSError("nothing can be told")
+        return Entries(listed(folder))
+
+    listed, os.scandir = os.scandir, scandir
+    walk = tfdocker_files.Walk()
+    result = walk.run(plan["root"])
+    return [result, [[row[0], row[1]] for row in walk.listing]]
+"""
+
+
+def test_a_folder_that_breaks_off_is_counted_as_unreadable_with_what_it_has_told(
+    ask, end_python, tmp_path
+):
+    """A disk that fails, or a FUSE file system that tells no types."""
+    for name in ("a", "in/b", "unlisted/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"123")
+    result, rows = ask(end_python, probe.WALK, BREAKING, data={"root": str(tmp_path)})
+    assert rows == [[str(tmp_path), "a"], [f"{tmp_path}/in", "b"]]
+    assert (result["count"], result["apparent_bytes"], result["unreadable"]) == (2, 6, 3)
