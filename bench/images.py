@@ -52,7 +52,7 @@ def collect_evidence(image: str) -> float:
             inspected["Id"],
             image_config(inspected),
             run_id="bench",
-            layer_bytes=[layer.bytes for layer in layers_of(engine, inspected)],
+            history=layers_of(engine, inspected),
         )
         evidence = describe_image(engine, "bench", image, inspected=inspected, inventory=inventory)
         seconds = time.perf_counter() - start  # the removal of the container goes on meanwhile

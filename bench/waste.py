@@ -64,9 +64,9 @@ def read_layers(image: str) -> None:
     """What the check does where it fails; prints its seconds."""
     with Engine.connect() as engine:
         inspected = engine.inspect(image)
-        layers = [layer.bytes for layer in layers_of(engine, inspected)]
+        history = layers_of(engine, inspected)
         inventory = collect_inventory(
-            engine, inspected["Id"], image_config(inspected), run_id="bench", layer_bytes=layers
+            engine, inspected["Id"], image_config(inspected), run_id="bench", history=history
         )
         evidence = describe_image(engine, "bench", image, inspected=inspected, inventory=inventory)
         start = time.perf_counter()

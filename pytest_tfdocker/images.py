@@ -144,7 +144,7 @@ class Images:
                 run_id=self.run_id,
                 platform=platform_of(inspected),
                 python=image.settings.python,
-                layer_bytes=[layer.bytes for layer in layers_of(engine, inspected)],
+                history=layers_of(engine, inspected),
                 doing=self._doing,
             )
             evidence = describe_image(

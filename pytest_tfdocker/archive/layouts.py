@@ -202,7 +202,9 @@ class _Streamed:
                 pass
 
     def _take(self, name: str, size: int, content: io.BufferedReader, progress: _Progress) -> None:
-        if content.peek(1)[:1] in (b"{", b"[") and size <= DOCUMENT_BYTES:
+        is_layer = is_compressed(content) or _is_tar(content)
+        # The first name in a layer may begin as a document does: {{cookiecutter.name}}
+        if not is_layer and content.peek(1)[:1] in (b"{", b"[") and size <= DOCUMENT_BYTES:
             self._documents_bytes += size
             if self._documents_bytes > DOCUMENTS_BYTES:
                 raise ArchiveError(
@@ -210,7 +212,7 @@ class _Streamed:
                     "more than those of any image"
                 )
             self.documents[name] = content.read()
-        elif self._wants_layers and (is_compressed(content) or _is_tar(content)):
+        elif self._wants_layers and is_layer:
             try:
                 self.layers[name] = progress.scan(content, size, name)
             except ArchiveError as error:  # of what may be no layer, or another image's
@@ -218,9 +220,20 @@ class _Streamed:
 
 
 def _is_tar(stream: io.BufferedReader) -> bool:
-    """A layer that is empty has two blocks of zeros and no mark."""
-    head = stream.peek(512)[:512]
-    return head[257:262] == b"ustar" or not any(head)
+    """By its first header: of version 7 its sum is right, and it has no mark, as have the others.
+
+    A layer that is empty has two blocks of zeros.
+    """
+    head = stream.peek(tarfile.BLOCKSIZE)[: tarfile.BLOCKSIZE]
+    return head[257:262] == b"ustar" or not any(head) or _is_header(head)
+
+
+def _is_header(head: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _clean(name: str) -> str:

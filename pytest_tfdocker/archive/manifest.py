@@ -22,7 +22,10 @@ NESTED = 4
 """Indices within indices."""
 MANIFESTS = 1000
 """In all indices: of one image there are about ten, one each platform."""
-_DIGEST = re.compile(r"^[a-z0-9+._-]+:[A-Za-z0-9=_-]+$")
+LAYERS = 1000
+"""Of one image: engines with overlay2 allow 127."""
+_DIGEST = re.compile(r"(sha256|blake3):[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}")
+"""Of the algorithms that engines know and OCI has registered; a blob's name is as long."""
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +165,12 @@ class _Read:
                 yield from self.of_index(blob, names, depth - 1)
         else:
             manifest = self._decoded(blob, Manifest)
+            config = _blob(manifest.config.digest)
+            if self.document(config) is None:
+                self.missing.append(config)
+                return
             layers = [_blob(layer.digest) for layer in manifest.layers or []]
-            yield self._chosen(_blob(manifest.config.digest), layers, names)
+            yield self._chosen(config, layers, names)
 
     def _count_one(self) -> None:
         self._count += 1
@@ -171,6 +178,8 @@ class _Read:
             raise ArchiveError(f"it lists more than {MANIFESTS:,} images")
 
     def _chosen(self, config: str, layers: list[str], names: list[str]) -> Chosen:
+        if len(layers) > LAYERS:
+            raise ArchiveError(f"an image in it has more than {LAYERS:,} layers, more than any")
         told, found, digest = self._config(config)
         if told and told != len(layers):
             raise ArchiveError(f"its config tells of {told} layers, its manifest of {len(layers)}")
@@ -185,7 +194,7 @@ class _Read:
 
 
 def _blob(digest: str) -> str:
-    if not _DIGEST.match(digest):
+    if not _DIGEST.fullmatch(digest):
         raise ArchiveError(f"{digest!r} is no digest")
     return f"blobs/{digest.replace(':', '/', 1)}"
 

@@ -61,7 +61,7 @@ class Merged:
         self._folders_bytes = 0
         self.unlinked = 0
         """Hard links whose target is not there: they have no bytes."""
-        self._by_content: dict[int, dict[tuple[int, bytes], list[str]]] = {}
+        self._by_content: dict[int, tuple[dict[bytes, str], dict[bytes, list[str]]]] = {}
         for at, layer in enumerate(layers):
             self._put(at, layer)
 
@@ -89,23 +89,25 @@ class Merged:
         """
         layer = self._layers[at]
         size = layer.bytes if links else layer.bytes - layer.link_bytes
-        again = [
-            row
-            for (one, row), (by, _) in self._gone.items()
-            if one == at == by and (one, row) not in self._left
-        ]
         kinds = (FILE, SYMLINK) if links else (FILE,)
-        return size - sum(layer.sizes[row] for row in again if layer.kinds[row] in kinds)
+        return size - sum(layer.sizes[row] for row in self._again[at] if layer.kinds[row] in kinds)
 
-    def hidden(self) -> list[Hidden]:
-        """Files whose bytes are in no name that is left, largest first."""
-        found = []
+    @cached_property
+    def _again(self) -> list[list[int]]:
+        """Of each layer the entries that another of its own has replaced."""
+        found: list[list[int]] = [[] for _ in self._layers]
+        for (at, row), (by, _) in self._gone.items():
+            if at == by and (at, row) not in self._left:
+                found[at].append(row)
+        return found
+
+    def hidden(self) -> Iterator[Hidden]:
+        """Files whose bytes are in no name that is left, one by one: they may be all of a layer."""
         for (at, row), (by, is_over) in self._gone.items():
             layer = self._layers[at]
             is_file = layer.kinds[row] == FILE and layer.sizes[row] > 0
             if is_file and by != at and (at, row) not in self._left:
-                found.append(self._told(at, row, by, is_over=is_over))
-        return sorted(found, key=lambda one: (-one.bytes, one.path))
+                yield self._told(at, row, by, is_over=is_over)
 
     @cached_property
     def _left(self) -> set[Row]:
@@ -116,7 +118,7 @@ class Merged:
         layer = self._layers[at]
         path, size = layer.paths[row], layer.sizes[row]
         digest = layer.digests.get(row)
-        copies = [] if digest is None else self._copies(by).get((size, digest), [])
+        copies = [] if digest is None else self._copies(by, digest)
         if path in copies:
             return Hidden(path, size, at, by, "rewritten")
         if is_over:
@@ -127,14 +129,14 @@ class Merged:
             return Hidden(path, size, at, by, "moved", (same or copies)[0])
         return Hidden(path, size, at, by, "deleted")
 
-    def _copies(self, at: int) -> dict[tuple[int, bytes], list[str]]:
-        """Paths by size and digest, of one layer."""
+    def _copies(self, at: int, digest: bytes) -> list[str]:
+        """Paths of one layer's files of that content, in the order of the tar."""
         if at not in self._by_content:
-            layer, found = self._layers[at], dict[tuple[int, bytes], list[str]]()
-            for row, digest in layer.digests.items():
-                found.setdefault((layer.sizes[row], digest), []).append(layer.paths[row])
-            self._by_content[at] = found
-        return self._by_content[at]
+            self._by_content[at] = _by_content(self._layers[at])
+        one, several = self._by_content[at]
+        if digest in several:
+            return several[digest]
+        return [one[digest]] if digest in one else []
 
     def _put(self, at: int, layer: LayerFiles) -> None:
         # Whiteouts are for the layers below alone, wherever in the tar they stand
@@ -243,3 +245,16 @@ class Merged:
     def _hide(self, row: Row | None, at: int, *, is_over: bool) -> None:
         if row is not None:
             self._gone[self._same.get(row, row)] = (at, is_over)
+
+
+def _by_content(layer: LayerFiles) -> tuple[dict[bytes, str], dict[bytes, list[str]]]:
+    """By digest the first path, and all paths of a content that has several: few have."""
+    one: dict[bytes, str] = {}
+    several: dict[bytes, list[str]] = {}
+    for row, digest in layer.digests.items():
+        path = layer.paths[row]
+        if digest in one:
+            several.setdefault(digest, [one[digest]]).append(path)
+        else:
+            one[digest] = path
+    return one, several

@@ -88,6 +88,8 @@ def rewritten(waste: Waste, layers: Sequence[Layer]) -> Bloat | None:
     Not what is copied twice, nor what a package manager writes anew. What a script does, or a layer
     that no history tells of, can't be seen: that counts.
     """
+    if waste.by_number:
+        layers = ()
 
     def is_doubled(one: WastedGroup | WastedFile) -> bool:
         by = layers[one.by].instruction if one.by < len(layers) else ""
@@ -98,7 +100,8 @@ def rewritten(waste: Waste, layers: Sequence[Layer]) -> Bloat | None:
     files = [one for one in waste.files if is_doubled(one)][:PATHS]
     by_layer: dict[int | None, int] = {}
     for group in groups:
-        by_layer[group.by] = by_layer.get(group.by, 0) + group.bytes
+        by = None if waste.by_number else group.by
+        by_layer[by] = by_layer.get(by, 0) + group.bytes
     return (
         Bloat(
             cause=REWRITTEN,

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from pytest_tfdocker.checks.wording import CHANGING, is_copy, place
 from pytest_tfdocker.evidence.records import ImageEvidence, Waste, WastedGroup
 from pytest_tfdocker.settings.schema import Image
@@ -33,6 +35,8 @@ CHANGED = (
 
 def waste_rows(image: Image, evidence: ImageEvidence, waste: Waste) -> list[str]:
     """What stands in which layer and which one hides it, then the largest files, then the fixes."""
+    if waste.by_number:
+        evidence = msgspec.structs.replace(evidence, layers=[])
     groups = [one for one in waste.groups if one.bytes >= TOLD_BYTES] or waste.groups
     rows = [_group(image, evidence, one) for one in groups]
     fixes = dict.fromkeys(_fix(evidence, one) for one in groups)

@@ -86,8 +86,17 @@ def layer_sizes(manifest: Manifest) -> list[int]:
     return sizes
 
 
-def ask_registries(references: Iterable[str], platform: str) -> tuple[str, list[int]]:
-    """The reference, REPOSITORY@DIGEST, whose registry answers, and its layers' compressed bytes.
+def sent_bytes(manifest: Manifest) -> int:
+    """Of all layers, compressed: one that stands in it twice is sent once.
+
+    Raises EngineError where it does not tell of all.
+    """
+    named = enumerate(zip(manifest.layers or [], layer_sizes(manifest), strict=True))
+    return sum({one.digest or at: size for at, (one, size) in named}.values())
+
+
+def ask_registries(references: Iterable[str], platform: str) -> tuple[str, Manifest]:
+    """The reference, REPOSITORY@DIGEST, whose registry answers, and a manifest of every layer.
 
     Raises EngineError with what the last one said.
     """
@@ -104,12 +113,13 @@ def ask_registries(references: Iterable[str], platform: str) -> tuple[str, list[
     raise said
 
 
-def _ask(buildx: str, reference: str, platform: str, until: float) -> list[int]:
+def _ask(buildx: str, reference: str, platform: str, until: float) -> Manifest:
     repository = reference.partition("@")[0]
     for _ in range(MOST_DEEP):
         found = read_manifest(_fetch(buildx, reference, until))
         if found.manifests is None:
-            return layer_sizes(found)
+            layer_sizes(found)  # raises where it does not tell
+            return found
         reference = f"{repository}@{digest_for(found.manifests, platform)}"
     raise EngineError("its index leads to indexes alone")
 

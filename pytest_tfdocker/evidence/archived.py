@@ -79,8 +79,13 @@ def recall_archived(store: Store, image: Image, doing: Doing) -> ImageEvidence:
 
 
 def key_of(given: Given) -> str:
-    """Changes with the image, with the code that reads it, and with what is done to the file."""
-    return f"{given.image.id} {' '.join(given.image.layers)} {_stamp(given)} {code_hash()}"
+    """Changes with the image, with the code that reads it, and with what is done to the file.
+
+    Raises ArchiveError where it can't be looked at.
+    """
+    with _told(given.path):
+        stamp = _stamp(given)
+    return f"{given.image.id} {' '.join(given.image.layers)} {stamp} {code_hash()}"
 
 
 def _stamp(given: Given) -> str:
@@ -116,14 +121,15 @@ def read_archived(
         distributions=inventory.distributions,
         base=Absent(reason="not asked for"),
         waste=waste_of(merged.hidden(), given.image.places),
-        download=_download(scanned),
+        download=_download(given.image.layers, scanned),
     )
 
 
-def _download(scanned: Sequence[LayerFiles]) -> Download | Absent:
-    """Where every layer is compressed as a registry has it."""
+def _download(names: Sequence[str], scanned: Sequence[LayerFiles]) -> Download | Absent:
+    """Where every layer is compressed as a registry has it. `names`: of the blobs."""
     sizes = [layer.compressed_bytes for layer in scanned]
     packed = [size for size in sizes if size is not None]
     if len(packed) < len(sizes):
         return Absent(reason="the file holds layers uncompressed")
-    return Download(bytes=sum(packed), source="archive", layers=packed)
+    once = dict(zip(names, packed, strict=True))  # a layer that stands in it twice is sent once
+    return Download(bytes=sum(once.values()), source="archive", layers=packed)

@@ -4,7 +4,7 @@ from pytest_tfdocker import probe
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.engine.client import Engine
 from pytest_tfdocker.engine.errors import EngineError
-from pytest_tfdocker.engine.manifest import ask_registries
+from pytest_tfdocker.engine.manifest import ask_registries, layer_sizes, sent_bytes
 from pytest_tfdocker.evidence.download_of_layers import sample_layers
 from pytest_tfdocker.evidence.inside import Target, report_from_inside
 from pytest_tfdocker.evidence.records import Absent, Download, ImageEvidence
@@ -56,12 +56,17 @@ def _in_store(engine: Engine, evidence: ImageEvidence) -> Download | None:
 def _in_registry(store: Store, evidence: ImageEvidence, doing: Doing) -> Download:
     if not evidence.digests:
         raise EngineError("no registry is known to have the image")
-    key = f"manifest {' '.join(evidence.digests)} {evidence.platform}"
+    key = f"manifest {' '.join(evidence.digests)} {evidence.platform} {code_hash()}"
     known = store.recall(key, Download)
     if known is None:
         with doing("ask the registry for the manifest"):
-            reference, layers = ask_registries(evidence.digests, evidence.platform)
-        known = Download(bytes=sum(layers), source="manifest", layers=layers, reference=reference)
+            reference, manifest = ask_registries(evidence.digests, evidence.platform)
+        known = Download(
+            bytes=sent_bytes(manifest),
+            source="manifest",
+            layers=layer_sizes(manifest),
+            reference=reference,
+        )
         store.keep(key, known)
     return known
 

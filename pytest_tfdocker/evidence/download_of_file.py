@@ -32,7 +32,8 @@ def download_of_file(
         return evidence.download
     try:
         given = find_archived(image)
-        known = store.recall(f"download {key_of(given)}", Download)
+        key = f"download {key_of(given)}"
+        known = store.recall(key, Download)
         if known is not None:
             return known
         with doing("estimate of the download") as tell:
@@ -40,7 +41,7 @@ def download_of_file(
     except (ArchiveError, OSError) as error:
         return Absent(reason=f"no estimate of the download: {error}")
     if isinstance(found, Download):
-        store.keep(f"download {key_of(given)}", found)
+        store.keep(key, found)
     return found
 
 
@@ -49,7 +50,8 @@ def _estimate(
 ) -> Download | Absent:
     with ExitStack() as stack:
         layout = stack.enter_context(opened(given.path))
-        blobs = [layout.blob(name) for name in given.image.layers]
+        # A layer that stands in the image twice is sent once
+        blobs = [layout.blob(name) for name in dict.fromkeys(given.image.layers)]
         known = [stack.enter_context(blob) for blob in blobs if blob is not None]
         if len(known) < len(blobs):
             return estimate_from(sample_packed(given, evidence, tell), evidence)

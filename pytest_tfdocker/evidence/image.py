@@ -75,6 +75,9 @@ def describe_image(
     facts = engine_facts(engine)
     files = inventory.files
     file_bytes = [] if isinstance(files, Absent) else files.layer_bytes
+    # The engine's history may have as many entries as there are layers, and not one for each
+    by_number = inventory.waste is not None and inventory.waste.by_number
+    layers = [] if by_number else layers_of(engine, inspected)
     return ImageEvidence(
         name=name,
         reference=reference,
@@ -83,7 +86,7 @@ def describe_image(
         platform=platform_of(inspected),
         engine=facts,
         config=image_config(inspected),
-        layers=_in_file_bytes(layers_of(engine, inspected), file_bytes),
+        layers=_in_file_bytes(layers, file_bytes),
         store_bytes=_store_bytes(facts, inspected, file_bytes),
         build=build,
         files=inventory.files,
@@ -118,14 +121,19 @@ def platform_of(inspected: dict[str, Any]) -> str:
 
 
 def layers_of(engine: Engine, inspected: dict[str, Any]) -> list[Layer]:
-    """The history, oldest first; [] where it does not tell of every layer.
+    """The history, oldest first; [] where it does not tell of every layer. Raises EngineError."""
+    return read_history(engine_facts(engine), engine.history(inspected["Id"]), inspected)
+
+
+def read_history(
+    facts: EngineFacts, history: Sequence[dict[str, Any]], inspected: dict[str, Any]
+) -> list[Layer]:
+    """`history`: as the engine tells it, oldest first; [] where it does not tell of every layer.
 
     Imported images have none, those of kaniko, jib and Bazel may have fewer entries than layers.
     """
-    history = engine.history(inspected["Id"])
     layers = (inspected.get("RootFS") or {}).get("Layers") or []
-    nothing_told = not any(entry.get("Size") for entry in history)
-    if len(history) < len(layers) or (nothing_told and (inspected.get("Size") or 0) > 0):
+    if len(history) < len(layers) or _lacks_layers(facts, history, inspected):
         return []
     return [
         Layer(
@@ -135,3 +143,17 @@ def layers_of(engine: Engine, inspected: dict[str, Any]) -> list[Layer]:
         )
         for entry in history
     ]
+
+
+def _lacks_layers(
+    facts: EngineFacts, history: Sequence[dict[str, Any]], inspected: dict[str, Any]
+) -> bool:
+    """Whether the engine's own sum has more than the history's.
+
+    Docker adds both up from the same layers, whatever the driver. The containerd store's Size is
+    that of the packed ones, and Podman's has manifest and config, too: there it tells but whether
+    there is anything.
+    """
+    told, size = sum(entry.get("Size") or 0 for entry in history), inspected.get("Size") or 0
+    is_sum = facts.name == "Docker" and not facts.counts_blocks
+    return size > 0 and (told != size if is_sum else not told)

@@ -26,12 +26,13 @@ from pytest_tfdocker.evidence.inside import (
 )
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.parts import Compared, inventory_of
-from pytest_tfdocker.evidence.placing import Placed, place_files
+from pytest_tfdocker.evidence.placing import Placed, last_hiding, place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
     Distributions,
     ImageConfig,
     Inventory,
+    Layer,
 )
 from pytest_tfdocker.evidence.saved import collect_saved
 from pytest_tfdocker.evidence.store import Store, code_hash
@@ -46,7 +47,7 @@ def collect_inventory(
     run_id: str,
     platform: str = "",
     python: str | None = None,
-    layer_bytes: Sequence[int] = (),
+    history: Sequence[Layer] = (),
     contents: bool = True,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Inventory:
@@ -55,7 +56,7 @@ def collect_inventory(
     Where no Python is in the image, or none that the probe runs on, they come from its layers.
 
     `python`: overrides the choice of the interpreter, by path or by name on the image's PATH.
-    `layer_bytes`: of the history, by which files are told to have come with one of its layers.
+    `history`: the layers by whose bytes files are told to have come with one of its layers.
     `contents`: whether large files are read, to find those of the same content, and layers, where
     nothing else tells; without them an image without Python has no distributions.
     `platform`: "linux/amd64", of an image that the engine may have for several.
@@ -65,7 +66,7 @@ def collect_inventory(
         return read_from_inside(
             target,
             probe.inventory_payload(_plan(target, contents=contents)),
-            lambda report: _read(report, config, layer_bytes),
+            lambda report: _read(report, config, history),
         )
     except UnfitError as error:
         too_old = error.too_old
@@ -84,7 +85,7 @@ def collect_inventory(
             config,
             platform=platform,
             python=python,
-            layer_bytes=layer_bytes,
+            layer_bytes=[layer.bytes for layer in history],
             tell=tell,
         )
     except (EngineError, ArchiveError) as error:
@@ -101,7 +102,7 @@ def recall_inventory(
     run_id: str,
     platform: str,
     python: str | None,
-    layer_bytes: Sequence[int],
+    history: Sequence[Layer],
     doing: Doing,
 ) -> Inventory:
     """The inventory that an earlier run has left, else a new one, which is kept."""
@@ -116,7 +117,7 @@ def recall_inventory(
                 run_id=run_id,
                 platform=platform,
                 python=python,
-                layer_bytes=layer_bytes,
+                history=history,
                 tell=tell,
             )
         if _is_whole(found):
@@ -152,9 +153,9 @@ def _plan(target: Target, *, contents: bool) -> dict[str, object]:
     }
 
 
-def _read(report: Next, config: ImageConfig, layer_bytes: Sequence[int]) -> Inventory:
+def _read(report: Next, config: ImageConfig, history: Sequence[Layer]) -> Inventory:
     """From the probe's three reports, each read while the probe is at the next."""
-    listing, placed = _placed(report("listing"), layer_bytes, config.volumes)
+    listing, placed = _placed(report("listing"), history, config.volumes)
     found = report("files")
     found["owned"] = unpacked(found["owned"])
 
@@ -166,14 +167,15 @@ def _read(report: Next, config: ImageConfig, layer_bytes: Sequence[int]) -> Inve
 
 
 def _placed(
-    told: Report, layer_bytes: Sequence[int], volumes: Sequence[str]
+    told: Report, history: Sequence[Layer], volumes: Sequence[str]
 ) -> tuple[Listing, Placed]:
     """The listing that the probe has reported, and with which layer each file came."""
     listing = read_listing(unpacked(told["listing"]))
+    layer_bytes = [layer.bytes for layer in history]
     if "blocks" in told:
         blocks = read_blocks(unpacked(told["blocks"]))
         return listing, place_by_blocks(listing, blocks, layer_bytes, volumes)
-    return listing, place_files(listing, layer_bytes, volumes)
+    return listing, place_files(listing, layer_bytes, volumes, last_hiding(history))
 
 
 def _with_advice(read: Inventory, too_old: str | None) -> Inventory:

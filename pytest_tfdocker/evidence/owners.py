@@ -107,16 +107,18 @@ def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
     for index, record in reversed(list(enumerate(records))):
         if record is not None:
             folder, lines = record
-            claims.update(dict.fromkeys(_absolute(folder, lines.split("\n")), index))
+            claims.update(dict.fromkeys(_absolute(folder, _lines(lines)), index))
     return claims
 
 
 def _absolute(folder: str, lines: list[str]) -> list[str]:
     joined = [line if line[0] == "/" else f"{folder}/{line}" for line in lines if line]
-    return [
-        posixpath.normpath(path) if ".." in path or "./" in path or "//" in path else path
-        for path in joined
-    ]
+    return [posixpath.normpath(path) if "./" in path or "//" in path else path for path in joined]
+
+
+def _lines(text: str) -> list[str]:
+    """Not by splitlines(), which ends them at characters that names of files may have, too."""
+    return text.replace("\r\n", "\n").split("\n")
 
 
 def _os_packages(owned: dict[str, Any]) -> Iterator[Package]:

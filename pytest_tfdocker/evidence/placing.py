@@ -1,12 +1,13 @@
 """Which layer a file came with, without exporting one: by when the engine wrote it."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import msgspec
 
 from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.records import HIDDEN_BY_THE_ENGINE_BYTES
+from pytest_tfdocker.evidence.records import HIDDEN_BY_THE_ENGINE_BYTES, Layer
 
 MADE_AT_THE_START = {"/.dockerenv", "/etc/mtab", "/run/.containerenv"}
 """By the engine, in each container; /etc/hosts and its like are mounts, which aren't listed."""
@@ -15,6 +16,10 @@ TICK = 20
 or an archive's end."""
 
 
+_NO_LAYER = re.compile(
+    r"(/bin/sh -c #\(nop\) +)?(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD"
+    r"|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR) "
+)
 SKIPPED = 3
 """Layers in a row of which nothing may be left."""
 NEAR, FAR_LONGER = 0.02, 3
@@ -35,10 +40,26 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """As `Files.folder_bytes`."""
 
 
+def last_hiding(history: Sequence[Layer]) -> int:
+    """The highest entry that may hide files of those below: what tells of the program hides none.
+
+    A RUN that deletes leaves a layer of 0 bytes, as they do.
+    """
+    found = [
+        at for at, one in enumerate(history) if one.bytes or not _NO_LAYER.match(one.instruction)
+    ]
+    return found[-1] if found else -1
+
+
 def place_files(
-    listing: Listing, layer_bytes: Sequence[int], volumes: Sequence[str] = ()
+    listing: Listing,
+    layer_bytes: Sequence[int],
+    volumes: Sequence[str] = (),
+    last: int | None = None,
 ) -> Placed:
     """Which layer each file came with; of what is below a VOLUME, which is a copy, nothing is told.
+
+    `last`: as `last_hiding` has it; else the last entry.
 
     An engine writes a layer when those below it are there, so that files in the order of their
     st_ctime are in the order of their layers, and only where one ends is open. The history tells:
@@ -46,16 +67,19 @@ def place_files(
     nothing is left, and from the bottom up too. That sums of thousands of files are met to the
     byte by chance is out of the question. Of a layer of which a later one hides a part the end is
     the longest pause near to where it must be; of the last that is left the rest is told by what
-    its neighbours leave.
+    its neighbours leave. Of two layers of the same size, a model that is copied twice, of which one
+    was deleted, it can't be told which.
     """
+    last = len(layer_bytes) - 1 if last is None else last
     order = sorted(own_rows(listing, volumes), key=listing.changed.__getitem__)
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
     while (top := _topmost(listing, order[:end], layer_bytes, layers)) is not None:
         layer, start = top
-        _put(found, order[start:end], layer)
-        layers = [at for at in layers if at < layer]
+        twins = _twins(listing, order[:start], layer_bytes, layers, layer) if layer < last else []
+        _put(found, order[start:end], None if twins else layer)
+        layers = [at for at in layers if at < layer and at not in twins]
         end = start
     begin = 0
     hidden = sum(layer_bytes[at] for at in layers) - sum(listing.sizes[row] for row in order[:end])
@@ -85,7 +109,7 @@ def own_rows(listing: Listing, volumes: Sequence[str]) -> list[int]:
     return own
 
 
-def _put(found: list[int | None], rows: list[int], layer: int) -> None:
+def _put(found: list[int | None], rows: list[int], layer: int | None) -> None:
     for row in rows:
         found[row] = layer
 
@@ -99,9 +123,25 @@ def _topmost(
     """
     for at in reversed(layers[-SKIPPED - 1 :]):
         start = _start_of(listing, order, layer_bytes[at])
-        if start is not None:
+        if start is not None and _holds(listing, order[:start], layer_bytes, layers, at):
             return at, start
     return None
+
+
+def _holds(
+    listing: Listing, below: list[int], layer_bytes: Sequence[int], layers: list[int], layer: int
+) -> bool:
+    """Whether the layers below it have room for what was written before."""
+    regular = sum(listing.sizes[row] for row in below if row not in listing.targets)
+    return regular <= sum(layer_bytes[at] for at in layers if at < layer)
+
+
+def _twins(
+    listing: Listing, below: list[int], layer_bytes: Sequence[int], layers: list[int], layer: int
+) -> list[int]:
+    """Lower layers of the same size, which may have what is left as well."""
+    same = [at for at in layers if at < layer and layer_bytes[at] == layer_bytes[layer]]
+    return [at for at in same if _holds(listing, below, layer_bytes, layers, at)]
 
 
 def _start_of(listing: Listing, order: list[int], size: int) -> int | None:

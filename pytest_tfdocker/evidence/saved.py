@@ -46,5 +46,5 @@ def collect_saved(
     return msgspec.structs.replace(
         inventory,
         files=msgspec.structs.replace(inventory.files, layer_bytes=known),
-        waste=waste_of(merged.hidden(), image.places),
+        waste=waste_of(merged.hidden(), image.places, by_number=image.entries is None),
     )

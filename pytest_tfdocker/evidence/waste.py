@@ -1,7 +1,8 @@
 """Which files a later layer hides, and which one: from the layers' own tars."""
 
+import heapq
 import os.path
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, cast
 
@@ -54,10 +55,17 @@ def collect_waste(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
+    return read_waste(saved(engine, evidence.id), evidence, tell)
+
+
+def read_waste(
+    stream: IO[bytes], evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
+) -> Waste:
+    """`stream`: of the image that the evidence is of. Raises ArchiveError."""
     of = f" of {format_size(evidence.total_bytes)}" if evidence.total_bytes else ""
     reading = Reading(digests=True, digested_bytes=_largest(evidence), on_bytes=telling(tell, of))
-    image, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
-    return waste_of(Merged(layers).hidden(), image.places)
+    image, layers = read_saved(stream, reading, evidence.platform)
+    return waste_of(Merged(layers).hidden(), image.places, by_number=image.entries is None)
 
 
 def saved(engine: Engine, image_id: str) -> IO[bytes]:
@@ -68,11 +76,14 @@ def saved(engine: Engine, image_id: str) -> IO[bytes]:
 def _largest(evidence: ImageEvidence) -> int | None:
     """What a hidden file can have at most: no more than all of them; None where that isn't known.
 
-    Disk blocks are no measure of a file: one with holes has fewer.
+    Disk blocks are no measure of a file: one with holes has fewer. `wasted_bytes` lacks what counts
+    on the files' side alone: links, and /etc/mtab, which is made at a container's start.
     """
-    if evidence.wasted_bytes is None or evidence.runs_on.counts_blocks:
+    files, wasted = evidence.files, evidence.wasted_bytes
+    if wasted is None or isinstance(files, Absent) or evidence.runs_on.counts_blocks:
         return None
-    return max(evidence.wasted_bytes, HIDDEN_BY_THE_ENGINE_BYTES)
+    least = HIDDEN_BY_THE_ENGINE_BYTES
+    return max(wasted, least) + files.links_bytes + least
 
 
 def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
@@ -88,12 +99,20 @@ def telling(tell: Callable[[str], None], of: str = "") -> OnBytes:
     return on_bytes
 
 
-def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
-    """`hidden`: largest first. `entries`: of each layer its entry in the history."""
+def waste_of(hidden: Iterable[Hidden], entries: Sequence[int], *, by_number: bool = False) -> Waste:
+    """`entries`: of each layer its entry in the evidence's layers; `by_number`: it has none."""
+    groups: dict[tuple[int, int, str], _Group] = {}
+    # One pass: of half a million files that a chown -R hides only so many are ever in memory
+    largest = heapq.nsmallest(
+        FILES, _counted(hidden, groups), key=lambda one: (-one.bytes, one.path)
+    )
     return Waste(
-        bytes=sum(one.bytes for one in hidden),
-        count=len(hidden),
-        groups=_groups(hidden, entries),
+        bytes=sum(group.bytes for group in groups.values()),
+        count=sum(group.count for group in groups.values()),
+        groups=sorted(
+            (_told(cause, group, entries) for cause, group in groups.items()),
+            key=lambda one: (-one.bytes, one.layer, one.by, one.how),
+        ),
         files=[
             WastedFile(
                 path=encodable(one.path),
@@ -103,31 +122,54 @@ def waste_of(hidden: Sequence[Hidden], entries: Sequence[int]) -> Waste:
                 how=one.how,
                 now=encodable(one.now),
             )
-            for one in hidden[:FILES]
+            for one in largest
         ],
+        by_number=by_number,
     )
 
 
-def _groups(hidden: Sequence[Hidden], entries: Sequence[int]) -> list[WastedGroup]:
-    by_cause: dict[tuple[int, int, str], list[Hidden]] = {}
+class _Group:
+    """What one layer hides of another in one way."""
+
+    def __init__(self, path: str) -> None:
+        self.bytes, self.count = 0, 0
+        self._first, self._last = path, path
+        """Of all paths in their order, between which the others have the same beginning."""
+
+    def add(self, one: Hidden) -> None:
+        self.bytes += one.bytes
+        self.count += 1
+        self._first, self._last = min(self._first, one.path), max(self._last, one.path)
+
+    @property
+    def below(self) -> str:
+        """The folder that has them all; of a single file its path."""
+        if self.count == 1:
+            return self._first
+        start = os.path.commonprefix([self._first, self._last])  # noqa: RUF071 (cut at a folder)
+        return start[: start.rindex("/") + 1]
+
+
+def _counted(
+    hidden: Iterable[Hidden], groups: dict[tuple[int, int, str], _Group]
+) -> Iterator[Hidden]:
+    """The same ones, each added to its group."""
     for one in hidden:
-        by_cause.setdefault((one.layer, one.by, one.how), []).append(one)
-    found = [
-        WastedGroup(
-            layer=entries[layer],
-            by=entries[by],
-            how=how,
-            bytes=sum(one.bytes for one in files),
-            count=len(files),
-            below=encodable(_common(files)),
-        )
-        for (layer, by, how), files in by_cause.items()
-    ]
-    return sorted(found, key=lambda one: -one.bytes)
+        cause = (one.layer, one.by, one.how)
+        group = groups.get(cause)
+        if group is None:
+            group = groups[cause] = _Group(one.path)
+        group.add(one)
+        yield one
 
 
-def _common(files: Sequence[Hidden]) -> str:
-    if len(files) == 1:
-        return files[0].path
-    folder = os.path.commonpath([os.path.dirname(one.path) for one in files])  # noqa: PTH120
-    return f"{folder.rstrip('/')}/"
+def _told(cause: tuple[int, int, str], group: _Group, entries: Sequence[int]) -> WastedGroup:
+    layer, by, how = cause
+    return WastedGroup(
+        layer=entries[layer],
+        by=entries[by],
+        how=how,
+        bytes=group.bytes,
+        count=group.count,
+        below=encodable(group.below),
+    )

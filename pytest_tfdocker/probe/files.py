@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import stat
 import time
 
 import tfdocker_aside as aside
@@ -113,7 +114,7 @@ class Walk:
         try:
             with os.scandir(opened) as entries:
                 self.entries(folder, entries, folders, opened)
-        except OSError:  # of a file system that is damaged
+        except OSError:
             self.unreadable += 1
         finally:
             os.close(opened)
@@ -124,32 +125,35 @@ class Walk:
             self.site_packages.append(folder)
         start = folder.rstrip("/") + "/"
         names, sizes, changed, hard, targets, on_disk = [], [], [], {}, {}, []
+        # Not is_dir() and is_symlink(): where the disk tells no type they look again, and may fail
+        S_ISDIR, S_ISLNK = stat.S_ISDIR, stat.S_ISLNK
         try:
             for entry in entries:
                 if mounts and start + entry.name in mounts:
                     continue
                 try:
-                    stat = entry.stat(follow_symlinks=False)
+                    told = entry.stat(follow_symlinks=False)
                 except OSError:
                     self.unreadable += 1
                     continue
-                if entry.is_dir(follow_symlinks=False):
+                if S_ISDIR(told.st_mode):
                     path = start + entry.name
                     folders.add(path)
-                    self.folders.append([path, stat.st_blocks, stat.st_ctime_ns // 1000000])
+                    self.folders.append([path, told.st_blocks, told.st_ctime_ns // 1000000])
                     continue
-                if stat.st_nlink > 1:
-                    hard[len(names)] = "%d:%d" % (stat.st_dev, stat.st_ino)
-                if entry.is_symlink():
+                if told.st_nlink > 1:
+                    hard[len(names)] = "%d:%d" % (told.st_dev, told.st_ino)
+                if S_ISLNK(told.st_mode):
                     targets[len(names)] = target_of(entry.name, opened)
                 names.append(entry.name)
-                sizes.append(stat.st_size)
-                on_disk.append(stat.st_blocks)
-                changed.append(stat.st_ctime_ns // 1000000)
-        finally:  # what was listed before it broke off counts
-            if names:
-                self.blocks_of.append(on_disk)
-                self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
+                sizes.append(told.st_size)
+                on_disk.append(told.st_blocks)
+                changed.append(told.st_ctime_ns // 1000000)
+        except OSError:  # of the list itself: what it has told so far is there
+            self.unreadable += 1
+        if names:
+            self.blocks_of.append(on_disk)
+            self.listing.append([folder, "/".join(names), sizes, changed, hard, targets])
 
 
 def target_of(name, folder):

@@ -124,6 +124,7 @@ def _waste(waste: Waste | Absent | None) -> dict[str, Any] | None:
     return {
         "bytes": waste.bytes,
         "count": waste.count,
+        "by_number": waste.by_number,
         "groups": [_part(one, *hidden, "count", "below") for one in waste.groups],
         "files": [_part(one, *hidden, "path", "now") for one in waste.files],
     }

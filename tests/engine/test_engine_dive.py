@@ -111,7 +111,7 @@ def evidence(_answering_engine, small_image, docker_client, tmp_path_factory):
             inspected["Id"],
             image_config(inspected),
             run_id="test",
-            layer_bytes=[layer.bytes for layer in layers_of(_answering_engine, inspected)],
+            history=layers_of(_answering_engine, inspected),
         )
         yield describe_image(
             _answering_engine, "dive", TAG, inspected=inspected, inventory=inventory

@@ -106,41 +106,6 @@ def test_a_folder_that_can_not_be_listed_is_counted_as_such(walk, tmp_path):
     subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode != 0,
     reason="mounting needs privileges",
 )
-def test_a_folder_that_breaks_off_counts_as_such_with_what_it_has_told(ask, end_python, tmp_path):
-    """As a damaged file system does: the rest of the image is told all the same."""
-    for name in ("bad/one", "bad/two", "good/three"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x" * 10)
-    breaking = """
-    import os
-
-    real = os.scandir
-
-    class Breaking:
-        def __init__(self, opened):
-            self.entries = real(opened)
-            self.is_bad = os.readlink("/proc/self/fd/%d" % opened).endswith("/bad")
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.entries.close()
-
-        def __iter__(self):
-            for entry in self.entries:
-                yield entry
-                if self.is_bad:
-                    raise OSError(5, "Input/output error")
-
-    os.scandir = Breaking
-    """
-    data = {"root": str(tmp_path), "volumes": []}
-    result, packed, _ = ask(end_python, probe.WALK, breaking + QUESTION, data=data)
-    assert (result["count"], result["unreadable"]) == (2, 1)
-    assert f"{tmp_path}/good/three" in read_listing(unpacked(packed)).paths
-
-
 def test_what_is_mounted_is_not_the_images(walk, tmp_path):
     (tmp_path / "with space").mkdir()
     (tmp_path / "hosts").write_bytes(b"image's own")
@@ -179,3 +144,53 @@ def test_what_each_file_and_folder_has_on_disk_is_told_beside_the_listing(
     assert {path: count for path, count, _ in folders} == {
         str(tmp_path / path): blocks(tmp_path / path) // 512 for path in ("folder", "folder/empty")
     }
+
+
+BREAKING = """
+    import os
+
+    import tfdocker_files
+
+    class Entry:
+        def __init__(self, entry):
+            self.name, self.stat = entry.name, entry.stat
+
+        def is_dir(self, follow_symlinks=True):
+            raise OSError("its type can't be told")
+
+    class Entries:
+        def __init__(self, entries):
+            self.entries = entries
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+        def __iter__(self):
+            yield from map(Entry, self.entries)
+            raise OSError("the rest can't be told")
+
+    def scandir(folder):
+        if os.path.basename(os.readlink("/proc/self/fd/%d" % folder)) == "unlisted":
+            raise OSError("nothing can be told")
+        return Entries(listed(folder))
+
+    listed, os.scandir = os.scandir, scandir
+    walk = tfdocker_files.Walk()
+    result = walk.run(plan["root"])
+    return [result, [[row[0], row[1]] for row in walk.listing]]
+"""
+
+
+def test_a_folder_that_breaks_off_is_counted_as_unreadable_with_what_it_has_told(
+    ask, end_python, tmp_path
+):
+    """A disk that fails, or a FUSE file system that tells no types."""
+    for name in ("a", "in/b", "unlisted/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"123")
+    result, rows = ask(end_python, probe.WALK, BREAKING, data={"root": str(tmp_path)})
+    assert rows == [[str(tmp_path), "a"], [f"{tmp_path}/in", "b"]]
+    assert (result["count"], result["apparent_bytes"], result["unreadable"]) == (2, 6, 3)

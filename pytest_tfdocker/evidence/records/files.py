@@ -130,6 +130,9 @@ class Waste(Record, tag="waste", frozen=True, kw_only=True):
     """Largest first, of all files."""
     files: list[WastedFile]
     """The largest of them."""
+    by_number: bool = False
+    """Whether their layers are told by number, and by no index into `ImageEvidence.layers`: the
+    history tells not of each."""
 
 
 class Download(Record, tag="download", frozen=True, kw_only=True):

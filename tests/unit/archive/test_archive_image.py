@@ -188,6 +188,17 @@ def test_a_platform_that_was_not_pulled_is_left_out(look):
     assert "windows/amd64" not in look(layout.all(), None, "linux")[0].platform
 
 
+def test_a_platform_whose_config_was_not_pulled_is_left_out(look, refused):
+    layout = Layout().add([ONE])
+    other = layout.image([TWO], architecture="arm64")
+    layout.manifests.append(other)
+    config = blob_of(json.loads(layout.files[blob_of(other)])["config"])
+    del layout.files[config]
+    assert paths(look(layout.all())) == [["/a"]]
+    layout.manifests = [other]
+    assert refused(layout.all()) == f"{config} is missing in it"
+
+
 def blob_of(descriptor):
     return f"blobs/{descriptor['digest'].replace(':', '/')}"
 
@@ -241,6 +252,31 @@ def test_a_layer_that_is_missing_is_named(refused, form):
     name = next(name for name, data in layout.files.items() if data == TWO)
     del layout.files[name]
     assert refused(FORMS[form](layout.all())) == f"layer 2 of 2 is missing in it: {name}"
+
+
+def v7(layer):
+    """Its first header without a mark, as tars had none before POSIX."""
+    header = bytearray(layer[:512])
+    header[257:265] = bytes(8)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + layer[512:]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("layer", "paths_of"),
+    [
+        (tar(file("{{cookiecutter.slug}}", b"1")), ["/{{cookiecutter.slug}}"]),
+        (tar(file("[id]/a", b"1")), ["/[id]/a"]),
+        (v7(ONE), ["/a"]),
+        (v7(tar(file("{a}", b"1"))), ["/{a}"]),
+        (tar(), []),
+    ],
+    ids=["brace", "bracket", "v7", "v7 and a brace", "empty"],
+)
+def test_a_layer_is_known_whatever_its_first_header_has(look, form, layer, paths_of):
+    assert paths(look(FORMS[form](Layout().add([layer, TWO]).all()))) == [paths_of, ["/b", "/c"]]
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "gzip"])
@@ -300,9 +336,21 @@ def test_a_config_of_other_types_is_named(refused, changes):
 
 @pytest.mark.parametrize(
     "digest",
-    ["sha256:../../etc/passwd", "../x", "sha256", "", "sha256:", "/etc:passwd", "sha256:a/../../b"],
+    [
+        "sha256:../../etc/passwd",
+        "../x",
+        "sha256",
+        "",
+        "sha256:",
+        "/etc:passwd",
+        "sha256:a/../../b",
+        "sha256:" + "a" * 300,
+        "sha256:" + "a" * 64 + "\n",
+        "sha512:" + "a" * 64,
+        "md5:" + "a" * 32,
+    ],
 )
-def test_a_digest_that_leads_out_is_none(refused, digest):
+def test_a_digest_that_leads_out_or_is_of_another_length_is_none(refused, digest):
     files = {"index.json": json.dumps({"manifests": [{"digest": digest}]}).encode()}
     assert refused(files) == f"{digest!r} is no digest"
 
@@ -510,6 +558,24 @@ def test_more_images_than_anyone_saves_are_refused(refused):
     listed = json.loads(files["manifest.json"]) * 1001
     files["manifest.json"] = json.dumps(listed).encode()
     assert refused(files) == "it lists more than 1,000 images"
+
+
+@pytest.mark.parametrize(("count", "is_refused"), [(1000, False), (1001, True)])
+def test_no_image_has_more_layers_than_a_thousand(look, count, is_refused):
+    for files in (Layout().add([ONE] * count).all(), saved_often(ONE, count)):
+        if is_refused:
+            with pytest.raises(ArchiveError) as caught:
+                look(files)
+            assert str(caught.value) == "an image in it has more than 1,000 layers, more than any"
+        else:
+            assert len(look(files)[1]) == count
+
+
+def saved_often(layer, count):
+    files = saved([layer], rootfs={})
+    [manifest] = json.loads(files["manifest.json"])
+    told = [{**manifest, "Layers": manifest["Layers"] * count}]
+    return {**files, "manifest.json": json.dumps(told).encode()}
 
 
 def test_a_stream_is_read_once(tmp_path):

@@ -4,7 +4,7 @@ import io
 import time
 
 import pytest
-from archives import entry, file, folder, gone, hard, link, opaque, tar
+from archives import file, folder, gone, hard, link, opaque, tar
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,8 @@ def left(*layers):
 
 
 def hidden(*layers):
-    return merged(*layers)[0].hidden()
+    """The largest first."""
+    return sorted(merged(*layers)[0].hidden(), key=lambda one: (-one.bytes, one.path))
 
 
 def told(*layers):
@@ -124,7 +125,7 @@ def test_of_two_entries_of_one_name_the_last_is_left_and_nothing_is_hidden():
     layer = [file("a", b"1"), link("s", "long"), file("a", b"22"), link("s", "x")]
     assert left(layer) == {"/a": 2, "/s": 1}
     found, scanned = merged(layer)
-    assert found.hidden() == []
+    assert list(found.hidden()) == []
     assert (scanned[0].bytes, found.layer_bytes(0, links=True)) == (8, 3)
     assert found.layer_bytes(0, links=False) == 2
 
@@ -299,6 +300,21 @@ def test_layers_merge_as_the_reference_has_them(layers):
     assert every == seen + sum(one.bytes for one in found.hidden())
 
 
-def test_the_order_of_hidden_files_is_largest_first_then_by_name():
-    below = [file("b", b"1"), file("a", b"2"), file("c", b"333"), entry("empty")]
-    assert [one.path for one in hidden(below, [opaque("")])] == ["/c", "/a", "/b"]
+def test_an_empty_file_is_not_hidden():
+    assert told([file("a"), file("b", b"1")], [opaque("")]) == [("/b", 0, 1, "deleted")]
+
+
+def test_what_layers_replace_of_their_own_is_added_up_once():
+    _, [layer] = merged([file(f"{n}", b"1") for n in range(500)] * 2)
+    found = Merged([layer] * 120)
+    started = time.monotonic()
+    assert {found.layer_bytes(at, links=True) for at in range(120)} == {500}
+    assert time.monotonic() - started < 0.8
+
+
+def test_a_content_that_stands_many_times_is_no_long_wait():
+    below = [file(f"a/{n}", b"same") for n in range(3000)]
+    started = time.monotonic()
+    found, _ = merged(below, [gone("a"), *(file(f"b/{n}", b"same") for n in range(3000))])
+    assert {one.how for one in found.hidden()} == {"moved"}
+    assert time.monotonic() - started < 5

@@ -91,6 +91,16 @@ def test_a_layer_that_is_no_entry_of_the_history_has_its_number(judge):
     assert row == "30 MB  /a  layer 8  deleted by layer 9"
 
 
+def test_layers_that_are_told_by_number_are_no_entries_of_the_history(judge, wasting):
+    """The history has as many entries as there are layers, and two of them have none."""
+    found = msgspec.structs.replace(waste(group("rewritten")), by_number=True)
+    assert judge(found).details == (
+        "30 MB  /a  layer 2  written once more, with the same content, by layer 3",
+        "mend: write each file once: the second time changes nothing",
+    )
+    assert rewritten(found, wasting.layers).by_layer == [(None, 30 * MB)]
+
+
 def test_layers_that_cant_be_read_leave_the_likely_ones(judge):
     verdict = judge(Absent(reason="the layers can't be read: no space"))
     assert verdict.outcome == "failed"

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_tfdocker.engine.errors import EngineError
-from pytest_tfdocker.engine.manifest import digest_for, layer_sizes, read_manifest
+from pytest_tfdocker.engine.manifest import (
+    digest_for,
+    layer_sizes,
+    read_manifest,
+    sent_bytes,
+)
 
 OCI = "application/vnd.oci.image"
 
@@ -37,6 +42,12 @@ ATTESTATION = entry(
 
 def test_the_sizes_are_the_layers_own_in_their_order():
     assert layers_of({"size": 30}, {"size": 0}, {"size": 7, "digest": "sha256:a"}) == [30, 0, 7]
+
+
+def test_a_layer_that_stands_in_it_twice_is_sent_once():
+    layers = [{"size": 30, "digest": "sha256:a"}, {"size": 5}, {"size": 5}]
+    raw = json.dumps({"layers": [*layers, layers[0]]})
+    assert sent_bytes(read_manifest(raw.encode())) == 40
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """All that is known of an image in a file: by tars made here, without an engine."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from archives import Layout, entry, file, folder, gone, hard, link, sparse, tar, write_folder
+from archives import Layout, entry, file, folder, gone, hard, link, saved, sparse, tar, write_folder
 
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.evidence.archived import find_archived, read_archived, recall_archived
@@ -242,6 +243,27 @@ def test_an_error_names_the_file_and_has_no_control_character(given, tmp_path):
 def test_a_file_that_is_nowhere_is_told(given, text):
     with pytest.raises(ArchiveError, match=r"^there is no /n"):
         find_archived(given(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("l" * 300, "image can't be read: File name too long"),
+        ("l\0x", "image can't be judged: layer 1 of 1 is missing in it: l\\x00x"),
+    ],
+    ids=["long", "NUL"],
+)
+def test_a_layers_name_that_no_file_can_have_is_told(given, tmp_path, name, why):
+    files = saved([tar(file("a", b"1"))])
+    [manifest] = json.loads(files["manifest.json"])
+    files["manifest.json"] = json.dumps([{**manifest, "Layers": [name]}]).encode()
+    write_folder(tmp_path / "image", files)
+    store = Store(tmp_path / "run", tmp_path / "kept")
+    with pytest.raises(ArchiveError) as caught:
+        recall_archived(
+            store, given(f"oci:{tmp_path}/image"), lambda _: nullcontext(lambda _: None)
+        )
+    assert str(caught.value) == f"{why}\n{tmp_path}/image"
 
 
 MEASURED = """

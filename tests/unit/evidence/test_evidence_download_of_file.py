@@ -64,6 +64,16 @@ def test_compressed_layers_are_what_is_sent(download, form):
 
 
 @pytest.mark.parametrize("form", ["tar", "oci"])
+def test_a_layer_that_stands_in_it_twice_is_sent_once(download, form):
+    packed = gzip.compress(TEXT, 9)
+    size = len(packed)
+    assert download(packed, packed, form=form) == Download(
+        bytes=size, source="archive", layers=[size, size]
+    )
+    assert download(packed, NOISE, packed, NOISE, form=form) == download(packed, NOISE, form=form)
+
+
+@pytest.mark.parametrize("form", ["tar", "oci"])
 def test_plain_layers_are_sampled_and_compressed_ones_counted(download, form):
     packed = gzip.compress(TEXT, 6)
     found = download(packed, TEXT, NOISE, form=form)

@@ -44,22 +44,29 @@ def test_a_distribution_owns_what_its_record_lists_and_the_byte_code_of_it():
     assert first == [30]
 
 
-@pytest.mark.parametrize("name", ["a\x0bb.py", "a\x0cb.py", "a\x85b.py", "a\u2028b.py"])
-def test_a_name_ends_with_its_line_and_at_nothing_else(name):
-    """str.splitlines has ends of lines of its own."""
-    files = (f"{SITE}/foo/{name}", f"/usr/share/{name}", f"/lib/{name}")
-    found, _ = owners_of(
-        *files,
-        record=f"foo/{name}\n",
-        dpkg={"tar": f"/usr/share/{name}\n"},
-        apk=f"P:musl\nF:lib\nR:{name}\n\n",
-    )
-    assert list(found.values()) == ["foo", "tar", "musl"]
+ODD = [f"a{char}b" for char in "\x0b\x0c\x1c\x85\u2028\u2029"]
+"""Names that hold what str.splitlines() takes for the end of a line."""
 
 
-def test_a_path_that_a_record_lists_in_another_way_is_the_same():
-    found, _ = owners_of(f"{SITE}/foo/a.py", record="foo//./a.py\n")
-    assert list(found.values()) == ["foo"]
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", [*ODD, "..b", ".b", "b..c"])
+def test_a_line_of_a_record_ends_at_its_newline_alone(name, end):
+    code, other = f"{SITE}/foo/{name}.py", f"{SITE}/foo/other.py"
+    found, _ = owners_of(code, other, record=f"foo/{name}.py{end}foo/other.py{end}")
+    assert found == {code: "foo", other: "foo"}
+
+
+@pytest.mark.parametrize("line", ["foo//a.py", "./foo/a.py", "foo/./a.py", "foo/x/../a.py"])
+def test_a_record_may_name_a_file_the_long_way(line):
+    code = f"{SITE}/foo/a.py"
+    assert owners_of(code, record=f"{line}\n")[0] == {code: "foo"}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_line_of_dpkg_and_apk_ends_at_its_newline_alone(name):
+    apk = f"P:musl\nF:lib\nR:{name}\nZ:Q1\n\n"
+    found, _ = owners_of(f"/lib/{name}", f"/bin/{name}", dpkg={"tar": f"/bin/{name}\n"}, apk=apk)
+    assert list(found.values()) == ["musl", "tar"]
 
 
 def test_an_os_package_owns_what_dpkg_lists_by_either_name_of_a_merged_usr():
@@ -130,7 +137,9 @@ def test_what_is_nobodys_is_told_by_folder():
 
 
 @pytest.mark.parametrize(
-    ("dpkg", "unlisted"), [({}, 20), ({"tar": "/bin/tar\n"}, 0)], ids=["no lists", "lists"]
+    ("dpkg", "unlisted"),
+    [({}, 20), ({"tar": "/bin/tar\n"}, 0), ({"tar": ""}, 20)],
+    ids=["no lists", "lists", "an empty list"],
 )
 def test_what_the_os_may_have_brought_is_unlisted_where_no_package_is(dpkg, unlisted):
     listing = Listing()

@@ -3,15 +3,16 @@
 import pytest
 
 from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.placing import place_files
+from pytest_tfdocker.evidence.placing import last_hiding, place_files
+from pytest_tfdocker.evidence.records import Layer
 
 
-def placed(files, layers):
+def placed(files, layers, last=None):
     """`files`: name, bytes and time of each; gives the layer by name."""
     listing = Listing()
     for name, size, when in files:
         listing.add(f"/{name}", size, when)
-    found = place_files(listing, layers).layers
+    found = place_files(listing, layers, last=last).layers
     return {name: layer for (name, _, _), layer in zip(files, found, strict=True)}
 
 
@@ -69,6 +70,46 @@ def test_of_two_layers_of_which_files_are_hidden_nothing_is_told():
 def test_a_layer_that_was_copied_up_whole_leaves_none_in_the_one_below():
     found = placed([*BASE, *VENV], [100_000, 580_000, 580_000])
     assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2}
+
+
+MODEL = [("model", 300_000, 1000)]
+
+
+def test_which_of_two_copies_was_deleted_cant_be_told():
+    """COPY model /tmp, COPY model /app, RUN rm of one of them: what stands below them is told."""
+    sizes = [100_000, 300_000, 300_000, 0]
+    assert placed([*BASE, *MODEL], sizes) == {"base-a": 0, "base-b": 0, "model": None}
+    between = [100_000, 300_000, 580_000, 300_000, 30, 0]
+    found = placed([*BASE, *VENV, ("model", 300_000, 1500), *APP], between)
+    assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2, "model": 3, "app": 4}
+
+
+def test_where_nothing_deletes_the_higher_of_two_copies_is_left():
+    """RUN chown -R, then CMD."""
+    found = placed([*BASE, *MODEL], [100_000, 300_000, 300_000, 0], last=2)
+    assert found == {"base-a": 0, "base-b": 0, "model": 2}
+
+
+def test_what_is_left_of_a_layer_is_not_the_lower_one_of_that_size():
+    """Of 50 MB 20 MB are left, and below it is one of 20 MB."""
+    files = [("a", 200_000, 1000), ("b", 200_000, 2000)]
+    found = placed([*BASE, *files], [100_000, 200_000, 510_000, 0])
+    assert found == {"base-a": 0, "base-b": 0, "a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("instructions", "last"),
+    [
+        (["ADD file:1 in /", "RUN rm /x", 'CMD ["python"]', "ENV A=b"], 1),
+        (["ADD file:1 in /", "/bin/sh -c rm /x", "/bin/sh -c #(nop)  CMD [x]"], 1),
+        (["ADD file:1 in /", "USER app", "COPY empty /"], 2),
+        (["CMD x"], -1),
+        ([], -1),
+    ],
+)
+def test_what_tells_of_the_program_hides_no_file(instructions, last):
+    layers = [Layer(instruction=text, bytes=0, empty=True) for text in instructions]
+    assert last_hiding(layers) == last
 
 
 @pytest.mark.parametrize("layers", [[], [0, 0], [1]])
