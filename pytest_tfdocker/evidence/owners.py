@@ -112,18 +112,18 @@ def claims_of(records: list[tuple[str, str] | None]) -> dict[str, int]:
 
 
 def _absolute(folder: str, lines: list[str]) -> list[str]:
-    joined = [line if line[0] == "/" else f"{folder}/{line}" for line in lines if line]
+    joined = [line if line[0] == "/" else f"{folder}/{line}" for line in lines]
     return [posixpath.normpath(path) if "./" in path or "//" in path else path for path in joined]
 
 
 def _lines(text: str) -> list[str]:
     """Not by splitlines(), which ends them at characters that names of files may have, too."""
-    return text.replace("\r\n", "\n").split("\n")
+    return list(filter(None, text.replace("\r\n", "\n").split("\n")))
 
 
 def _os_packages(owned: dict[str, Any]) -> Iterator[Package]:
     for name, text in (owned["dpkg"] or {}).items():
-        yield Package(name.partition(":")[0], "", list(filter(None, text.split("\n"))))
+        yield Package(name.partition(":")[0], "", _lines(text))
     yield from _apk_packages(owned["apk"] or "")
 
 
