@@ -58,6 +58,8 @@ class Merged:
         """Of a hard link: the entry whose content it has."""
         self._gone: dict[Row, tuple[int, bool]] = {}
         """What a layer has hidden, by which, and whether by another file."""
+        self._causes: dict[tuple[int, bool], tuple[int, bool]] = {}
+        """Of these one of each: a chown -R has one for all files."""
         self._folders_bytes = 0
         self.unlinked = 0
         """Hard links whose target is not there: they have no bytes."""
@@ -244,7 +246,8 @@ class Merged:
 
     def _hide(self, row: Row | None, at: int, *, is_over: bool) -> None:
         if row is not None:
-            self._gone[self._same.get(row, row)] = (at, is_over)
+            cause = (at, is_over)
+            self._gone[self._same.get(row, row)] = self._causes.setdefault(cause, cause)
 
 
 def _by_content(layer: LayerFiles) -> tuple[dict[bytes, str], dict[bytes, list[str]]]:
