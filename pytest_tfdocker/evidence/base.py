@@ -78,8 +78,8 @@ def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:
     layers = evidence.layers
     if isinstance(base, Base):
         first = next((at for at, layer in enumerate(layers) if layer.line is not None), None)
-        # Between the two lie instructions that are no longer in the Dockerfile
-        is_whole = first == base.layers
+        # Else between the two lie instructions that are no longer in the Dockerfile
+        is_whole = first in (base.layers, base.layers + base.triggers)
         layers = [
             msgspec.structs.replace(
                 layer, base=index < base.layers, line=layer.line if is_whole else None
@@ -210,5 +210,6 @@ def _inventory(engine: Engine, reference: str, found: dict[str, Any], run_id: st
         reference=reference,
         id=found["Id"],
         layers=len(engine.history(found["Id"])),
+        triggers=len((found.get("Config") or {}).get("OnBuild") or []),
         distributions=[one.path for one in inventory.distributions.installed],
     )

@@ -23,6 +23,8 @@ class Base(Record, tag="base", frozen=True, kw_only=True):
     id: str
     layers: int
     """How many entries of the history are its own."""
+    triggers: int = 0
+    """ONBUILD instructions, each of which leaves one entry behind these."""
     distributions: list[str]
     """Paths of its dist-info and egg-info folders, as in `Distribution.path`."""
 

@@ -84,6 +84,20 @@ def test_the_stage_that_a_copy_is_from_is_told(evidence, image):
     assert (found.instruction, found.line) == ("COPY --from=build --chown=1 /a /b", 4)
 
 
+def test_what_a_trigger_of_the_base_has_built_lies_between_it_and_the_dockerfile(
+    evidence, layers_of
+):
+    layers = layers_of([BUILDKIT[0], "RUN /bin/sh -c ./trigger # buildkit", *BUILDKIT[1:]])
+    base = Base(reference="base:1", id="b", layers=1, triggers=1, distributions=[])
+    found = with_base(evidence(layers=layers), base).layers
+    assert [(layer.base, layer.line) for layer in found] == [
+        (True, None),
+        (False, None),
+        (False, 2),
+        (False, 4),
+    ]
+
+
 def test_instructions_that_the_dockerfile_no_longer_has_are_not_the_bases(evidence, layers_of):
     layers = layers_of(
         [BUILDKIT[0], "RUN /bin/sh -c apt-get install gcc # buildkit", *BUILDKIT[1:]]
