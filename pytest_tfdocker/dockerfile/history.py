@@ -82,7 +82,8 @@ def _is_copy(entry: Entry, instruction: Instruction) -> bool:
     plain = _written(instruction)
     if entry.is_nop:
         _, _, folder = entry.text.rpartition(" in ")
-        target = plain.rpartition(" ")[2]
+        words = instruction.exec_form or [word for _, word in split_words(instruction.text)]
+        target = squeezed(words[-1]) if words else ""
         return "$" in target or _ends_in(folder, target)
     return bool(re.fullmatch(rf"(?:--\S+ )*[./]*{_expanded(plain.lstrip('./'))}", entry.text))
 

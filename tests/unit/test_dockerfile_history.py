@@ -248,8 +248,19 @@ def test_an_instruction_that_is_like_it_is_another_ones(written, entry):
         ("COPY --chown=a --from=z /x /y", "COPY --chown=a /x /y # buildkit"),
         ("COPY ./src /app", "COPY src /app # buildkit"),
         ("ENV OLD form of it", "ENV OLD=form of it"),
+        ('COPY ["b", "/a folder/"]', "/bin/sh -c #(nop) COPY file:7af5 in /a folder/ "),
     ],
-    ids=["kaniko", "a shell of the base", "buildah", "escapes", "list", "flags", "dots", "old env"],
+    ids=[
+        "kaniko",
+        "a shell of the base",
+        "buildah",
+        "escapes",
+        "list",
+        "flags",
+        "dots",
+        "old env",
+        "a space",
+    ],
 )
 def test_forms_of_other_builders_are_the_same_instruction(written, entry):
     assert match_history(parse(f"FROM a\n{written}\n"), None, [entry]) == [2]
