@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+NO_STEPS = ("[internal]", "building with ")
+"""What buildx tells beside the Dockerfile's own: of itself, and of what it sends."""
+
 
 class Voice:
     """Tells on the terminal what goes on; a worker of xdist has none and says nothing."""
@@ -44,7 +47,7 @@ class Voice:
                     return
                 if step.state == "log":
                     progress.log(step.line)
-                elif step.name and not step.name.startswith("[internal]"):
+                elif step.name and not step.name.startswith(NO_STEPS):
                     state = "running" if step.state == "started" else step.state
                     progress.step(step.name, state)
 

@@ -339,6 +339,7 @@ def test_ctrl_c_ends_the_build_with_one_text(begin_build):
     assert begun.process.returncode == pytest.ExitCode.INTERRUPTED
     told = rf"build: \[2/2\] RUN sleep {begun.mark} interrupted, .+"
     assert re.fullmatch(told, broken_off(begun.said))
+    assert "building with " not in begun.said
 
 
 @pytest.fixture
