@@ -10,8 +10,12 @@ _RUN = re.compile(r"(?:RUN )?(?:\|(\d+) )?")
 _ARGUMENT = re.compile(r"(?:^|\s)\w+=")
 _KEYWORD = re.compile(r"([A-Z]+)\b\s*")
 _SHELL = re.compile(r"/\S+ (?:-\S+ |pipefail )*-\S*c ")
-_OTHER_SHELL = rf"(?:[^&;|]* )?{_SHELL.pattern}"
-"""Of a base that sets one: `conda run -n env /bin/bash -c`."""
+_AT_END = re.compile(rf"(?:^| ){_SHELL.pattern}$")
+SHELL_LENGTH = 200
+"""Of what stands in front of a command: a shell with its options is not longer."""
+_FLAGS = re.compile(r"(?:--\S+ )*")
+_BY_BUILDAH = re.compile(r"(?:\|\d+ .*)?/bin/sh -c (?:--\S+ )*")
+"""Which writes so whatever SHELL says, and the flags of the instruction too."""
 
 
 class Entry(NamedTuple):
@@ -60,17 +64,24 @@ def read_entry(entry: str) -> Entry:
 def runs(text: str, command: str, shell: str | None, *, by_shell: bool) -> bool:
     """Whether the text of a RUN is that command, behind no more than what builders put there.
 
-    `shell`: as SHELL names it in the Dockerfile; None where the base has the say.
+    `shell`: as SHELL names it; None where that isn't known.
     """
     if not text.endswith(command):
         return False
-    before = text[: len(text) - len(command)].removeprefix("RUN ")
-    if not before:  # kaniko writes what stands in the Dockerfile
+    before = text[: len(text) - len(command)]
+    if not before.startswith("RUN ") and _BY_BUILDAH.fullmatch(before):
         return True
+    before = before.removeprefix("RUN ")
+    if _FLAGS.fullmatch(before):  # kaniko writes what stands in the Dockerfile
+        return True
+    has_arguments = before.startswith("|")
     if not by_shell:
-        return before.startswith("|") and not _SHELL.search(before)
-    behind = _OTHER_SHELL if shell is None else f"{re.escape(shell)} "
-    return bool(re.fullmatch(rf"(?:\|\d+ .*)?{behind}", before))
+        return has_arguments and not _SHELL.search(before)
+    if shell is not None:
+        return before == f"{shell} " or (has_arguments and before.endswith(f" {shell} "))
+    # Of a base that sets one: `conda run -n env /bin/bash -c`
+    is_shell = _AT_END.search(before[-SHELL_LENGTH:])
+    return bool(is_shell) and (has_arguments or not re.search("[&;|]", before))
 
 
 def squeezed(text: str) -> str:

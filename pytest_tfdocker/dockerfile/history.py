@@ -11,7 +11,8 @@ from pytest_tfdocker.dockerfile.words import split_words
 
 _OPTIONAL = frozenset({"ONBUILD", "ARG", "SHELL", "MAINTAINER", ""})
 """BuildKit and the classic builder differ in which of these leave an entry."""
-_VARIABLE = re.compile(r"\$\w+|\$\{[^}]*\}|\$")
+_VARIABLE = re.compile(r"\$\w+|\$\{(?:[^{}]|\{[^}]*\})*\}|\$")
+_PREFIX = re.compile(r"(?:--\S+ )*[./]*")
 _LIST = re.compile(r"[\[\],\s]+")
 _NAME = re.compile(r"[\w./-]+")
 
@@ -21,18 +22,22 @@ def match_history(
     target: str | None,
     history: Sequence[str],
     args: Mapping[str, str] | None = None,
+    shell: Sequence[str] = (),
 ) -> list[int | None]:
-    """The line of each entry, oldest first; all None where the history isn't this Dockerfile's."""
+    """The line of each entry, oldest first; all None where the history isn't this Dockerfile's.
+
+    `shell`: as the image's config has it, () where that has none.
+    """
     expected = [
         instruction
         for stage in reversed(stage_chain(dockerfile, target, args))
         for instruction in stage.instructions
     ]
-    shells = _shells(expected)
+    shells = _shells(expected, shell)
     lines: list[int | None] = [None] * len(history)
     at = len(history) - 1
-    for instruction, shell in zip(reversed(expected), reversed(shells), strict=True):
-        if at >= 0 and _comes_from(read_entry(history[at]), instruction, shell):
+    for instruction, own in zip(reversed(expected), reversed(shells), strict=True):
+        if at >= 0 and _comes_from(read_entry(history[at]), instruction, own):
             lines[at] = instruction.line
             at -= 1
         elif instruction.keyword not in _OPTIONAL:
@@ -52,11 +57,14 @@ def commands(instruction: Instruction) -> Iterator[str]:
     else:
         bodies = (f"{one.text}\n{one.name}" for one in documents)
         yield "\n".join([instruction.text, *bodies])
+    if documents:  # buildah's way
+        yield "\n".join([instruction.text, *(one.text for one in documents)])
 
 
-def _shells(instructions: Sequence[Instruction]) -> list[str | None]:
-    """What SHELL names where each instruction stands; None: nothing, the base's is used."""
-    shell: str | None = None
+def _shells(instructions: Sequence[Instruction], of_image: Sequence[str]) -> list[str | None]:
+    """The shell where each instruction stands; None where only the base could tell."""
+    is_own = any(one.keyword == "SHELL" for one in instructions)
+    shell = None if is_own else squeezed(" ".join(of_image)) or None
     found: list[str | None] = []
     for instruction in instructions:
         found.append(shell)
@@ -85,7 +93,9 @@ def _is_copy(entry: Entry, instruction: Instruction) -> bool:
         words = instruction.exec_form or [word for _, word in split_words(instruction.text)]
         target = squeezed(words[-1]) if words else ""
         return "$" in target or _ends_in(folder, target)
-    return bool(re.fullmatch(rf"(?:--\S+ )*[./]*{_expanded(plain.lstrip('./'))}", entry.text))
+    if instruction.heredocs:  # BuildKit puts texts behind the files, and each without its dash
+        return _is_expanded(plain.rpartition(" ")[2], entry.text.rpartition(" ")[2])
+    return _is_expanded(plain.lstrip("./"), _PREFIX.sub("", entry.text, count=1))
 
 
 def _is_workdir(entry: Entry, instruction: Instruction) -> bool:
@@ -94,7 +104,7 @@ def _is_workdir(entry: Entry, instruction: Instruction) -> bool:
 
 
 def _is_user(entry: Entry, instruction: Instruction) -> bool:
-    return bool(re.fullmatch(_expanded(_written(instruction)), entry.text))
+    return _is_expanded(_written(instruction), entry.text)
 
 
 def _is_command(entry: Entry, instruction: Instruction) -> bool:
@@ -111,12 +121,17 @@ def _has_names(entry: Entry, instruction: Instruction) -> bool:
         words = words[:1]  # the old form, of which the rest is the value
     names = [squeezed(word.partition("=")[0]) for word in words]
     known = [re.escape(name) for name in names if _NAME.fullmatch(name)]
-    return bool(re.match(".*?".join(rf"(?<![\w.-]){name}(?![\w-])" for name in known), entry.text))
+    pattern = ".*?".join(rf"(?<![\w.-]){name}(?![\w-])" for name in known)
+    look = re.match if len(known) == len(names) else re.search
+    return bool(look(pattern, entry.text))
 
 
 def _is_argument(entry: Entry, instruction: Instruction) -> bool:
-    name = _written(instruction).partition("=")[0]
-    return bool(re.match(rf"{re.escape(name)}\b", entry.text))
+    name = re.escape(re.split(r"[=\s]", _written(instruction), maxsplit=1)[0])
+    # buildah has all arguments so far, sorted
+    return bool(
+        re.match(rf"(?:.* )?{name}(?![\w])" if entry.is_nop else rf"{name}(?!\w)", entry.text)
+    )
 
 
 _COMPARED: dict[str, Callable[[Entry, Instruction], bool]] = {
@@ -144,9 +159,17 @@ def _ends_in(folder: str, written: str) -> bool:
     return kept in {"", "."} or whole.endswith("/" + kept)
 
 
-def _expanded(plain: str) -> str:
-    """A pattern of what a builder may have made of it, which expands variables."""
-    return ".*".join(re.escape(part) for part in _VARIABLE.split(plain))
+def _is_expanded(plain: str, text: str) -> bool:
+    """Whether a builder, which expands variables, may have made the text of it."""
+    first, *rest = _VARIABLE.split(plain)
+    if not rest or not text.startswith(first):
+        return not rest and text == first
+    at = len(first)
+    for part in rest[:-1]:
+        at = text.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    return text.endswith(rest[-1]) and len(text) - len(rest[-1]) >= at
 
 
 def _written(instruction: Instruction) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,26 +39,31 @@ def with_lines(
     build = image.settings.build
     lines: list[int | None] = [None] * len(history)
     if dockerfile is not None:
-        lines = match_history(dockerfile, build.target, history, build.args)
+        lines = match_history(dockerfile, build.target, history, build.args, evidence.config.shell)
     own = [index for index, line in enumerate(lines) if line is not None]
     written = {
         one.line: one
         for stage in (dockerfile.stages if dockerfile else ())
         for one in stage.instructions
     }
+    stages = (
+        [name for one in dockerfile.stages for name in (one.name, str(one.index))]
+        if dockerfile
+        else []
+    )
     layers = [
         msgspec.structs.replace(
             layer,
             line=line,
             base=index < own[0] if own else layer.base,
-            instruction=_readable(layer.instruction, written.get(line) if line else None),
+            instruction=_readable(layer.instruction, written.get(line) if line else None, stages),
         )
         for index, (layer, line) in enumerate(zip(evidence.layers, lines, strict=True))
     ]
     return msgspec.structs.replace(evidence, layers=layers)
 
 
-def _readable(entry: str, written: Instruction | None) -> str:
+def _readable(entry: str, written: Instruction | None, stages: Collection[str | None]) -> str:
     """As it stands in the Dockerfile, where the entry has what is none of a reader's business.
 
     That is build arguments, which may be secret, scripts' paths, and the classic one's checksums.
@@ -69,8 +74,9 @@ def _readable(entry: str, written: Instruction | None) -> str:
         return " ".join([written.keyword, *written.text.split()])
     stage = written.flag("from") if written is not None else None
     told = as_written(entry)
-    # BuildKit's history leaves it out
-    return told if stage is None else told.replace(" ", f" --from={stage} ", 1)
+    # BuildKit's history leaves it out; one of an image is nowhere to be mended
+    is_lacking = stage is not None and stage.lower() in stages and " --from=" not in told
+    return told.replace(" ", f" --from={stage} ", 1) if is_lacking else told
 
 
 def with_base(evidence: ImageEvidence, base: Base | Absent) -> ImageEvidence:

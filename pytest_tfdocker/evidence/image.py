@@ -59,6 +59,7 @@ def image_config(inspected: dict[str, Any]) -> ImageConfig:
         volumes=sorted(config.get("Volumes") or {}),
         healthcheck=health[0] != "NONE",
         stop_signal=config.get("StopSignal"),
+        shell=list(config.get("Shell") or []),
     )
 
 

@@ -1,5 +1,7 @@
 """The history of an image against its Dockerfile: lines where it is that one's, and its words."""
 
+import time
+
 import pytest
 
 from pytest_tfdocker.dockerfile import as_written, match_history, parse
@@ -264,6 +266,69 @@ def test_an_instruction_that_is_like_it_is_another_ones(written, entry):
 )
 def test_forms_of_other_builders_are_the_same_instruction(written, entry):
     assert match_history(parse(f"FROM a\n{written}\n"), None, [entry]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("written", "entries"),
+    [
+        ("ARG A\nARG B\nRUN x", ["ARG A", "ARG A B", "|2 A=1 B=2 /bin/sh -c x"]),
+        ("ARG A\nCOPY a /\nRUN x", ["ARG A", "COPY file:abc in / ", "|1 A=1 /bin/sh -c x"]),
+        (
+            "RUN --mount=type=cache,target=/c pip x",
+            ["/bin/sh -c --mount=type=cache,target=/c pip x"],
+        ),
+        ('SHELL ["/bin/bash", "-c"]\nRUN pip x', ["SHELL [/bin/bash -c]", "/bin/sh -c pip x"]),
+        ("RUN <<EOF\nset -e\necho a\nEOF", ["/bin/sh -c <<EOF\nset -e\necho a"]),
+        ("RUN python3 <<EOF\nprint(1)\nEOF", ["/bin/sh -c python3 <<EOF\nprint(1)"]),
+    ],
+)
+def test_each_line_is_found_of_what_buildah_has_written(written, entries):
+    """It names all arguments so far, and leaves flags and texts as they stand."""
+    is_run = [entry.startswith(("|", "/bin/sh -c ")) for entry in entries]
+    history = [
+        entry if run else f"/bin/sh -c #(nop) {entry}"
+        for entry, run in zip(entries, is_run, strict=True)
+    ]
+    dockerfile = parse(f"FROM a\n{written}\n")
+    lines = [one.line for one in dockerfile.stages[0].instructions]
+    assert match_history(dockerfile, None, history) == lines
+
+
+@pytest.mark.parametrize(
+    ("written", "entry"),
+    [
+        ("ARG UID GID", "ARG UID=1000 GID=1000"),
+        ("COPY <<-EOF /x\nq\nEOF", "COPY <<EOF /x # buildkit"),
+        ("COPY <<EOF a.txt /x/\nq\nEOF", "COPY a.txt <<EOF /x/ # buildkit"),
+        ("LABEL $K=1 b=2", "LABEL k=1 b=2"),
+        ("ENV A_$B=1 C=2", "ENV A_x=1 C=2"),
+        ("COPY ${A:-${B}}/x /y", "COPY q/x /y # buildkit"),
+        ("RUN x", "RUN /usr/bin/env bash -c x # buildkit"),
+        ("RUN x", "RUN |1 A=b /bin/bash -o errexit -o pipefail -c x # buildkit"),
+    ],
+)
+def test_forms_of_buildkit_are_the_same_instruction(written, entry):
+    shell = {"x": entry.partition(" x ")[0].removeprefix("RUN ").removeprefix("|1 A=b ").split()}
+    of_image = shell.get(written.removeprefix("RUN "), [])
+    assert match_history(parse(f"FROM a\n{written}\n"), None, [entry], shell=of_image) == [2]
+
+
+def test_the_shell_of_a_base_is_that_of_the_images_config():
+    """micromamba's takes the command as it is, without -c."""
+    shell = ["/usr/local/bin/_dockerfile_shell.sh"]
+    entry = f"RUN {shell[0]} pip list # buildkit"
+    dockerfile = parse("FROM a\nRUN pip list\n")
+    assert match_history(dockerfile, None, [entry], shell=shell) == [2]
+    assert match_history(dockerfile, None, [entry]) == [None]
+
+
+def test_a_long_entry_is_no_long_wait():
+    long = " ".join(["/a/b -x"] * 4000)
+    many = "COPY " + "$A " * 8 + "/z"
+    start = time.perf_counter()
+    match_history(parse("FROM a\nRUN make\n"), None, [f"RUN |1 A=b {long} make # buildkit"])
+    match_history(parse(f"FROM a\n{many}\n"), None, [f"COPY {'--x=y ' * 500}a b /y # buildkit"])
+    assert time.perf_counter() - start < 1
 
 
 def test_an_argument_that_left_no_entry_takes_none_of_the_base():

@@ -34,6 +34,8 @@ class ImageConfig(Record, frozen=True, kw_only=True):
 
     entrypoint: list[str] = []
     command: list[str] = []
+    shell: list[str] = []
+    """As SHELL has set it; [] for the builder's own."""
     env: list[str] = []
     user: str = ""
     workdir: str = "/"

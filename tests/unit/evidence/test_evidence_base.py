@@ -84,6 +84,14 @@ def test_the_stage_that_a_copy_is_from_is_told(evidence, image):
     assert (found.instruction, found.line) == ("COPY --from=build --chown=1 /a /b", 4)
 
 
+@pytest.mark.parametrize("source", ["ghcr.io/astral-sh/uv:latest", "$STAGE"])
+def test_an_image_that_a_copy_is_from_is_no_stage_that_could_be_mended(evidence, image, source):
+    layer = Layer(instruction="COPY /a /b # buildkit", bytes=1, empty=False)
+    text = f"FROM base:1 AS build\nRUN x\nFROM base:1\nCOPY --from={source} /a /b\n"
+    (found,) = with_lines(evidence(layers=[layer]), image(), parse(text)).layers
+    assert (found.instruction, found.line) == ("COPY /a /b", 4)
+
+
 def test_what_a_trigger_of_the_base_has_built_lies_between_it_and_the_dockerfile(
     evidence, layers_of
 ):
