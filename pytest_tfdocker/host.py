@@ -38,6 +38,8 @@ class Host:
         self.results: dict[str, Collected] = {}
         self.chosen: frozenset[str] = frozenset()
         """Node ids of the tests that are to run; workers of xdist tell theirs."""
+        self.reached: set[str] = set()
+        """Those of which anything was reported."""
         self._finished = False
         self.report_is_lost = False
 
@@ -112,7 +114,8 @@ class Host:
 
     def look_ahead(self, items: list[pytest.Item]) -> None:
         """Says which parts will be needed; a worker of xdist runs some of its items alone."""
-        self.chosen = frozenset(item.nodeid for item in items)
+        if not self.config.option.collectonly:
+            self.chosen = frozenset(item.nodeid for item in items)
         for item in items if not self.is_worker else ():
             if isinstance(item, CheckItem) and "effective" in item.check.needs:
                 self.session.await_limits(item.image)
@@ -164,6 +167,7 @@ class Host:
 
     def note(self, report: pytest.TestReport) -> None:
         """Keeps a verdict; of a test that is run again, the last."""
+        self.reached.add(report.nodeid)
         name_junit_class(self.config, report, getattr(report, IMAGE, None))
         told = getattr(report, VERDICT, None)
         if told is not None and not self.is_worker:
@@ -178,7 +182,7 @@ class Host:
             return
         if self.session.settings.waste:
             read_layers(self.session)
-        reports = image_reports(self.session, self.results.values(), self.chosen)
+        reports = image_reports(self.session, self.results.values(), self.chosen - self.reached)
         lines = render_figures(reports, self.config.get_terminal_writer().fullwidth)
         if lines:
             reporter.write_sep("=", "tfdocker")
@@ -194,7 +198,7 @@ class Host:
         from pytest_tfdocker.report.summary import last_line  # noqa: PLC0415
         from pytest_tfdocker.reports import image_reports  # noqa: PLC0415
 
-        reports = image_reports(self.session, self.results.values(), self.chosen)
+        reports = image_reports(self.session, self.results.values(), self.chosen - self.reached)
         lines = [last_line(report) for report in reports]
         path = self.session.settings.json_path
         if path is not None:

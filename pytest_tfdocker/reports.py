@@ -33,15 +33,15 @@ UNSEEN = Absent(reason="no check has looked into it")
 
 
 def image_reports(
-    session: Session, results: Iterable[Collected], chosen: Collection[str] = ()
+    session: Session, results: Iterable[Collected], unreached: Collection[str] = ()
 ) -> list[ImageReport]:
     """One entry an image, in the settings' order. Gathers nothing that the run has not.
 
-    `chosen`: node ids of the tests that were to run.
+    `unreached`: node ids of tests that were to run, and of which nothing was reported.
     """
     told = list(results)
     return [
-        _report(session, image, [one for one in told if one.image == image.name], chosen)
+        _report(session, image, [one for one in told if one.image == image.name], unreached)
         for image in session.settings.images
     ]
 
@@ -55,7 +55,7 @@ def read_layers(session: Session) -> None:
 
 
 def _report(
-    session: Session, image: Image, results: list[Collected], chosen: Collection[str]
+    session: Session, image: Image, results: list[Collected], unreached: Collection[str]
 ) -> ImageReport:
     name = image.name
     ids = _ids(session, image)
@@ -87,7 +87,7 @@ def _report(
             )
             for one in sorted(results, key=_place(ids))
         ),
-        unreached=tuple(_unreached(session, image, ids, results, chosen)),
+        unreached=tuple(_unreached(session, image, ids, unreached)),
     )
 
 
@@ -113,18 +113,11 @@ def _place(ids: Sequence[str]) -> Callable[[Collected], int]:
 
 
 def _unreached(
-    session: Session,
-    image: Image,
-    ids: Sequence[str],
-    results: Sequence[Collected],
-    chosen: Collection[str],
+    session: Session, image: Image, ids: Sequence[str], nodes: Collection[str]
 ) -> Iterator[str]:
-    """Those that were to run and have no verdict."""
-    told = {one.id for one in results}
-    ends = {node.partition("::")[2] for node in chosen}
-    for one in ids:
-        if one not in told and (f"{image.name}::{one}" if session.several else one) in ends:
-            yield one
+    """Those of the image's checks that are among the node ids."""
+    ends = {node.partition("::")[2] for node in nodes}
+    return (one for one in ids if (f"{image.name}::{one}" if session.several else one) in ends)
 
 
 def _evidence(

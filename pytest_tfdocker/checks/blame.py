@@ -5,7 +5,8 @@ import re
 import msgspec
 
 from pytest_tfdocker.checks.bloat import LEAST_BYTES, above_base, findings, fix_of, layer_of
-from pytest_tfdocker.checks.wording import CHANGING, place
+from pytest_tfdocker.checks.wording import place
+from pytest_tfdocker.evidence.placing import CHANGING
 from pytest_tfdocker.evidence.records import (
     HIDDEN_BY_THE_ENGINE_BYTES,
     Absent,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import (
-    CHANGING,
     copied_stage,
     is_copy,
     is_run,
@@ -15,6 +14,7 @@ from pytest_tfdocker.checks.wording import (
     weigh,
 )
 from pytest_tfdocker.evidence.bloat import CACHES, CAUSES, REWRITTEN, cache_folder
+from pytest_tfdocker.evidence.placing import CHANGING
 from pytest_tfdocker.evidence.records import (
     Absent,
     Base,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pytest_tfdocker.checks.wording import CHANGING, is_copy, place
+from pytest_tfdocker.checks.wording import is_copy, place
+from pytest_tfdocker.evidence.placing import CHANGING
 from pytest_tfdocker.evidence.records import ImageEvidence, Waste, WastedGroup
 from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import format_size

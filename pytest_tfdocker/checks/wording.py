@@ -8,8 +8,6 @@ from pytest_tfdocker.settings.schema import Image
 from pytest_tfdocker.settings.units import Formatter, format_over
 from pytest_tfdocker.text import HEADLINE_WIDTH, bounded, printable, shorten
 
-CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
-"""Commands by which a later instruction copies files as they are."""
 _FROM_STAGE = re.compile(r"(?:COPY|ADD) --from=(\S+) ")
 LINES = 40
 """Of a reason that carries a traceback or a log."""

@@ -26,7 +26,7 @@ from pytest_tfdocker.evidence.inside import (
 )
 from pytest_tfdocker.evidence.listing import Listing, read_listing, unpacked
 from pytest_tfdocker.evidence.parts import Compared, inventory_of
-from pytest_tfdocker.evidence.placing import Placed, last_hiding, place_files
+from pytest_tfdocker.evidence.placing import Placed, doubtful, place_files
 from pytest_tfdocker.evidence.records import (
     Absent,
     Distributions,
@@ -175,7 +175,7 @@ def _placed(
     if "blocks" in told:
         blocks = read_blocks(unpacked(told["blocks"]))
         return listing, place_by_blocks(listing, blocks, layer_bytes, volumes)
-    return listing, place_files(listing, layer_bytes, volumes, last_hiding(history))
+    return listing, place_files(listing, layer_bytes, volumes, doubtful(history))
 
 
 def _with_advice(read: Inventory, too_old: str | None) -> Inventory:

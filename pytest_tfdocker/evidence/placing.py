@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -16,6 +16,8 @@ TICK = 20
 or an archive's end."""
 
 
+CHANGING = re.compile(r"(?<![\w./-])(chown|chmod)(?= )")
+"""Commands by which a later instruction copies files as they are."""
 _NO_LAYER = re.compile(
     r"(/bin/sh -c #\(nop\) +)?(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD"
     r"|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR) "
@@ -51,15 +53,26 @@ def last_hiding(history: Sequence[Layer]) -> int:
     return found[-1] if found else -1
 
 
+def doubtful(history: Sequence[Layer]) -> frozenset[int]:
+    """Entries whose files may be gone, so that a lower one of the same size may be what is left.
+
+    Something above may have deleted them. Of a chown or chmod of the same files it hides the lower.
+    """
+    last = last_hiding(history)
+    return frozenset(
+        at for at, one in enumerate(history) if at < last and not CHANGING.search(one.instruction)
+    )
+
+
 def place_files(
     listing: Listing,
     layer_bytes: Sequence[int],
     volumes: Sequence[str] = (),
-    last: int | None = None,
+    in_doubt: Collection[int] = (),
 ) -> Placed:
     """Which layer each file came with; of what is below a VOLUME, which is a copy, nothing is told.
 
-    `last`: as `last_hiding` has it; else the last entry.
+    `in_doubt`: as `doubtful` has it.
 
     An engine writes a layer when those below it are there, so that files in the order of their
     st_ctime are in the order of their layers, and only where one ends is open. The history tells:
@@ -70,14 +83,14 @@ def place_files(
     its neighbours leave. Of two layers of the same size, a model that is copied twice, of which one
     was deleted, it can't be told which.
     """
-    last = len(layer_bytes) - 1 if last is None else last
     order = sorted(own_rows(listing, volumes), key=listing.changed.__getitem__)
     found: list[int | None] = [None] * len(listing.paths)
     layers = [at for at, size in enumerate(layer_bytes) if size]
     end = len(order)
     while (top := _topmost(listing, order[:end], layer_bytes, layers)) is not None:
         layer, start = top
-        twins = _twins(listing, order[:start], layer_bytes, layers, layer) if layer < last else []
+        is_sure = layer not in in_doubt
+        twins = [] if is_sure else _twins(listing, order[:start], layer_bytes, layers, layer)
         _put(found, order[start:end], None if twins else layer)
         layers = [at for at in layers if at < layer and at not in twins]
         end = start
@@ -140,6 +153,8 @@ def _twins(
     listing: Listing, below: list[int], layer_bytes: Sequence[int], layers: list[int], layer: int
 ) -> list[int]:
     """Lower layers of the same size, which may have what is left as well."""
+    if _start_of(listing, below, layer_bytes[layer]) is not None:
+        return []  # the twin stands right below, and is whole too
     same = [at for at in layers if at < layer and layer_bytes[at] == layer_bytes[layer]]
     return [at for at in same if _holds(listing, below, layer_bytes, layers, at)]
 

@@ -3,16 +3,18 @@
 import pytest
 
 from pytest_tfdocker.evidence.listing import Listing
-from pytest_tfdocker.evidence.placing import last_hiding, place_files
+from pytest_tfdocker.evidence.placing import doubtful, last_hiding, place_files
 from pytest_tfdocker.evidence.records import Layer
 
 
-def placed(files, layers, last=None):
-    """`files`: name, bytes and time of each; gives the layer by name."""
+def placed(files, layers, in_doubt=None):
+    """Layers by name. `files`: name, bytes and time of each. In doubt are all but the last."""
     listing = Listing()
     for name, size, when in files:
         listing.add(f"/{name}", size, when)
-    found = place_files(listing, layers, last=last).layers
+    if in_doubt is None:
+        in_doubt = range(len(layers) - 1)
+    found = place_files(listing, layers, in_doubt=in_doubt).layers
     return {name: layer for (name, _, _), layer in zip(files, found, strict=True)}
 
 
@@ -86,8 +88,29 @@ def test_which_of_two_copies_was_deleted_cant_be_told():
 
 def test_where_nothing_deletes_the_higher_of_two_copies_is_left():
     """RUN chown -R, then CMD."""
-    found = placed([*BASE, *MODEL], [100_000, 300_000, 300_000, 0], last=2)
+    found = placed([*BASE, *MODEL], [100_000, 300_000, 300_000, 0], in_doubt={0, 1})
     assert found == {"base-a": 0, "base-b": 0, "model": 2}
+
+
+def test_of_two_copies_that_are_both_there_each_has_its_layer():
+    """Two COPYs of as many bytes, and a base of which a later layer hides a part."""
+    files = [
+        ("torch", 500_777, 1000),
+        ("a.conf", 30, 2000),
+        ("b.conf", 30, 3000),
+        ("app", 999, 4000),
+    ]
+    found = placed([("base", 100_000, 0), *files], [102_000, 500_777, 30, 30, 999])
+    assert found == {"base": 0, "torch": 1, "a.conf": 2, "b.conf": 3, "app": 4}
+
+
+def test_a_chown_of_all_files_is_not_taken_for_what_it_has_hidden():
+    """RUN pip install, RUN chown -R, COPY: the lower copy can't be what is left."""
+    instructions = ["ADD /", "RUN pip install", "RUN chown -R app /venv", "COPY app /", "RUN x"]
+    history = [Layer(instruction=text, bytes=1, empty=False) for text in instructions]
+    assert doubtful(history) == {0, 1, 3}
+    found = placed([*BASE, *VENV, *APP], [100_000, 580_000, 580_000, 30, 0], doubtful(history))
+    assert found == {"base-a": 0, "base-b": 0, "torch": 2, "numpy": 2, "app": 3}
 
 
 def test_what_is_left_of_a_layer_is_not_the_lower_one_of_that_size():
