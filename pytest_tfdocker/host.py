@@ -167,7 +167,12 @@ class Host:
 
     def note(self, report: pytest.TestReport) -> None:
         """Keeps a verdict; of a test that is run again, the last."""
-        self.reached.add(report.nodeid)
+        if report.when in (
+            "setup",
+            "call",
+            "teardown",
+        ):  # xdist tells of a worker that is gone, too
+            self.reached.add(report.nodeid)
         name_junit_class(self.config, report, getattr(report, IMAGE, None))
         told = getattr(report, VERDICT, None)
         if told is not None and not self.is_worker:
