@@ -61,20 +61,28 @@ def test_without_the_images_dockerfile_they_are_neither(evidence, image, dockerf
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("written", "entry", "told"),
     [
-        "RUN |1 TOKEN=secret python3 -m setup # buildkit",
-        "RUN |1 TOKEN=secret /bin/sh -c /dev/pipes/EOF # buildkit",
+        (
+            '["python3", "-m", "setup"]',
+            "RUN |1 TOKEN=secret python3 -m setup # buildkit",
+            "RUN python3 -m setup",
+        ),
+        (
+            "<<EOF\n#!/bin/sh\nsetup\nEOF",
+            "RUN |1 TOKEN=secret /bin/sh -c /dev/pipes/EOF # buildkit",
+            "RUN #!/bin/sh setup",
+        ),
     ],
+    ids=["list", "text"],
 )
-def test_a_run_whose_line_is_known_is_told_as_it_stands_there(evidence, image, entry):
-    written = '["python3", "-m", "setup"]' if "python3" in entry else "<<EOF\n#!/bin/sh\nsetup\nEOF"
+def test_a_run_whose_line_is_known_is_told_as_it_stands_there(
+    evidence, image, written, entry, told
+):
     layers = [Layer(instruction=entry, bytes=1, empty=False)]
-    (found,) = with_lines(
-        evidence(layers=layers), image(), parse(f"FROM base:1\nRUN {written}\n")
-    ).layers
-    assert found.line == 2
-    assert found.instruction in ("RUN python3 -m setup", "RUN #!/bin/sh setup")
+    dockerfile = parse(f"FROM base:1\nRUN {written}\n")
+    (found,) = with_lines(evidence(layers=layers), image(), dockerfile).layers
+    assert (found.line, found.instruction) == (2, told)
 
 
 def test_the_stage_that_a_copy_is_from_is_told(evidence, image):
