@@ -27,6 +27,8 @@ DOCKERFILE = "Dockerfile"
 """The file that is judged where no settings name another."""
 VERDICT = "tfdocker"
 """The attribute that carries the verdict."""
+PHASES = ("setup", "call", "teardown")
+"""Of a test that is run; a report of xdist's on a worker that is gone has none of them."""
 
 
 class Host:
@@ -167,11 +169,7 @@ class Host:
 
     def note(self, report: pytest.TestReport) -> None:
         """Keeps a verdict; of a test that is run again, the last."""
-        if report.when in (
-            "setup",
-            "call",
-            "teardown",
-        ):  # xdist tells of a worker that is gone, too
+        if report.when in PHASES:
             self.reached.add(report.nodeid)
         name_junit_class(self.config, report, getattr(report, IMAGE, None))
         told = getattr(report, VERDICT, None)

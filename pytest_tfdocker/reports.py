@@ -1,6 +1,6 @@
 """Puts together what the reports tell of each image, from the run's evidence and its verdicts."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 
 from pytest_tfdocker.checks import conflicts, hashes, parity, pinned
@@ -87,7 +87,7 @@ def _report(
             )
             for one in sorted(results, key=_place(ids))
         ),
-        unreached=tuple(_unreached(session, image, ids, unreached)),
+        unreached=_unreached(session, image, ids, unreached),
     )
 
 
@@ -114,10 +114,11 @@ def _place(ids: Sequence[str]) -> Callable[[Collected], int]:
 
 def _unreached(
     session: Session, image: Image, ids: Sequence[str], nodes: Collection[str]
-) -> Iterator[str]:
+) -> tuple[str, ...]:
     """Those of the image's checks that are among the node ids."""
     ends = {node.partition("::")[2] for node in nodes}
-    return (one for one in ids if (f"{image.name}::{one}" if session.several else one) in ends)
+    start = f"{image.name}::" if session.several else ""
+    return tuple(one for one in ids if f"{start}{one}" in ends)
 
 
 def _evidence(
