@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pytest_tfdocker.checks.check import Check, Facts
 from pytest_tfdocker.checks.verdict import Verdict, error, skipped
 from pytest_tfdocker.checks.wording import (
-    copied_stage,
     is_copy,
     is_run,
     place,
+    stage_in,
     unknown,
     weigh,
 )
@@ -177,7 +177,7 @@ def _counts(image: Image, cause: str) -> bool:
 
 def fix_of(evidence: ImageEvidence, found: Bloat, layer: Layer | None) -> str:
     """How to be rid of it, where this layer has brought most of it; a cache by its own folder."""
-    stage = copied_stage(layer.instruction) if layer else None
+    stage = stage_in(layer.instruction) if layer else None
     fix = _fix(evidence, found, layer)
     return f"in stage {printable(stage)}: {fix}" if stage else fix
 

@@ -51,7 +51,7 @@ def is_copy(instruction: str) -> bool:
     return instruction.lstrip().upper().startswith(("COPY ", "ADD "))
 
 
-def copied_stage(instruction: str) -> str | None:
+def stage_in(instruction: str) -> str | None:
     """The stage that a COPY is from, in which what it brings is to be mended."""
     found = _FROM_STAGE.match(instruction)
     return found[1] if found else None

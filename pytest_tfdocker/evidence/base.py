@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pytest_tfdocker.dockerfile import (
     match_history,
     resolve_base,
 )
+from pytest_tfdocker.dockerfile.stages import copied_stage
 from pytest_tfdocker.engine.build import build
 from pytest_tfdocker.engine.build_request import BuildRequest
 from pytest_tfdocker.engine.client import Engine
@@ -41,29 +42,29 @@ def with_lines(
     if dockerfile is not None:
         lines = match_history(dockerfile, build.target, history, build.args, evidence.config.shell)
     own = [index for index, line in enumerate(lines) if line is not None]
-    written = {
-        one.line: one
-        for stage in (dockerfile.stages if dockerfile else ())
-        for one in stage.instructions
-    }
-    stages = (
-        [name for one in dockerfile.stages for name in (one.name, str(one.index))]
-        if dockerfile
-        else []
-    )
+    written = dict(_written(dockerfile)) if dockerfile else {}
     layers = [
         msgspec.structs.replace(
             layer,
             line=line,
             base=index < own[0] if own else layer.base,
-            instruction=_readable(layer.instruction, written.get(line) if line else None, stages),
+            instruction=_readable(layer.instruction, *written.get(line, (None, None))),
         )
         for index, (layer, line) in enumerate(zip(evidence.layers, lines, strict=True))
     ]
     return msgspec.structs.replace(evidence, layers=layers)
 
 
-def _readable(entry: str, written: Instruction | None, stages: Collection[str | None]) -> str:
+def _written(dockerfile: Dockerfile) -> Iterator[tuple[int | None, tuple[Instruction, str | None]]]:
+    """Each line with its instruction, and the stage that it copies from: an image is none."""
+    for stage in dockerfile.stages:
+        for one in stage.instructions:
+            name = one.flag("from")
+            is_stage = name is not None and copied_stage(dockerfile, stage, name) is not None
+            yield one.line, (one, name if is_stage else None)
+
+
+def _readable(entry: str, written: Instruction | None, stage: str | None) -> str:
     """As it stands in the Dockerfile, where the entry has what is none of a reader's business.
 
     That is build arguments, which may be secret, scripts' paths, and the classic one's checksums.
@@ -72,10 +73,9 @@ def _readable(entry: str, written: Instruction | None, stages: Collection[str | 
         return " ".join(["RUN", *next(commands(written)).split()])
     if written is not None and _CHECKSUM.search(entry):
         return " ".join([written.keyword, *written.text.split()])
-    stage = written.flag("from") if written is not None else None
     told = as_written(entry)
-    # BuildKit's history leaves it out; one of an image is nowhere to be mended
-    is_lacking = stage is not None and stage.lower() in stages and " --from=" not in told
+    # BuildKit's history leaves it out
+    is_lacking = stage is not None and " --from=" not in told
     return told.replace(" ", f" --from={stage} ", 1) if is_lacking else told
 
 
