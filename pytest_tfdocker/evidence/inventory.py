@@ -78,14 +78,25 @@ def collect_inventory(
         return msgspec.structs.replace(
             _nothing(NO_PYTHON), distributions=Distributions(installed=[])
         )
+    return _unstarted(target, too_old, platform, [layer.bytes for layer in history], tell)
+
+
+def _unstarted(
+    target: Target,
+    too_old: str | None,
+    platform: str,
+    layer_bytes: Sequence[int],
+    tell: Callable[[str], None],
+) -> Inventory:
+    """From the layers, where no Python of the image runs the probe."""
     try:
         read = collect_saved(
-            engine,
-            image_id,
-            config,
+            target.engine,
+            target.image_id,
+            target.config,
             platform=platform,
-            python=python,
-            layer_bytes=[layer.bytes for layer in history],
+            python=target.python,
+            layer_bytes=layer_bytes,
             tell=tell,
         )
     except (EngineError, ArchiveError) as error:

@@ -77,25 +77,30 @@ def inventory_of(
     interpreter = _interpreter(encodable(found["interpreter"]))
     if isinstance(interpreter, Absent):
         return Inventory(files=files, interpreter=interpreter, distributions=interpreter)
-    installed = [
+    return Inventory(
+        files=files,
+        interpreter=interpreter,
+        distributions=Distributions(
+            installed=_installed(found, by_distribution, scene),
+            others=encodable(found["others"]),
+            elsewhere=_elsewhere(found["elsewhere"]),
+        ),
+    )
+
+
+def _installed(
+    found: dict[str, Any], sizes_bytes: Sequence[int], scene: Scene
+) -> list[Distribution]:
+    """`sizes_bytes`: of each distribution what its files take; nothing where no RECORD tells."""
+    records = found["owned"]["distributions"]
+    return [
         Distribution(
             **encodable(values),
             bytes=None if record is None else size,
             layer=_layer_of(scene, values["path"]),
         )
-        for values, record, size in zip(
-            found["distributions"], owned["distributions"], by_distribution, strict=False
-        )
+        for values, record, size in zip(found["distributions"], records, sizes_bytes, strict=False)
     ]
-    return Inventory(
-        files=files,
-        interpreter=interpreter,
-        distributions=Distributions(
-            installed=installed,
-            others=encodable(found["others"]),
-            elsewhere=_elsewhere(found["elsewhere"]),
-        ),
-    )
 
 
 def tree_of(listing: Listing) -> ImageTree:
