@@ -6,10 +6,10 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, cast
 
 from pytest_tfdocker.archive.errors import ArchiveError
-from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, read_into
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, Buffered, read_into, read_past, skip
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -20,6 +20,9 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 """Ways to pack that are none of a layer's, by their first bytes."""
 
+TOLD_BYTES = 1 << 20
+"""After so many more it is told how many have been read."""
+
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
 Hear = Callable[[memoryview], None]
@@ -27,11 +30,14 @@ Hear = Callable[[memoryview], None]
 
 
 class Heard(io.RawIOBase):
-    """A stream of which somebody else is told all that is read."""
+    """A stream of which somebody else is told what is read, or how much."""
 
-    def __init__(self, stream: IO[bytes], hear: Hear | None = None) -> None:
+    def __init__(
+        self, stream: IO[bytes], hear: Hear | None = None, on_bytes: OnBytes | None = None
+    ) -> None:
         """Reads no more of it than it is asked for."""
-        self._stream, self._hear = stream, hear
+        self._stream, self._hear, self._on_bytes = stream, hear, on_bytes
+        self._count = 0
 
     def readable(self) -> bool:
         """Yes."""
@@ -42,24 +48,30 @@ class Heard(io.RawIOBase):
         count = read_into(self._stream, buffer)
         if self._hear is not None:
             self._hear(memoryview(buffer)[:count])
+        self._tell(count)
         return count
 
+    def skip(self, size: int) -> int:
+        """As `pieces.skip` has it, but what is heard must be read."""
+        if self._hear is not None:
+            return read_past(cast("IO[bytes]", self), size)
+        left = size
+        while left > 0 and (count := skip(self._stream, min(left, TOLD_BYTES))):
+            left -= count
+            self._tell(count)
+        return size - left
 
-def buffered(stream: IO[bytes], hear: Hear | None = None) -> io.BufferedReader:
+    def _tell(self, count: int) -> None:
+        self._count += count
+        if self._on_bytes is not None:
+            self._on_bytes(self._count)
+
+
+def buffered(
+    stream: IO[bytes], hear: Hear | None = None, on_bytes: OnBytes | None = None
+) -> Buffered:
     """A stream whose first bytes can be looked at."""
-    return io.BufferedReader(Heard(stream, hear), PIECE_BYTES)
-
-
-def counting(on_bytes: OnBytes) -> Hear:
-    """Tells how many bytes have been heard."""
-    heard = 0
-
-    def hear(data: memoryview) -> None:
-        nonlocal heard
-        heard += len(data)
-        on_bytes(heard)
-
-    return hear
+    return Buffered(Heard(stream, hear, on_bytes), PIECE_BYTES)
 
 
 def is_compressed(stream: io.BufferedReader) -> bool:

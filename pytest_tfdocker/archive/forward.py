@@ -1,10 +1,9 @@
 """A stream that is read once, for tarfile, which wants a file; and the contents in it."""
 
-import io
 import tarfile
 from typing import IO, cast
 
-from pytest_tfdocker.archive.pieces import PIECE_BYTES, Buffer, read_into
+from pytest_tfdocker.archive.pieces import Buffer, read_into, skip
 
 
 class Forward:
@@ -30,7 +29,7 @@ class Forward:
         """So much."""
         piece = self.read(size)
         if len(piece) < size:
-            raise tarfile.ReadError("unexpected end of data")
+            raise _cut_off()
         return piece
 
     def fill(self, buffer: memoryview) -> None:
@@ -39,14 +38,18 @@ class Forward:
         while filled < len(buffer):
             count = read_into(self._stream, buffer[filled:])
             if not count:
-                raise tarfile.ReadError("unexpected end of data")
+                raise _cut_off()
             filled += count
         self._at += filled
 
     def skip_to(self, at: int) -> None:
         """What nobody has read is left out."""
-        while self._at < at:
-            self.take(min(PIECE_BYTES, at - self._at))
+        size = at - self._at
+        if size > 0:
+            passed = skip(self._stream, size)
+            self._at += passed
+            if passed < size:
+                raise _cut_off()
 
     def seek(self, at: int) -> int:
         """As a file has it, but forward alone."""
@@ -60,22 +63,30 @@ class Forward:
         return cast("IO[bytes]", _Content(self, size))
 
 
-class _Content(io.RawIOBase):
+class _Content:
     """Of one entry, as long as the next one has not been asked for."""
 
     def __init__(self, stream: Forward, size: int) -> None:
         self._stream, self._left = stream, size
-
-    def readable(self) -> bool:
-        return True
 
     def read(self, size: int = -1) -> bytes:
         piece = self._stream.take(self._left if size < 0 else min(size, self._left))
         self._left -= len(piece)
         return piece
 
-    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer) -> int:
         part = memoryview(buffer)[: self._left]
         self._stream.fill(part)
         self._left -= len(part)
         return len(part)
+
+    def skip(self, size: int) -> int:
+        """As `pieces.skip` has it."""
+        passed = min(size, self._left)
+        self._stream.skip_to(self._stream.tell() + passed)
+        self._left -= passed
+        return passed
+
+
+def _cut_off() -> tarfile.ReadError:
+    return tarfile.ReadError("unexpected end of data")

@@ -123,7 +123,7 @@ def scan_layer(
                 content = content or io.BytesIO()  # noqa: PLW2901 (of an empty file)
                 head = _keep(found, row, content, reading, name, budget)
                 if _has_digest(reading, entry.size):
-                    found.digests[row] = _digest(reading.algorithm, head, content, buffer)
+                    found.digests[row] = _digest(reading.algorithm, head, content, entry.size)
         # A packed layer tells at its end whether it was all of it
         while read_into(stream, buffer):
             pass
@@ -203,9 +203,11 @@ def _has_digest(reading: Reading, size: int) -> bool:
     return reading.digests and size > 0 and (most is None or size <= most)
 
 
-def _digest(algorithm: str, head: bytes, content: IO[bytes], buffer: memoryview) -> bytes:
+def _digest(algorithm: str, head: bytes, content: IO[bytes], size: int) -> bytes:
     """Of what was read of it and of the rest."""
-    state = hashlib.new(algorithm, head, usedforsecurity=False)
-    while count := read_into(content, buffer):
-        state.update(buffer[:count])
+    state, left = hashlib.new(algorithm, head, usedforsecurity=False), size - len(head)
+    while left:
+        piece = content.read(min(left, PIECE_BYTES))
+        state.update(piece)
+        left -= len(piece)
     return state.digest()

@@ -11,7 +11,6 @@ from typing import IO, Protocol
 from pytest_tfdocker.archive.budget import Budget
 from pytest_tfdocker.archive.compressed import (
     buffered,
-    counting,
     decompressed,
     is_compressed,
 )
@@ -52,7 +51,7 @@ class _Progress:
 
     def counted(self, content: IO[bytes]) -> io.BufferedReader:
         """Tells what is read of it."""
-        return buffered(content, counting(self._told) if self._tell else None)
+        return buffered(content, on_bytes=self._told if self._tell else None)
 
     def scan(self, stream: io.BufferedReader, size: int, name: str) -> LayerFiles:
         """One layer, plain or compressed. Raises ArchiveError."""

@@ -2,6 +2,7 @@
 
 import struct
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,9 @@ from pytest_tfdocker.archive.forward import Forward
 
 _HEADER = struct.Struct("100s8s16x12s12x8sx100s255x")
 """Of a POSIX header its name, mode, size, checksum and target."""
+_ADLER_MODULUS = 65521
+"""Adler-32's lower half is one more than the sum of all bytes, by this modulus; a header's sum is
+less than twice as much. It takes a tenth of the time of `sum`."""
 PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
 SPECIAL_BYTES = 1 << 20
 """Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
@@ -81,7 +85,9 @@ class Entry(tarfile.TarInfo):
         name, mode, size, checksum, target = _HEADER.unpack(buf)
         found = cls(name.partition(tarfile.NUL)[0].decode(encoding, errors))
         try:
-            if int(checksum.strip(b" \0"), 8) != sum(buf) - sum(checksum) + 8 * ord(" "):
+            # Of itself the sum has counted eight blanks
+            expected = int(checksum.strip(b" \0"), 8) + sum(checksum) - 8 * ord(" ")
+            if (expected + 1) % _ADLER_MODULUS != zlib.adler32(buf) & 0xFFFF:
                 return None
             found.mode, found.size = int(mode.strip(b" \0"), 8), int(size.strip(b" \0"), 8)
         except ValueError:

@@ -2,12 +2,15 @@
 
 import io
 import tarfile
+from itertools import pairwise
 
 import pytest
 from archives import file, folder, link, tar
 
+from pytest_tfdocker.archive.compressed import TOLD_BYTES, buffered
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.layer import Reading, scan_layer
+from pytest_tfdocker.archive.pieces import PIECE_BYTES, Pieces
 from pytest_tfdocker.archive.tar import Tar
 
 LARGE = bytes(range(256)) * 2000
@@ -88,3 +91,46 @@ def test_files_that_are_larger_than_asked_for_have_no_digest():
     data = tar(file("a", bytes(9)), file("b", bytes(10)), file("c", bytes(11)))
     found = scan_layer(io.BytesIO(data), "it", Reading(digests=True, digested_bytes=10))
     assert sorted(found.digests) == [0, 1]
+
+
+def in_pieces(data, size):
+    return Pieces(data[at : at + size] for at in range(0, len(data), size))
+
+
+@pytest.mark.parametrize("piece", [511, 32768, PIECE_BYTES, 10 * PIECE_BYTES])
+@pytest.mark.parametrize("more", [-513, -512, -1, 0, 1, 512])
+def test_what_nobody_reads_is_passed_over_wherever_it_ends(piece, more):
+    size = 2 * PIECE_BYTES + more
+    inner = tar(file("a", bytes(size)), file("b", b"1"), file("c", bytes(size)), file("d", b"2"))
+    outer = tar(file("layer", inner), file("after", b"3"))
+    found = []
+    for one, content in Tar(buffered(in_pieces(outer, piece)), "it"):
+        layer = Tar(buffered(content), "layer") if one.name == "layer" else ()
+        found += [(below.name, its.read(1)) for below, its in layer if below.name != "a"]
+    assert found == [("b", b"1"), ("c", b"\0"), ("d", b"2")]
+    assert one.name == "after"
+
+
+@pytest.mark.parametrize("kept", [0, 1, PIECE_BYTES, 3 * PIECE_BYTES - 1])
+def test_what_nobody_reads_must_be_there_all_the_same(kept):
+    data = tar(file("a", bytes(3 * PIECE_BYTES)))[: tarfile.BLOCKSIZE + kept]
+    with pytest.raises(ArchiveError, match="it is cut off or broken: unexpected end of data"):
+        list(Tar(buffered(in_pieces(data, 32768)), "it"))
+
+
+def test_who_listens_hears_also_what_nobody_reads():
+    data, heard = tar(file("a", LARGE), file("b", LARGE)), []
+    stream = buffered(in_pieces(data, 32768), lambda part: heard.append(bytes(part)))
+    assert [one.name for one, _ in Tar(stream, "it")] == ["a", "b"]
+    stream.read()
+    assert b"".join(heard) == data
+
+
+def test_how_far_it_is_is_told_also_in_what_nobody_reads():
+    data, told = tar(file("a", bytes(5 * TOLD_BYTES))), []
+    stream = buffered(in_pieces(data, 32768), on_bytes=told.append)
+    list(Tar(stream, "it"))
+    stream.read()
+    assert told[-1] == len(data)
+    steps = [after - before for before, after in pairwise([0, *told])]
+    assert max(steps) == TOLD_BYTES
