@@ -197,7 +197,9 @@ class _Streamed:
                     self.links[name] = _led_to(name, entry.linkname)
                 elif content is not None:
                     self._take(name, entry.size, progress.counted(content), progress)
-            while plain.read(PIECE_BYTES):
+            # A packed one tells at its end whether it was all of it. Else the last blocks do, and
+            # an engine first tidies up before it ends what it sends
+            while plain is not stream and plain.read(PIECE_BYTES):
                 pass
 
     def _take(self, name: str, size: int, content: io.BufferedReader, progress: _Progress) -> None:

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -128,7 +128,7 @@ class Engine:
         with engine_errors():
             return list(reversed(self.api.history(image_id)))
 
-    def save(self, image_id: str) -> Iterator[bytes]:
+    def save(self, image_id: str) -> Generator[bytes, None, None]:
         """The image as `docker save` writes it, in pieces. Raises EngineError, also in between."""
         with engine_errors():
             yield from self.api.get_image(image_id, chunk_size=PIECE_BYTES)

@@ -22,8 +22,8 @@ def sample_layers(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Sample:
     """Of what `docker save` writes. Raises EngineError, ArchiveError."""
-    reading = _reading(evidence, tell)
-    _, layers = read_saved(saved(engine, evidence.id), reading, evidence.platform)
+    with saved(engine, evidence.id) as stream:
+        _, layers = read_saved(stream, _reading(evidence, tell), evidence.platform)
     return _sample(layers, evidence)
 
 

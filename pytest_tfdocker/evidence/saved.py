@@ -28,7 +28,8 @@ def collect_saved(
     `layer_bytes`: of the engine's history, which tells whether it counts symbolic links. Raises
     EngineError, ArchiveError.
     """
-    image, scanned = read_saved(saved(engine, image_id), reading_of(config, tell), platform)
+    with saved(engine, image_id) as stream:
+        image, scanned = read_saved(stream, reading_of(config, tell), platform)
     merged = Merged(scanned)
     history = history_of(image, scanned, merged)
     if not engine_facts(engine).counts_blocks and len(layer_bytes) == len(history):

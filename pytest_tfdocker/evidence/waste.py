@@ -3,7 +3,7 @@
 import heapq
 import os.path
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import IO, cast
 
 from pytest_tfdocker.archive.compressed import OnBytes
@@ -55,7 +55,8 @@ def collect_waste(
     engine: Engine, evidence: ImageEvidence, tell: Callable[[str], None] = lambda _: None
 ) -> Waste:
     """By one stream of all layers, as `docker save` writes it. Raises EngineError, ArchiveError."""
-    return read_waste(saved(engine, evidence.id), evidence, tell)
+    with saved(engine, evidence.id) as stream:
+        return read_waste(stream, evidence, tell)
 
 
 def read_waste(
@@ -68,9 +69,11 @@ def read_waste(
     return waste_of(Merged(layers).hidden(), image.places, by_number=image.entries is None)
 
 
-def saved(engine: Engine, image_id: str) -> IO[bytes]:
-    """The stream of `docker save`."""
-    return cast("IO[bytes]", Pieces(engine.save(image_id)))
+@contextmanager
+def saved(engine: Engine, image_id: str) -> Iterator[IO[bytes]]:
+    """The stream of `docker save`, as far as it is read. Raises EngineError, also in between."""
+    with closing(engine.save(image_id)) as pieces:
+        yield cast("IO[bytes]", Pieces(pieces))
 
 
 def _largest(evidence: ImageEvidence) -> int | None:

@@ -27,6 +27,7 @@ from pytest_tfdocker.archive.compressed import zstd
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.image import find_image, opened, read_layers, read_saved
 from pytest_tfdocker.archive.layer import Reading
+from pytest_tfdocker.archive.pieces import Pieces
 
 ONE, TWO = tar(file("a", b"1")), tar(file("b", b"22"), link("c", "b"))
 
@@ -584,6 +585,17 @@ def test_a_stream_is_read_once(tmp_path):
     with path.open("rb") as stream:
         stream.seek = None
         _, layers = read_saved(stream, Reading(), "linux/amd64")
+    assert [layer.paths for layer in layers] == [["/a"], ["/b", "/c"]]
+
+
+def test_of_a_stream_no_more_is_asked_than_its_last_blocks():
+    """An engine removes what it has made to save an image before it ends the stream."""
+
+    def pieces():
+        yield SMALL
+        pytest.fail("asked for more than there is")
+
+    _, layers = read_saved(Pieces(pieces()), Reading(), "linux/amd64")
     assert [layer.paths for layer in layers] == [["/a"], ["/b", "/c"]]
 
 
