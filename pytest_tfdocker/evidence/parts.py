@@ -24,6 +24,7 @@ from pytest_tfdocker.evidence.records import (
     Interpreter,
     Inventory,
 )
+from pytest_tfdocker.evidence.relations import relations_of
 from pytest_tfdocker.evidence.rpm.database import mark_owned, read_databases
 from pytest_tfdocker.evidence.unstarted import ImageTree
 from pytest_tfdocker.text import encodable
@@ -60,7 +61,15 @@ def inventory_of(
     weights = encodable(paths_of_weights(listing))
     unlisted = 0 if rpm.problem else unlisted_bytes(listing, owners)
     identical, uncompared = compared()
-    scene = Scene(listing, owners, identical, placed.layers, config.env, tree_of(listing).real)
+    scene = Scene(
+        listing,
+        owners,
+        identical,
+        placed.layers,
+        config.env,
+        tree_of(listing).real,
+        relations_of(owned),
+    )
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),

@@ -9,6 +9,7 @@ import tfdocker_tree as tree
 
 METADATA_NAMES = ("METADATA", "PKG-INFO")
 INSTALLED_INTO = ("site-packages", "dist-packages")
+RELATIONS = ("Package:", "Status:", "Depends:", "Pre-Depends:", "Recommends:", "Provides:")
 ZIPPED_BYTES = 1 << 24  # more of a file of metadata than anyone writes; what is packed may bloat
 
 
@@ -66,7 +67,10 @@ def everything(path, folders):
     owned = {
         "distributions": [recorded(one) for one in installed + elsewhere],
         "dpkg": dpkg_lists(),
+        "dpkg_status": dpkg_status(),
+        "apt_states": read_text("/var/lib/apt/extended_states"),
         "apk": read_text("/lib/apk/db/installed"),
+        "apk_world": read_text("/etc/apk/world"),
     }
     keys = ("name", "version", "installer", "path")
     elsewhere = [{key: one[key] for key in keys} for one in elsewhere]
@@ -262,6 +266,12 @@ def dpkg_lists():
             lines = [line.partition("  ")[2] for line in sums.split("\n")]
             found[clean(name[:-8])] = "\n".join(["/" + line for line in lines if line])
     return found
+
+
+def dpkg_status():
+    """What packages ask of each other; a tenth of what dpkg knows of them."""
+    lines = (read_text("/var/lib/dpkg/status") or "").split("\n")
+    return "\n".join([line for line in lines if not line or line.startswith(RELATIONS)])
 
 
 def apk_owned(wanted):

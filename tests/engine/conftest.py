@@ -32,6 +32,15 @@ def user_project(tmp_path, docker_client):
     project.remove_image()
 
 
+@pytest.fixture(scope="session")
+def slim_image(docker_client):
+    """The tag of an image with Python, pip and apt in it."""
+    tag = "python:3.11-slim"
+    if not docker_client.images.list(tag):
+        pytest.skip(f"no image {tag}; `tools/base-image` makes it")
+    return tag
+
+
 @pytest.fixture
 def without_docker_cli(user_project, tmp_path):
     """A machine with an engine and no docker CLI: what builds is the API's classic builder."""

@@ -29,6 +29,14 @@ has() {{ # SITE NAME FILE…: a distribution with a RECORD
 package() {{ # NAME FILE…: one of dpkg's
   mkdir -p /var/lib/dpkg/info; name=$1; shift; printf '%s\\n' "$@" >"/var/lib/dpkg/info/$name.list"
 }}
+stated() {{ # NAME FIELD…: what dpkg knows of it
+  printf 'Package: %s\\nStatus: install ok installed\\n' "$1" >>/var/lib/dpkg/status; shift
+  printf '%s\\n' "$@" '' >>/var/lib/dpkg/status
+}}
+automatic() {{ # NAME: it came for another's sake
+  mkdir -p /var/lib/apt
+  printf 'Package: %s\\nAuto-Installed: 1\\n\\n' "$1" >>/var/lib/apt/extended_states
+}}
 site={SITE} other={OTHER} hub={HUB} system=/usr/lib/x86_64-linux-gnu mamba=/root/micromamba
 """
 """Functions of the shell in each RUN of the cases."""
@@ -130,6 +138,14 @@ MORE = {
         "ln $mamba/pkgs/b/d.so $mamba/envs/a/lib/d.so",
         "fill 9 $mamba/envs/a/conda-meta/b.json; fill 1000000 $mamba/envs/a/lib/d.so",
     ),
+    "build-tools and what they alone brought along": (
+        "fill 2000000 /usr/bin/cc1; package gcc-12 /usr/bin/cc1; "
+        "stated gcc-12 'Depends: libisl23'; "
+        "fill 1500000 /usr/lib/libisl.so.23; package libisl23 /usr/lib/libisl.so.23; "
+        "stated libisl23; automatic libisl23; "
+        "fill 1200000 /usr/lib/liba.so; package liba /usr/lib/liba.so; stated liba",
+        "fill 1200000 /usr/lib/liba.so; package liba /usr/lib/liba.so; stated liba",
+    ),
     "duplicate-weights of Llama": (
         "fill 3000000 /m/model.safetensors; fill 2900000 /m/original/consolidated.00.pth; "
         "fill 1500000 /m/model.fp16.safetensors",
@@ -198,6 +214,38 @@ def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, c
     for evidence in (bloated, slim):
         owned = sum(owner.bytes for owner in evidence.files.owners)
         assert owned == evidence.files.apparent_bytes
+
+
+COMPILERS = {
+    "gcc libc6-dev": "",
+    "build-essential": "",
+    "g++ python3-dev": "",
+    "cmake libpq-dev": "libpq5",
+}
+"""Of Debian, and what stays of the libraries that they bring."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packages", COMPILERS)
+def test_debians_compilers_are_as_large_as_an_image_without_them_is_smaller(
+    user_project, slim_image, packages
+):
+    def judged(names):
+        user_project.write(
+            "Dockerfile",
+            f"FROM {slim_image}\nRUN apt-get update && "
+            f"apt-get install -y --no-install-recommends {names} && rm -rf /var/lib/apt/lists/*\n",
+        )
+        said = user_project.judge("-k", "build-tools or total")
+        assert None not in said.measured.values(), said.output
+        return said.measured["size[total]"], said.measured["bloat[build-tools]"]
+
+    user_project.write("tfdocker.toml", '[size]\ntotal = "1 GB"\nbloat = { build-tools = "0 B" }\n')
+    total, found = judged(packages)
+    without, left = judged(COMPILERS[packages] or "ca-certificates")
+    print(f"{packages}: {found} said, {total - without} saved")
+    assert left == 0
+    assert abs(found - (total - without)) <= max(MB, TOLERANCE * found)
 
 
 WRITES = "mkdir /data && head -c 3000000 /dev/urandom >/data/a && echo b >/data/b"

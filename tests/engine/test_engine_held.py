@@ -9,7 +9,6 @@ from without_python import dockerfile
 
 from pytest_tfdocker.checks.oom_kill import Held
 from pytest_tfdocker.checks.peak_memory import judge_run
-from pytest_tfdocker.engine.errors import ImageNotFoundError
 from pytest_tfdocker.evidence.limits import collect_limits
 from pytest_tfdocker.evidence.records import Absent, Run
 from pytest_tfdocker.evidence.smoke import collect_run
@@ -90,17 +89,14 @@ def shelled(shelled_of, small_image):
 
 
 @pytest.fixture(scope="module", params=SHELLS)
-def each_shell(request, _answering_engine, shelled_of):
+def each_shell(request, shelled_of):
     """With each of the shells that images have, in turn."""
     if request.param == "dash":
         return request.getfixturevalue("shelled")
-    try:
-        _answering_engine.inspect("python:3.11-slim")
-    except ImageNotFoundError:
-        pytest.skip("no image python:3.11-slim")
+    slim_image = request.getfixturevalue("slim_image")
     prepare = BUSYBOX if request.param == "busybox" else ""
     program = f"/bin/{request.param}:/bin/sh"
-    return shelled_of(dockerfile("python:3.11-slim", program, prepare=prepare))
+    return shelled_of(dockerfile(slim_image, program, prepare=prepare))
 
 
 def test_it_ends_well(each_shell):

@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-BASE = "python:3.11-slim"
 DUMP_BYTES = 30_000_000
 INSTALLS = (
     "pip install --no-cache-dir packaging==24.0 requests==2.32.3 rich==13.7.1",
@@ -23,11 +22,9 @@ INSTALLS = (
 
 
 @pytest.fixture
-def image(user_project, docker_client):
+def image(user_project, slim_image):
     """The tag of an image with a broken requirement, a missing one, and wasted bytes."""
-    if not docker_client.images.list(BASE):
-        pytest.skip(f"no image {BASE}; `tools/base-image` makes it")
-    lines = [f"FROM {BASE}", *(f"RUN {command}" for command in INSTALLS), ""]
+    lines = [f"FROM {slim_image}", *(f"RUN {command}" for command in INSTALLS), ""]
     user_project.write("Dockerfile", "\n".join(lines))
     user_project.write("pyproject.toml", '[tool.tfdocker.size]\nwasted = "1 MB"\n')
     return user_project

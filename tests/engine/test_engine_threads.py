@@ -7,7 +7,6 @@ import pytest
 pytestmark = pytest.mark.engine
 
 CPUS = "[tool.tfdocker.run]\ncpus = {}\n"
-BASE = "python:3.11-slim"
 MADE_UP = """\
 import os
 import threading
@@ -148,20 +147,18 @@ FRAMEWORKS = {
 }
 
 
-def installing(project, packages):
+def installing(project, packages, base):
     install = f"RUN pip install --no-cache-dir {packages}\n"
-    project.write("Dockerfile", f'FROM {BASE}\n{INDEX}{install}CMD ["python"]\n')
+    project.write("Dockerfile", f'FROM {base}\n{INDEX}{install}CMD ["python"]\n')
     project.write("pyproject.toml", CPUS.format(1) + 'memory = "4 GiB"\n')
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("packages", FRAMEWORKS)
 def test_each_variable_that_is_advised_holds_its_framework(
-    user_project, docker_client, cpus, packages
+    user_project, slim_image, cpus, packages
 ):
-    if not docker_client.images.list(BASE):
-        pytest.skip(f"no image {BASE}; `tools/base-image` makes it")
-    installing(user_project, packages)
+    installing(user_project, packages, slim_image)
     outcome, text, said = judged(user_project)
     assert outcome == "failed"
     found = {one["name"]: one["threads"] for one in said.image["threads"]["frameworks"]}
@@ -178,10 +175,8 @@ def test_each_variable_that_is_advised_holds_its_framework(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("cpus")
-def test_an_onnxruntime_that_reads_no_variable_is_left_to_the_code(user_project, docker_client):
-    if not docker_client.images.list(BASE):
-        pytest.skip(f"no image {BASE}; `tools/base-image` makes it")
-    installing(user_project, "onnxruntime==1.28.0")
+def test_an_onnxruntime_that_reads_no_variable_is_left_to_the_code(user_project, slim_image):
+    installing(user_project, "onnxruntime==1.28.0", slim_image)
     settings = 'env = ["OMP_NUM_THREADS=1", "ORT_INTRA_OP_NUM_THREADS=1"]\n'
     user_project.write("pyproject.toml", CPUS.format(1) + settings)
     outcome, text, said = judged(user_project)

@@ -3,20 +3,12 @@
 import msgspec
 
 from pytest_tfdocker.evidence.bloat import twice, weights
+from pytest_tfdocker.evidence.bloat.building import build_tools
 from pytest_tfdocker.evidence.bloat.caches import cache_of
 from pytest_tfdocker.evidence.bloat.scene import Find, either, in_folders, named, owned_by
 
 REWRITTEN = "rewritten"
 """The cause that is no matter of the files that are there: the layers tell of it, once read."""
-DEVELOPMENT = (
-    r"^(?!llvm\d*-libs$)"  # Mesa's drivers run on it
-    r"(gcc(?!-\d+-base$)|g\+\+|cpp|clang|llvm|gfortran|binutils|make|cmake|ninja-build|build-essential|rustc?|cargo"
-    r"|golang|dpkg-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev|linux-libc-dev|autoconf|automake|libtool"
-    r"|musl-dev|build-base|glibc-headers|kernel-headers|rpm-build|redhat-rpm-config)(-|$|\d)"
-    r"|-(dev|devel)(-gcc\d+)?$|^(glibc|libstdc\+\+)-static$"
-)
-"""By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
-which every Debian has."""
 TESTS = r"-packages/(?!numpy/_core/tests/)(.*/)?tests?/"
 CUDA_FILES = (
     r"/lib(torch_cuda|c10_cuda|onnxruntime_providers_(cuda|tensorrt)|cublas|cudnn|cufft|curand|cusolver"
@@ -109,7 +101,7 @@ CAUSES = (
         "build-tools",
         "compilers and -dev packages",
         "compile in a stage of its own, and copy what it made into a slim one",
-        owned_by("os-package", DEVELOPMENT),
+        build_tools,
     ),
     Cause(
         "archives",

@@ -8,6 +8,7 @@ from itertools import count
 
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import Owners
+from pytest_tfdocker.evidence.relations import Relations
 
 LARGE_BYTES = 10**6
 """From here on a file is told by its own path, is compared with others, and may be weights. What
@@ -26,15 +27,17 @@ class Scene:
         layers: Sequence[int | None],
         env: Sequence[str],
         real: Callable[[str], str],
+        relations: Relations,
     ) -> None:
         """`identical`: paths of large files of one content, a list each content.
 
         `layers`: which layer each row came with, as an index. `env`: of the image's config.
         `real`: gives a path without symbolic links, whether anything is there or not.
+        `relations`: of the packages of the OS.
         """
         self.listing, self.owners, self.identical = listing, owners, identical
         self.layers, self.env = layers, env
-        self._real = real
+        self._real, self.relations = real, relations
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 

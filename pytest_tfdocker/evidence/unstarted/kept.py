@@ -34,7 +34,7 @@ def _kind(most_bytes: int, *patterns: str) -> Kind:
 NAMES = re.compile(
     r"(?:METADATA|PKG-INFO|RECORD|INSTALLER|direct_url\.json|requires\.txt|installed-files\.txt"
     r"|pyvenv\.cfg|passwd|os-release|site\.py|patchlevel\.h|status|installed|.*python.*"
-    r"|rpmdb\.sqlite.*|Packages.*|.*\.(?:pth|egg|egg-info|egg-link|list|md5sums))$",
+    r"|extended_states|world|rpmdb\.sqlite.*|Packages.*|.*\.(?:pth|egg|egg-info|egg-link|list|md5sums))$",
     re.DOTALL,
 )
 """Quick to look at, of the hundred thousands that are none of WANTED."""
@@ -61,7 +61,9 @@ WANTED = (
     _kind(
         SYSTEM_BYTES,
         r"^/var/lib/dpkg/(?:info/[^/]+\.list|status\.d/[^/]+\.md5sums|status)$",
+        r"^/var/lib/apt/extended_states$",
         r"^(?:/usr)?/lib/apk/db/installed$",
+        r"^/etc/apk/world$",
     ),
     _kind(
         RPM_BYTES,

@@ -183,6 +183,69 @@ def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
     assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}
 
 
+STATUS = """
+Package: gcc-12
+Status: install ok installed
+Depends: libisl23, libgcc-12-dev, gcc-12-base
+
+Package: libgcc-12-dev
+Status: install ok installed
+Depends: libgomp1, libasan8
+
+Package: libpq-dev
+Status: install ok installed
+Depends: libpq5, rpcsvc-proto
+
+Package: libpq5
+Status: install ok installed
+Depends: libldap
+
+Package: cmake
+Status: install ok installed
+Recommends: libuv1, libcurl4
+
+Package: curl
+Status: install ok installed
+Depends: libcurl4
+"""
+LIBRARIES = {
+    "libisl23": True,  # gcc's own
+    "libasan8": True,
+    "rpcsvc-proto": True,
+    "libuv1": True,
+    "libgomp1": False,  # what OpenMP has compiled loads it
+    "libpq5": False,  # what was compiled with its headers loads it
+    "libldap": False,
+    "libcurl4": False,  # asked for by curl, too
+    "gcc-12-base": False,  # nobody says that it came for another's sake
+}
+
+
+def test_what_compilers_alone_have_brought_goes_with_them_but_for_what_compiled_code_loads():
+    names = ["gcc-12", "libgcc-12-dev", "libpq-dev", "cmake", "curl", *LIBRARIES]
+    paths = {name: f"/usr/lib/{name}.so.1" for name in names}
+    paths["rpcsvc-proto"] = "/usr/bin/rpcgen"
+    sizes = {name: 2**at for at, name in enumerate(names)}
+    status = STATUS + "".join(
+        f"\nPackage: {name}\nStatus: install ok installed\n"
+        for name in LIBRARIES
+        if f"Package: {name}\n" not in STATUS
+    )
+    states = "".join(
+        f"Package: {name}\nAuto-Installed: 1\n\n" for name in LIBRARIES if name != "gcc-12-base"
+    )
+    found = bloat(
+        *((paths[name], sizes[name]) for name in names),
+        dpkg=paths,
+        owned={"dpkg_status": status, "apt_states": states},
+    )
+    going = {*names[:4], *(name for name, goes in LIBRARIES.items() if goes)}
+    assert found == {"build-tools": sum(sizes[name] for name in going)}
+    assert bloat(*((paths[name], sizes[name]) for name in names), dpkg=paths) == {
+        "build-tools": sum(sizes[name] for name in names[:4])
+    }
+
+
 def test_a_container_compares_the_files_that_are_large_here_too():
     """The probe can't import the number."""
     assert f"\nLEAST_BYTES = {LARGE_BYTES}\n" in probe.source("identical")

@@ -123,6 +123,22 @@ def test_debians_own_python():
     assert (kind, list(json.loads(owned)["dpkg"])) == ("json", ["python3-pip"])
 
 
+def test_of_packages_it_is_told_what_they_ask_of_each_other_and_nothing_more():
+    package = "Package: gcc\nStatus: install ok installed\nPriority: optional\nDepends: cpp\n"
+    files = {
+        **DEBIAN,
+        "/var/lib/dpkg/status": STATUS + package + "Description: a compiler\n That compiles.\n",
+        "/var/lib/apt/extended_states": "Package: cpp\nAuto-Installed: 1\n",
+        "/etc/apk/world": "gcc\n",
+    }
+    owned = json.loads(told(files)["owned"][1])
+    python, gcc = owned["dpkg_status"].rstrip("\n").split("\n\n")
+    assert python == "Package: python3.11-minimal\nStatus: install ok installed"
+    assert gcc == "Package: gcc\nStatus: install ok installed\nDepends: cpp"
+    assert owned["apt_states"] == "Package: cpp\nAuto-Installed: 1\n"
+    assert owned["apk_world"] == "gcc\n"
+
+
 def test_of_distroless_images_sums_list_what_packages_have():
     sums = "5461b4c9623a1657baf85fbc0c8576b6  usr/bin/python3.11\n1d75  usr/share/doc/a  b\n\n"
     report = told({**DEBIAN, "/var/lib/dpkg/status.d/python3.11-minimal.md5sums": sums})
