@@ -20,8 +20,8 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UNREAD = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 """Ways to pack that are none of a layer's, by their first bytes."""
 
-TOLD_BYTES = 1 << 20
-"""After so many more it is told how many have been read."""
+STEP_BYTES = 1 << 20
+"""Of what is passed over so much at a time is told."""
 
 OnBytes = Callable[[int], None]
 """Is told how many bytes have been read so far."""
@@ -56,7 +56,7 @@ class Heard(io.RawIOBase):
         if self._hear is not None:
             return read_past(cast("IO[bytes]", self), size)
         left = size
-        while left > 0 and (count := skip(self._stream, min(left, TOLD_BYTES))):
+        while left > 0 and (count := skip(self._stream, min(left, STEP_BYTES))):
             left -= count
             self._tell(count)
         return size - left

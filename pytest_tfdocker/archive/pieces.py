@@ -33,7 +33,7 @@ def read_past(stream: IO[bytes], size: int) -> int:
 
 
 class Buffered(io.BufferedReader):
-    """A stream whose first bytes can be looked at."""
+    """One that copies less of what is passed over."""
 
     def skip(self, size: int) -> int:
         """Of what isn't in the buffer its own stream is asked."""

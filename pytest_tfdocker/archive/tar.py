@@ -13,9 +13,6 @@ from pytest_tfdocker.archive.forward import Forward
 
 _HEADER = struct.Struct("100s8s16x12s12x8sx100s255x")
 """Of a POSIX header its name, mode, size, checksum and target."""
-_ADLER_MODULUS = 65521
-"""Adler-32's lower half is one more than the sum of all bytes, by this modulus; a header's sum is
-less than twice as much. It takes a tenth of the time of `sum`."""
 PLAIN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
 SPECIAL_BYTES = 1 << 20
 """Of PAX headers, or of a long name of GNU's: Go, in which engines are written, reads no more."""
@@ -86,8 +83,7 @@ class Entry(tarfile.TarInfo):
         found = cls(name.partition(tarfile.NUL)[0].decode(encoding, errors))
         try:
             # Of itself the sum has counted eight blanks
-            expected = int(checksum.strip(b" \0"), 8) + sum(checksum) - 8 * ord(" ")
-            if (expected + 1) % _ADLER_MODULUS != zlib.adler32(buf) & 0xFFFF:
+            if int(checksum.strip(b" \0"), 8) != _sum(buf) - sum(checksum) + 8 * ord(" "):
                 return None
             found.mode, found.size = int(mode.strip(b" \0"), 8), int(size.strip(b" \0"), 8)
         except ValueError:
@@ -103,6 +99,17 @@ class Entry(tarfile.TarInfo):
         if self.size < 0:
             raise _BrokenHeaderError(f"a size of {self.size:,} bytes")
         return self
+
+
+def _sum(block: bytes | bytearray) -> int:
+    """Of all bytes of a block, six times as quick as `sum`.
+
+    The lower half of Adler-32 is one more than that by the modulus 65,521; that of half a block is
+    at most 65,280.
+    """
+    half = len(block) // 2
+    first, second = zlib.adler32(block[:half]), zlib.adler32(block[half:])
+    return (first & 0xFFFF) + (second & 0xFFFF) - 2
 
 
 @contextmanager

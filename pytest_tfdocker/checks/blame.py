@@ -179,7 +179,7 @@ def mend_rows(image: Image, evidence: ImageEvidence, total: int) -> list[str]:
         size, layer = above_base(evidence, found)
         if size >= LEAST_BYTES:
             where, fix = place(image, layer.line if layer else None), fix_of(evidence, found, layer)
-            # With compilers goes what is noted of them, and, of rpm's, what they alone have brought
+            # Some of what compilers have brought is not told from what a program may load
             savings.append((size, where, fix, found.cause == "build-tools"))
         if found.cause in BY_ANOTHER_BASE and found.bytes - size >= LEAST_BYTES:
             fix = fix_of(evidence, found, layer_of(evidence, found))

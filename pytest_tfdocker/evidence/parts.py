@@ -69,6 +69,7 @@ def inventory_of(
         config.env,
         tree_of(listing).real,
         relations_of(owned),
+        python_of(found["interpreter"]),
     )
     files = msgspec.structs.replace(
         files,
@@ -110,6 +111,12 @@ def _installed(
         )
         for values, record, size in zip(found["distributions"], records, sizes_bytes, strict=False)
     ]
+
+
+def python_of(interpreter: dict[str, Any]) -> list[str]:
+    """The program and the folders that it imports from; nothing where there is none."""
+    executable = interpreter.get("executable")
+    return [*([executable] if executable else []), *interpreter.get("path", [])]
 
 
 def tree_of(listing: Listing) -> ImageTree:

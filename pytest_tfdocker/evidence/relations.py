@@ -1,23 +1,44 @@
 """What the packages of the OS ask of each other, as dpkg and apk have it."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-NEEDS = ("Depends", "Pre-Depends", "Recommends")
-"""Of dpkg's fields: what apt installs along, and keeps as long as this is there."""
+NOTHING: frozenset[str] = frozenset()
+VITAL = (
+    ("Essential", "yes"),
+    ("Protected", "yes"),
+    ("Priority", "required"),
+    ("Priority", "important"),
+)
+"""Of dpkg's fields: these are of the system itself, though the images of Debian mark them as
+installed for the sake of others, as all that they begin with."""
 
 
 class Relations(msgspec.Struct, frozen=True, kw_only=True):
     """Of installed packages, by name."""
 
-    needs: Mapping[str, frozenset[str]] = {}
-    """Which others each of them asks for; of alternatives all that are there."""
-    automatic: frozenset[str] = frozenset()
-    """Those that are there for the sake of others alone."""
+    depends: Mapping[str, frozenset[str]]
+    """What each of them can't do without, by names that others may provide, too."""
+    recommends: Mapping[str, frozenset[str]]
+    """And what it would be poorer without: apt installs and keeps that as well."""
+    providers: Mapping[str, set[str]]
+    """Who stands for such a name; of alternatives all that are there."""
+    automatic: frozenset[str]
+    """Those that nobody has asked for but others of them."""
+
+    def asked_by(self, packages: Iterable[str]) -> set[str]:
+        """What these ask for themselves."""
+        names = {
+            name
+            for package in packages
+            for needs in (self.depends, self.recommends)
+            for name in needs.get(package, NOTHING)
+        }
+        return {one for name in names for one in self.providers.get(name, ())}
 
     def brought_by(self, packages: Iterable[str], *, staying: Iterable[str] = ()) -> set[str]:
         """What these alone have brought along.
@@ -25,49 +46,79 @@ class Relations(msgspec.Struct, frozen=True, kw_only=True):
         What is `staying`, what people have asked for, and what either needs is not.
         """
         going = frozenset(packages)
-        kept = {*self.needs} - self.automatic - going | {*staying}
-        return (self._reached(going) - self._reached(kept, but=going) - going) & self.automatic
+        # pip recommends a compiler, and is as good without one
+        kept = self._reached({*self.depends} - self.automatic - going | {*staying}, going)
+        return (self._reached(going, NOTHING) - kept - going) & self.automatic
 
-    def _reached(self, start: Iterable[str], but: frozenset[str] = frozenset()) -> set[str]:
-        """These and what they need, and what that needs; not what those of `but` need."""
+    def _reached(self, start: Iterable[str], unless_recommended: frozenset[str]) -> set[str]:
+        """These and what they need, and what that needs; some only where a package depends on it.
+
+        Each name is looked at once, however many packages ask for it or provide it.
+        """
         reached = {*start}
         waiting = [*reached]
+        kinds = (
+            (self.depends, set[str](), NOTHING),
+            (self.recommends, set[str](), unless_recommended),
+        )
         while waiting:
-            name = waiting.pop()
-            if name not in but:
-                more = self.needs.get(name, frozenset()) - reached
-                reached |= more
-                waiting += more
+            package = waiting.pop()
+            for needs, seen, but in kinds:
+                names = needs.get(package, NOTHING) - seen
+                seen.update(names)
+                for name in names:
+                    found = self.providers.get(name, set()) - reached - but
+                    reached |= found
+                    waiting += found
         return reached
 
 
 def relations_of(owned: Mapping[str, Any]) -> Relations:
-    """Of what the probe reports: `dpkg_status`, `apt_states`, `apk` and `apk_world`."""
-    dpkg = list(_of_dpkg(owned["dpkg_status"] or ""))
-    automatic = {
-        fields.get("Package", "")
-        for fields in _stanzas(owned["apt_states"] or "")
-        if fields.get("Auto-Installed") == "1"
-    }
-    apk = list(_of_apk(owned["apk"] or ""))
-    world = {_bare(word) for word in (owned["apk_world"] or "").split()}
-    automatic |= {one.name for one in apk} - world
-    packages = [*dpkg, *apk]
+    """Of what the probe reports: `dpkg_status`, `apt_states`, `apk` and `apk_world`.
+
+    Where nothing tells who has asked for a package, people have.
+    """
+    dpkg, apk = list(_of_dpkg(owned["dpkg_status"] or "")), list(_of_apk(owned["apk"] or ""))
     providers: dict[str, set[str]] = defaultdict(set)
-    for one in packages:
+    depends: dict[str, frozenset[str]] = defaultdict(frozenset)
+    recommends: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for one in (*dpkg, *apk):
         for name in one.provides:
             providers[name].add(one.name)
-    needs = {
-        one.name: frozenset().union(*(providers.get(name, ()) for name in one.needs))
-        for one in packages
-    }
-    return Relations(needs=needs, automatic=frozenset(automatic))
+        # Of several architectures together
+        depends[one.name] |= {*one.depends}
+        recommends[one.name] |= {*one.recommends}
+    automatic = _automatic_of_apt(dpkg, owned["apt_states"] or "")
+    world = [_bare(word) for word in (owned["apk_world"] or "").split()]
+    if world:
+        asked_for = {one for name in world for one in providers.get(name, ())}
+        automatic |= {one.name for one in apk} - asked_for
+    return Relations(
+        depends=dict(depends),
+        recommends=dict(recommends),
+        providers=dict(providers),
+        automatic=frozenset(automatic),
+    )
 
 
 class _Package(NamedTuple):
     name: str
-    needs: list[str]
-    provides: list[str]
+    depends: Sequence[str]
+    recommends: Sequence[str]
+    provides: Sequence[str]
+    is_vital: bool
+
+
+def _automatic_of_apt(packages: Sequence[_Package], states: str) -> set[str]:
+    """Those of which every architecture is."""
+    marked = Counter(
+        fields.get("Package", "")
+        for fields in _stanzas(states)
+        if fields.get("Auto-Installed") == "1"
+    )
+    installed = Counter(one.name for one in packages)
+    vital = {one.name for one in packages if one.is_vital}
+    return {name for name, count in installed.items() if marked[name] >= count} - vital
 
 
 def _stanzas(text: str) -> Iterator[dict[str, str]]:
@@ -81,13 +132,18 @@ def _of_dpkg(status: str) -> Iterator[_Package]:
     for fields in _stanzas(status):
         name = fields.get("Package")
         if name and fields.get("Status", "").endswith(" installed"):
-            needs = [other for key in NEEDS for other in _listed(fields.get(key, ""))]
-            yield _Package(name, needs, [name, *_listed(fields.get("Provides", ""))])
+            yield _Package(
+                name,
+                depends=[*_listed(fields, "Depends"), *_listed(fields, "Pre-Depends")],
+                recommends=_listed(fields, "Recommends"),
+                provides=[name, *_listed(fields, "Provides")],
+                is_vital=any(fields.get(key) == value for key, value in VITAL),
+            )
 
 
-def _listed(value: str) -> list[str]:
+def _listed(fields: Mapping[str, str], key: str) -> list[str]:
     """The names of "libc6 (>= 2.36), debconf | debconf-2.0, python3:any"."""
-    parts = filter(None, map(str.strip, re.split(r"[,|]", value)))
+    parts = filter(None, map(str.strip, re.split(r"[,|]", fields.get(key, ""))))
     return [re.split(r"[\s(:]", part, maxsplit=1)[0] for part in parts]
 
 
@@ -96,11 +152,11 @@ def _of_apk(installed: str) -> Iterator[_Package]:
     for block in installed.split("\n\n"):
         fields = dict(line.split(":", 1) for line in block.split("\n") if line[1:2] == ":")
         if "P" in fields:
-            needs, provides = (
+            depends, provides = (
                 [_bare(word) for word in fields.get(key, "").split() if word[0] != "!"]
                 for key in "Dp"
             )
-            yield _Package(fields["P"], needs, [fields["P"], *provides])
+            yield _Package(fields["P"], depends, (), [fields["P"], *provides], is_vital=False)
 
 
 def _bare(word: str) -> str:

@@ -9,7 +9,8 @@ import tfdocker_tree as tree
 
 METADATA_NAMES = ("METADATA", "PKG-INFO")
 INSTALLED_INTO = ("site-packages", "dist-packages")
-RELATIONS = ("Package:", "Status:", "Depends:", "Pre-Depends:", "Recommends:", "Provides:")
+OF_PACKAGES = ("Package", "Status", "Essential", "Protected", "Priority")
+RELATIONS = ("Depends", "Pre-Depends", "Recommends", "Provides")
 ZIPPED_BYTES = 1 << 24  # more of a file of metadata than anyone writes; what is packed may bloat
 
 
@@ -270,8 +271,9 @@ def dpkg_lists():
 
 def dpkg_status():
     """What packages ask of each other; a tenth of what dpkg knows of them."""
+    wanted = tuple(["%s:" % field for field in OF_PACKAGES + RELATIONS])
     lines = (read_text("/var/lib/dpkg/status") or "").split("\n")
-    return "\n".join([line for line in lines if not line or line.startswith(RELATIONS)])
+    return "\n".join([line for line in lines if not line or line.startswith(wanted)])
 
 
 def apk_owned(wanted):

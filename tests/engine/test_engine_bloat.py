@@ -219,7 +219,7 @@ def test_a_cause_is_found_and_its_fix_saves_what_the_finding_said(evidence_of, c
 COMPILERS = {
     "gcc libc6-dev": "",
     "build-essential": "",
-    "g++ python3-dev": "",
+    "g++ python3-dev": "libpython3.11",
     "cmake libpq-dev": "libpq5",
 }
 """Of Debian, and what stays of the libraries that they bring."""

@@ -1,7 +1,6 @@
 """What an image needs to be built, and none to run: compilers, headers, and what they asked for."""
 
 import re
-from collections.abc import Iterator
 
 from pytest_tfdocker.evidence.bloat.scene import Scene
 
@@ -14,21 +13,26 @@ DEVELOPMENT = re.compile(
 )
 """By the names of Debian, Alpine, Fedora and openSUSE. Not gcc-12-base, which holds a licence, and
 which every Debian has."""
-HEADERS = re.compile(r"-(dev|devel)(-|$)")
+HEADERS = re.compile(r"^(?!dpkg-).*-(dev|devel)$")
 RUN_TIME = re.compile(r"^lib(stdc\+\+|gcc|gomp|atomic|quadmath|gfortran)")
 """Libraries that a compiler brings, and that what it has compiled may load."""
-NEVER_LOADED = re.compile(r"^lib((a|hwa|l|t|ub)san|python3)")
-"""Sanitizers, which no program loads that is made to be shipped; nor does an extension module load
-libpython: the interpreter that is linked with it asks for it itself."""
-SHARED_LIBRARY = re.compile(r"\.so(\.\d+)*$")
+NEVER_LOADED = re.compile(r"^lib(a|hwa|l|t|ub)san|-dev-bin$|^libjs-|-doc$|^rpcsvc-proto$")
+"""What packages of headers ask for and nothing that was compiled with them: no program loads a
+sanitizer that is made to be shipped."""
 
 
 def build_tools(scene: Scene) -> list[int]:
     """Of compilers and -dev packages, and of packages that only these have brought."""
     rows_of = _rows_of_packages(scene)
     tools = {name for name in rows_of if DEVELOPMENT.search(name)}
-    going = tools | scene.relations.brought_by(tools, staying=_loaded(scene, rows_of, tools))
-    return [row for name in rows_of if name in going for row in rows_of[name]]
+    if not tools:
+        return []
+    layers = {scene.layers[row] for name in tools for row in rows_of[name]}
+    brought = scene.relations.brought_by(tools, staying=_used(scene, tools))
+    # With another instruction something else has brought them, whatever apt has noted
+    along = (name for name in brought if name in rows_of)
+    here = {name for name in along if any(scene.layers[row] in layers for row in rows_of[name])}
+    return [row for name in rows_of if name in tools | here for row in rows_of[name]]
 
 
 def _rows_of_packages(scene: Scene) -> dict[str, list[int]]:
@@ -39,15 +43,12 @@ def _rows_of_packages(scene: Scene) -> dict[str, list[int]]:
     return found
 
 
-def _loaded(scene: Scene, rows_of: dict[str, list[int]], tools: set[str]) -> Iterator[str]:
-    """Packages of libraries that what was compiled may load."""
-    paths = scene.listing.paths
-    for tool in tools:
-        for name in scene.relations.needs.get(tool, ()):
-            is_library = (
-                HEADERS.search(tool)
-                and not NEVER_LOADED.search(name)
-                and any(SHARED_LIBRARY.search(paths[row]) for row in rows_of.get(name, ()))
-            )
-            if name not in tools and (is_library or RUN_TIME.search(name)):
-                yield name
+def _used(scene: Scene, tools: set[str]) -> set[str]:
+    """Packages that the program may need: the interpreter's, and libraries that were linked with.
+
+    Of what packages of headers ask for not all are libraries; all stay, but those whose names tell.
+    """
+    asked = scene.relations.asked_by(filter(HEADERS.search, tools))
+    linked = {name for name in asked if not NEVER_LOADED.search(name)}
+    linked |= {name for name in scene.relations.asked_by(tools) if RUN_TIME.search(name)}
+    return linked - tools | {scene.owners.name(row) for row in scene.python_rows}

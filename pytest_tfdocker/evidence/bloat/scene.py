@@ -28,16 +28,17 @@ class Scene:
         env: Sequence[str],
         real: Callable[[str], str],
         relations: Relations,
+        python: Sequence[str],
     ) -> None:
         """`identical`: paths of large files of one content, a list each content.
 
         `layers`: which layer each row came with, as an index. `env`: of the image's config.
         `real`: gives a path without symbolic links, whether anything is there or not.
-        `relations`: of the packages of the OS.
+        `relations`: of the packages of the OS. `python`: the interpreter and its sys.path.
         """
         self.listing, self.owners, self.identical = listing, owners, identical
         self.layers, self.env = layers, env
-        self._real, self.relations = real, relations
+        self._real, self.relations, self._python = real, relations, python
         self.claimed: set[int] = set()
         """Rows that belong to a cause already."""
 
@@ -80,6 +81,14 @@ class Scene:
     def led_to(self) -> set[str]:
         """Every path that a link leads to, over whichever others."""
         return {self._real(self.listing.paths[row]) for row in self.listing.targets}
+
+    @cached_property
+    def python_rows(self) -> list[int]:
+        """Files of the interpreter and on its sys.path."""
+        places = [self._real(path) for path in self._python]
+        below = tuple(f"{place}/" for place in places)
+        found = [row for folder, _, rows in self.names if folder.startswith(below) for row in rows]
+        return found + [self.row_of[place] for place in places if place in self.row_of]
 
     def real(self, row: int) -> int:
         """The file that a link leads to; the row itself where it is none, or leads to no file."""

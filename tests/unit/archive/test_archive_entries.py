@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from archives import file, folder, link, tar
 
-from pytest_tfdocker.archive.compressed import TOLD_BYTES, buffered
+from pytest_tfdocker.archive.compressed import STEP_BYTES, buffered
 from pytest_tfdocker.archive.errors import ArchiveError
 from pytest_tfdocker.archive.layer import Reading, scan_layer
 from pytest_tfdocker.archive.pieces import PIECE_BYTES, Pieces
@@ -127,10 +127,18 @@ def test_who_listens_hears_also_what_nobody_reads():
 
 
 def test_how_far_it_is_is_told_also_in_what_nobody_reads():
-    data, told = tar(file("a", bytes(5 * TOLD_BYTES))), []
+    data, told = tar(file("a", bytes(5 * STEP_BYTES))), []
     stream = buffered(in_pieces(data, 32768), on_bytes=told.append)
     list(Tar(stream, "it"))
     stream.read()
     assert told[-1] == len(data)
     steps = [after - before for before, after in pairwise([0, *told])]
-    assert max(steps) == TOLD_BYTES
+    assert max(steps) == STEP_BYTES
+
+
+@pytest.mark.parametrize("off", [1, -1, 256, 65520, 65521, -65521, 131042])
+def test_a_header_whose_sum_is_not_its_own_is_none_by_however_much(off):
+    data = bytearray(tar(file("a", b"1")))
+    data[148:156] = b"%06o\0 " % ((int(data[148:154], 8) + off) % 8**6)
+    with pytest.raises(ArchiveError, match="bad checksum"):
+        list(Tar(io.BytesIO(data), "it"))

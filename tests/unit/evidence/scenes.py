@@ -12,7 +12,15 @@ NOTHING_OWNED = {"dpkg": {}, "dpkg_status": "", "apt_states": None, "apk": None,
 
 
 def scene_of(
-    *files, distributions=(), identical=(), layers=None, rpm=(), dpkg=None, env=(), owned=None
+    *files,
+    distributions=(),
+    identical=(),
+    layers=None,
+    rpm=(),
+    dpkg=None,
+    env=(),
+    owned=None,
+    python=(),
 ):
     """`files`: path and MB, and an inode or what a link leads to.
 
@@ -30,7 +38,7 @@ def scene_of(
     owners = find_owners(listing, named, owned, ImageConfig(), rpm)
     at = layers or [0] * len(listing.paths)
     same, relations = [list(one) for one in identical], relations_of(owned)
-    return Scene(listing, owners, same, at, env, tree_of(listing).real, relations)
+    return Scene(listing, owners, same, at, env, tree_of(listing).real, relations, python)
 
 
 def bloat(*files, **more):

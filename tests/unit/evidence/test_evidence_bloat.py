@@ -183,6 +183,46 @@ def test_the_licence_of_gcc_that_every_debian_has_is_no_compiler():
     assert bloat((licence, 0.1), (compiler, 30), dpkg=dpkg) == {"build-tools": 30}
 
 
+OF_PYTHON = {
+    "gcc": "/usr/bin/gcc",
+    "python3.11": "/usr/bin/python3.11",
+    "libpython3.11-stdlib": "/usr/lib/python3.11/os.py",
+    "python3-distutils": "/usr/lib/python3.11/distutils/core.py",
+    "python3-lib2to3": "/usr/lib/python3.11/lib2to3/main.py",
+}
+
+
+def test_the_interpreter_that_the_service_runs_on_stays_whoever_has_brought_it():
+    status = "".join(
+        f"Package: {name}\nStatus: install ok installed\nDepends: {', '.join(OF_PYTHON)}\n\n"
+        for name in OF_PYTHON
+    )
+    states = "".join(f"Package: {name}\nAuto-Installed: 1\n\n" for name in OF_PYTHON)
+    owned = {"dpkg_status": status, "apt_states": states}
+    files = [(path, 1) for path in OF_PYTHON.values()]
+    python = ["/usr/bin/python3", "/usr/lib/python3.11", "/usr/lib/python3.11/lib-dynload"]
+    link = ("/usr/bin/python3", 0, "link:python3.11")
+    assert bloat(*files, link, dpkg=OF_PYTHON, owned=owned, python=python) == {"build-tools": 1}
+    own = ["/usr/local/bin/python3", "/usr/local/lib/python3.11"]
+    assert bloat(*files, link, dpkg=OF_PYTHON, owned=owned, python=own) == {
+        "build-tools": len(files)
+    }
+
+
+def test_what_came_with_another_layer_than_every_compiler_no_compiler_has_brought():
+    status = "Package: gcc\nStatus: install ok installed\nDepends: a, b\n\n"
+    status += "".join(f"Package: {name}\nStatus: install ok installed\n\n" for name in "ab")
+    states = "".join(f"Package: {name}\nAuto-Installed: 1\n\n" for name in "ab")
+    paths = {"gcc": "/usr/bin/gcc", "a": "/usr/lib/a", "b": "/usr/lib/b"}
+    found = bloat(
+        *((path, 1) for path in paths.values()),
+        dpkg=paths,
+        owned={"dpkg_status": status, "apt_states": states},
+        layers=[1, 1, 0],
+    )
+    assert found == {"build-tools": 2}
+
+
 STATUS = """
 Package: gcc-12
 Status: install ok installed

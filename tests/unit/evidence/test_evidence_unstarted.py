@@ -134,7 +134,7 @@ def test_of_packages_it_is_told_what_they_ask_of_each_other_and_nothing_more():
     owned = json.loads(told(files)["owned"][1])
     python, gcc = owned["dpkg_status"].rstrip("\n").split("\n\n")
     assert python == "Package: python3.11-minimal\nStatus: install ok installed"
-    assert gcc == "Package: gcc\nStatus: install ok installed\nDepends: cpp"
+    assert gcc == "Package: gcc\nStatus: install ok installed\nPriority: optional\nDepends: cpp"
     assert owned["apt_states"] == "Package: cpp\nAuto-Installed: 1\n"
     assert owned["apk_world"] == "gcc\n"
 
