@@ -14,8 +14,10 @@ from pytest_tfdocker.engine.errors import (
     EngineError,
 )
 from pytest_tfdocker.evidence.records import Absent, ImageConfig
+from pytest_tfdocker.text import last_lines
 
 PROBE_SECONDS = 300
+TRACEBACK_LINES = 30
 PYTHONS = (
     "python3",
     "python",
@@ -155,6 +157,5 @@ def probe_failure(crash: str) -> str:
     text = f"the probe failed inside the image: {lines[-1]}"
     if len(lines) == 1:
         return text
-    return "\n".join(
-        [text, *lines, "a defect of pytest-tfdocker: please report it with these lines"]
-    )
+    told = last_lines(crash, TRACEBACK_LINES)
+    return "\n".join([text, "a defect of pytest-tfdocker: please report it, with this:", *told])

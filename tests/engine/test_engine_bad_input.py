@@ -357,10 +357,10 @@ def test_a_probe_that_fails_is_told_whichever_of_its_reports_it_was_at(
     said = user_project.judge()
     assert said.exit_code == 1
     (text,) = {said.texts[one] for one in said.broken}
-    first, second, *_, failed, last = text.splitlines()
+    first, second, third, *_, last = text.splitlines()
     assert first == "the probe failed inside the image: MemoryError"
-    assert (second, failed) == ("  Traceback (most recent call last):", "  MemoryError")
-    assert last == "  a defect of pytest-tfdocker: please report it with these lines"
+    assert second == "  a defect of pytest-tfdocker: please report it, with this:"
+    assert (third, last) == ("  Traceback (most recent call last):", "  MemoryError")
     assert said.left == []
 
 
