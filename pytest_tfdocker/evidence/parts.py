@@ -9,6 +9,7 @@ import msgspec
 from pytest_tfdocker.evidence.bloat import Scene, find_bloat, find_uncompared
 from pytest_tfdocker.evidence.listing import Listing
 from pytest_tfdocker.evidence.owners import (
+    Owners,
     add_up,
     find_owners,
     paths_of_weights,
@@ -55,22 +56,12 @@ def inventory_of(
     rpm = read_databases(found["rpm"])
     mark_owned(everywhere, rpm.packages)
     named = [(one["name"], one["version"], one["installer"]) for one in everywhere]
-    owned = found["owned"]
-    owners = find_owners(listing, named, owned, config, rpm.packages)
+    owners = find_owners(listing, named, found["owned"], config, rpm.packages)
     by_owner, by_distribution = add_up(listing, owners, placed.layers, len(named))
     weights = encodable(paths_of_weights(listing))
     unlisted = 0 if rpm.problem else unlisted_bytes(listing, owners)
     identical, uncompared = compared()
-    scene = Scene(
-        listing,
-        owners,
-        identical,
-        placed.layers,
-        config.env,
-        tree_of(listing).real,
-        relations_of(owned),
-        python_of(found["interpreter"]),
-    )
+    scene = _scene_of(found, listing, owners, identical, placed, config)
     files = msgspec.structs.replace(
         files,
         links_bytes=sum(listing.sizes[row] for row in listing.targets),
@@ -98,6 +89,19 @@ def inventory_of(
     )
 
 
+def _scene_of(
+    found: dict[str, Any],
+    listing: Listing,
+    owners: Owners,
+    identical: list[list[str]],
+    placed: Placed,
+    config: ImageConfig,
+) -> Scene:
+    real, relations = tree_of(listing).real, relations_of(found["owned"])
+    python = _python_of(found["interpreter"])
+    return Scene(listing, owners, identical, placed.layers, config.env, real, relations, python)
+
+
 def _installed(
     found: dict[str, Any], sizes_bytes: Sequence[int], scene: Scene
 ) -> list[Distribution]:
@@ -113,7 +117,7 @@ def _installed(
     ]
 
 
-def python_of(interpreter: dict[str, Any]) -> list[str]:
+def _python_of(interpreter: dict[str, Any]) -> list[str]:
     """The program and the folders that it imports from; nothing where there is none."""
     executable = interpreter.get("executable")
     return [*([executable] if executable else []), *interpreter.get("path", [])]
